@@ -1,0 +1,70 @@
+"""Features: keypoints and their descriptors, as arrays of stated dtype, shape and unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Features", "Float32", "Image"]
+
+Float32 = npt.NDArray[np.float32]
+Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
+"""A grey image `[row, col]`: uint8 (0-255), uint16 (0-65535) or float32 (0-1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """The keypoints of one image and, where computed, their descriptors.
+
+    Conventions (see :mod:`siftcli.conventions`): x is the column, y the row, the centre of the first pixel is (0, 0);
+    angles are in radians, y down, clockwise on screen positive; descriptors are laid out
+    ``[y-bin][x-bin][orientation]``, orientation fastest.
+
+    Attributes
+    ----------
+    xy : (N, 2) float32
+        Centres, in input pixels.
+    scales : (N,) float32
+        Sigma, in input pixels.
+    orientations : (N,) float32
+        Radians in [-pi, pi).
+    scores : (N,) float32 or None
+        The refined |DoG|, image in [0, 1]; None where the source does not tell.
+    octaves : (N,) int16 or None
+        Octave of detection; the first, doubled one is -1.
+    levels : (N,) int16 or None
+        Level s of detection within the octave, 1 to scales per octave.
+    descriptors : (N, 128) uint8 or float32, or None
+        Quantised (0-255) or unit-norm descriptors.
+    image_size : (width, height) or None
+        In pixels.
+    """
+
+    xy: Float32
+    scales: Float32
+    orientations: Float32
+    scores: Float32 | None = None
+    octaves: npt.NDArray[np.int16] | None = None
+    levels: npt.NDArray[np.int16] | None = None
+    descriptors: npt.NDArray[np.uint8] | Float32 | None = None
+    image_size: tuple[int, int] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        n = len(self.xy)
+        if self.xy.shape != (n, 2):
+            raise ValueError(f"xy must be (N, 2), not {self.xy.shape}")
+        for name in ("scales", "orientations", "scores", "octaves", "levels"):
+            value = getattr(self, name)
+            if value is not None and value.shape != (n,):
+                raise ValueError(f"{name} must be ({n},), not {value.shape}")
+        if self.descriptors is not None and self.descriptors.shape != (n, 128):
+            raise ValueError(f"descriptors must be ({n}, 128), not {self.descriptors.shape}")
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    def without_descriptors(self) -> Features:
+        """The frames alone."""
+        return replace(self, descriptors=None)
