@@ -1,0 +1,262 @@
+"""The descriptor: a histogram of gradients over 4 x 4 cells and 8 orientations. [Lowe04 §6; VLFeat's page]
+
+The default samples a fixed grid in the keypoint's own frame, so every keypoint is the same few array operations,
+affine frames come for nothing, and the spatial part of the histogram is one matrix product.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..features import Float32
+from ..params import DescriptorParams
+from .localize import Points
+from .pixel_descriptor import pixel_descriptors
+from .scale_space import Index, Sheet
+
+__all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise"]
+
+CELLS = 4
+_ANGLES = 8
+_REACH = 2.5
+"""The grid covers +-2.5 cells, all that the spatial bins reach."""
+_SIDE = 20
+"""Samples along a side of the grid."""
+_CHUNK = 64
+"""Keypoints at a time, so that what they need stays in the L2 cache."""
+_TINY = np.float32(1e-18)
+"""Keeps quotients finite; below it, squares vanish in float32."""
+_PLANES = _ANGLES + 1
+
+
+def descriptor_reach(sigma: float, descriptor: DescriptorParams) -> float:
+    """Pixels around a keypoint of this sigma that its descriptor depends on."""
+    return 2**0.5 * 2.5 * descriptor.magnification * sigma + 1
+
+
+def compute_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams) -> Float32:
+    """Return the descriptors of points with orientations.
+
+    Parameters
+    ----------
+    angle : (N,) float32
+        Radians, y down.
+
+    Returns
+    -------
+    (N, 128) float32
+        Normalised, clamped and normalised again; see `normalise`.
+    """
+    sample = pixel_descriptors if descriptor.sampling == "pixels" else grid_descriptors
+    return normalise(sample(sheet, points, angle, descriptor), descriptor)
+
+
+def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
+    """Return histograms with L2 norm 1, clamped at 0.2, with norm 1 again; zero stays zero. [Lowe04 §6.1]"""
+    for clamp in (descriptor.clamp, None):
+        norm = np.sqrt(np.einsum("ij,ij->i", histograms, histograms))
+        histograms = histograms / np.maximum(norm, _TINY)[:, None]
+        if clamp is not None:
+            np.minimum(histograms, np.float32(clamp), out=histograms)
+    if descriptor.root_sift:
+        histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), _TINY))
+    return histograms
+
+
+@lru_cache
+def _grid() -> Float32:
+    """Return the sample positions in cells, homogeneous: (3, samples) of x, y, 1."""
+    along = (np.arange(_SIDE) + 0.5) * (2 * _REACH / _SIDE) - _REACH
+    y, x = np.meshgrid(along, along, indexing="ij")
+    return np.stack([x.ravel(), y.ravel(), np.ones(_SIDE**2)]).astype(np.float32)
+
+
+@lru_cache
+def _cells(window_size: float) -> Float32:
+    """Return the weight of every sample in every cell, (samples, 16): bilinear times Gaussian."""
+    x, y, _ = _grid()
+    centres = np.arange(CELLS) - (CELLS - 1) / 2
+    wx, wy = (np.maximum(0, 1 - np.abs(v[:, None] - centres)) for v in (x, y))
+    gauss = np.exp(-(x * x + y * y) / (2 * window_size**2))
+    weights = wy[:, :, None] * wx[:, None, :] * gauss[:, None, None]
+    return weights.reshape(len(x), CELLS * CELLS).astype(np.float32)
+
+
+@lru_cache
+def _hats() -> Float32:
+    """Return the matrix (8, 9) from the planes 1, u and |u - b|, b = -3 ... 3, to the eight orientation bins.
+
+    A bin's weight is a hat, the second difference of |u - b|; u = 4 / pi * angle - 2 lies in [-4, 4], and bin k is
+    centred at u = k - 2.  The bin at both ends, u = +-4, is (|u - 3| + |u + 3|) / 2 - 3.
+    """
+    planes = {b: np.eye(_PLANES)[5 + b] for b in range(-3, 4)}
+    one, u = np.eye(_PLANES)[0], np.eye(_PLANES)[1]
+    planes[4], planes[-4] = 4 * one - u, 4 * one + u  # |u - 4| and |u + 4|
+    out = np.zeros((_ANGLES, _PLANES))
+    for b in range(-3, 4):
+        out[b + 2] = (planes[b - 1] - 2 * planes[b] + planes[b + 1]) / 2
+    out[6] = (planes[3] + planes[-3]) / 2 - 3 * one
+    return out.astype(np.float32)
+
+
+@lru_cache
+def _arctan_terms() -> tuple[np.float32, ...]:
+    """Return c with 8 / pi * arctan(z) ~ z (c0 + c1 z^2 + ...), |z| <= 1, error below 2e-4 of a bin."""
+    z = np.cos(np.linspace(0, np.pi / 2, 400, endpoint=False))
+    powers = z[:, None] ** (2 * np.arange(5) + 1)
+    return tuple(np.linalg.lstsq(powers, 8 / np.pi * np.arctan(z), rcond=None)[0].astype(np.float32))
+
+
+def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams) -> Float32:
+    """Return raw histograms (N, 128) from a grid of nearest gradients."""
+    size = np.float32(descriptor.magnification) * points.sigma
+    cos, sin = np.cos(angle) * size, np.sin(angle) * size
+    frames = np.stack([cos, -sin, sin, cos], axis=1).reshape(-1, 2, 2)
+    out = np.empty((len(points), CELLS * CELLS * _ANGLES), np.float32)
+    scratch = _Scratch()
+    for start in range(0, len(points), _CHUNK):
+        part = np.arange(start, min(start + _CHUNK, len(points)))
+        out[part] = _histograms(sheet, points.take(part), frames[part], descriptor, scratch)
+    return out
+
+
+class _Scratch:
+    """Buffers for one chunk, reused for all."""
+
+    def __init__(self) -> None:
+        n, samples = _CHUNK, _SIDE**2
+        self.position = np.empty((n, 2, samples), np.float32)
+        self.pixel = np.empty((n, 2, samples), np.float32)
+        self.index = np.empty((n, samples), np.intp)
+        self.planes = np.empty((7, n, samples), np.float32)
+        self.histogram = np.empty(_PLANES * n * samples, np.float32)
+
+
+def _histograms(
+    sheet: Sheet, points: Points, frames: Float32, descriptor: DescriptorParams, scratch: _Scratch
+) -> Float32:
+    n, samples = len(points), _SIDE**2
+    row, column = np.rint(points.y).astype(np.intp), np.rint(points.x).astype(np.intp)
+    # Positions relative to the nearest pixel, so that indices are exact in float32.
+    shift = np.stack([points.x - column, points.y - row], axis=1, dtype=np.float32)
+    transform = np.concatenate([frames, shift[:, :, None]], axis=2).reshape(2 * n, 3)
+    position, pixel = scratch.position[:n], scratch.pixel[:n]
+    np.matmul(transform, _grid(), out=position.reshape(2 * n, samples))
+    np.rint(position, out=pixel)
+    position -= pixel
+    x, y = pixel[:, 0], pixel[:, 1]
+    near, inside = _inside(sheet, points, row, column, x, y)
+    gx, gy, spare = scratch.planes[0][:n], scratch.planes[1][:n], scratch.planes[2:]
+    index = scratch.index[:n]
+    np.multiply(y, np.float32(sheet.stride), out=gx)
+    gx += x
+    np.copyto(index, gx, casting="unsafe")
+    index += (points.level * sheet.levels[0].size + sheet.flat(points.region, row, column))[:, None]
+    _gradient(sheet, index, position, gx, gy, [v[:n] for v in spare])
+
+    # The gradient in the keypoint's frame: J A.
+    u, v, f = spare[0][:n], spare[1][:n], frames[:, :, :, None]
+    np.multiply(gx, f[:, 0, 0], out=u)
+    np.multiply(gy, f[:, 1, 0], out=v)
+    u += v
+    gx *= f[:, 0, 1]
+    gy *= f[:, 1, 1]
+    gy += gx
+    if len(near):
+        u[near] *= inside
+        gy[near] *= inside
+    planes = scratch.histogram[: _PLANES * n * samples].reshape(_PLANES, n, samples)
+    _angle_planes(u, gy, planes, (gx, v))
+    cells = planes.reshape(_PLANES * n, samples) @ _cells(descriptor.window_size)
+    bins = _hats() @ cells.reshape(_PLANES, n * CELLS * CELLS)
+    return bins.T.reshape(n, CELLS * CELLS * _ANGLES)
+
+
+def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Float32, spare: list[Float32]) -> None:
+    """Compute twice the gradient at `offset` from the pixels `index`, by Taylor's formula with the Hessian there.
+
+    Seven samples around the pixel, against twelve for a bilinear gradient of the same quality; the gradient at the
+    nearest pixel, four samples, agrees visibly worse with Lowe's files.
+    """
+    flat, stride = sheet.levels.reshape(-1), sheet.stride
+    a, b, xx, yy, xy = spare[:5]
+    lowest = index
+    lowest -= stride + 1
+    sample = [flat[offset:] for offset in (0, 1, stride, stride + 1, stride + 2, 2 * stride + 1, 2 * stride + 2)]
+    corner, up, left, centre, right, down, opposite = sample
+
+    def take(source: Float32, out: Float32) -> Float32:
+        return source.take(lowest, out=out, mode="wrap")
+
+    take(left, a)
+    take(right, b)
+    np.subtract(b, a, out=gx)
+    np.add(a, b, out=xx)
+    take(up, a)
+    take(down, b)
+    np.subtract(b, a, out=gy)
+    np.add(a, b, out=yy)
+    take(corner, xy)
+    xy += take(opposite, a)
+    take(centre, b)
+    b += b
+    xx -= b
+    yy -= b
+    xy -= b
+    xy -= xx
+    xy -= yy
+    x, y = offset[:, 0], offset[:, 1]
+    for g, along, second, across in ((gx, x, xx, y), (gy, y, yy, x)):
+        second *= along
+        second += second
+        g += second
+        np.multiply(xy, across, out=second)
+        g += second
+
+
+def _inside(
+    sheet: Sheet, points: Points, row: Index, column: Index, x: Float32, y: Float32
+) -> tuple[Index, npt.NDArray[np.bool_]]:
+    """Return the keypoints near the border, and which of their samples, relative to (row, column), lie inside."""
+    bottom, right = sheet.height[points.region] - 1 - row, sheet.width[points.region] - 1 - column
+    reach = np.max(np.abs(x), axis=1), np.max(np.abs(y), axis=1)
+    near = np.flatnonzero((column < reach[0]) | (right < reach[0]) | (row < reach[1]) | (bottom < reach[1]))
+    y, x = y[near], x[near]
+    inside = (y >= -row[near, None]) & (y <= bottom[near, None]) & (x >= -column[near, None]) & (x <= right[near, None])
+    return near, inside
+
+
+def _angle_planes(gx: Float32, gy: Float32, planes: Float32, spare: tuple[Float32, Float32]) -> None:
+    """Fill the planes m, m u and m |u - b| from gradients; u is the angle in bins, less 2, in [-4, 4].
+
+    The angle is 2 arctan(gy / (|gx| + m)), mirrored where gx < 0: its sign bit, flipped by that of gx.
+    """
+    m, mu = planes[0], planes[1]
+    a, d = spare
+    np.multiply(gx, gx, out=m)
+    np.multiply(gy, gy, out=d)
+    m += d
+    np.sqrt(m, out=m)
+    np.abs(gx, out=d)
+    d += m
+    d += _TINY
+    np.divide(gy, d, out=d)
+    np.multiply(d, d, out=a)
+    *terms, last = _arctan_terms()
+    np.multiply(a, last, out=mu)
+    for i, term in enumerate(reversed(terms)):
+        mu += term
+        mu *= a if i < len(terms) - 1 else d
+    mu -= np.float32(2)
+    bits = gx.view(np.uint32)
+    bits &= np.uint32(0x80000000)
+    mu.view(np.uint32)[...] ^= bits
+    mu *= m
+    np.multiply(m, np.float32(3), out=planes[2])
+    planes[2] += mu
+    for b in range(3, _PLANES):
+        np.subtract(planes[b - 1], m, out=planes[b])
+    np.abs(planes[2:], out=planes[2:])

@@ -1,0 +1,144 @@
+"""Orientations of keypoints, from the gradients around them. [Lowe04 §5]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+from ..features import Float32
+from ..params import DetectorParams
+from .localize import Points
+from .scale_space import Index, Sheet
+
+__all__ = ["assign_orientations", "by_radius", "orientation_reach", "windows"]
+
+_BINS = 36
+_FINE = 4 * _BINS
+"""Bins of the histogram before it is interpolated; nothing is gained by more."""
+_SMOOTHINGS = 6
+_CLASSES = (8, 10, 12, 14, 16, 20, 24, 32, 40, 48, 64)
+"""Windows are cut in a few sizes, not in one per radius."""
+_CHUNK = 1 << 16
+"""Samples per chunk, to stay in the cache."""
+
+
+def orientation_reach(sigma: float, detector: DetectorParams) -> float:
+    """Pixels around a keypoint of this sigma that its orientation depends on."""
+    return 3 * detector.orientation_window * sigma
+
+
+def by_radius(radius: Index) -> Iterator[tuple[int, Index]]:
+    """Group keypoints by the window that holds their radius: yield the window's radius and chunks of indices."""
+    classes = np.array([c for c in _CLASSES if c < radius.max(initial=0)] + [radius.max(initial=0)])
+    which = np.searchsorted(classes, radius)
+    for i, r in enumerate(classes.tolist()):
+        members = np.flatnonzero(which == i)
+        step = max(1, _CHUNK // (2 * r + 1) ** 2)
+        for start in range(0, len(members), step):
+            yield r, members[start : start + step]
+
+
+def windows(sheet: Sheet, points: Points, centre: tuple[Index, Index], radius: int) -> tuple[Float32, Float32]:
+    """Return twice the gradient around every point, (N, 2 radius + 1, 2 radius + 1): to the right, and upwards."""
+    side = 2 * radius + 3
+    flat = sheet.levels.reshape(-1)
+    stride = sheet.stride
+    every = as_strided(flat, (flat.size - side * stride, side, side), (4, 4 * stride, 4), writeable=False)
+    row, column = centre
+    start = points.level * sheet.levels[0].size + sheet.flat(points.region, row - radius - 1, column - radius - 1)
+    w = every[start]
+    return w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
+
+
+def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) -> tuple[Index, Float32]:
+    """Return the orientations of points: every peak of 0.8 of the highest, at most four.
+
+    Differs from [Lowe04 §5] in the standard variant by nothing; the lowe variant takes the nearest bin, of angles a
+    thousandth of a radian too large, and decodes bins at their upper edge's half, as his program does.
+
+    Returns
+    -------
+    index : (M,) intp
+        Which point; ascending.
+    orientation : (M,) float32
+        Radians in [-pi, pi), y down.
+    """
+    if detector.upright:
+        return np.arange(len(points)), np.zeros(len(points), np.float32)
+    lowe = detector.variant == "lowe"
+    bins = _BINS if lowe else _FINE
+    histograms = np.empty((len(points), _BINS))
+    matrix = _smoothing(lowe=lowe)
+    sigma = np.float32(detector.orientation_window) * points.sigma
+    radii = (3 * sigma).astype(np.intp)
+    for radius, chunk in by_radius(radii):
+        histograms[chunk] = _histograms(sheet, points.take(chunk), sigma[chunk], radii[chunk], radius, bins, lowe) @ matrix
+    return _peaks(histograms, detector, lowe=lowe)
+
+
+def _histograms(
+    sheet: Sheet, points: Points, sigma: Float32, radii: Index, radius: int, bins: int, lowe: bool
+) -> npt.NDArray[np.float64]:
+    """Return gradient histograms, (N, bins), of angles y up from -pi on."""
+    row, column = (points.y + np.float32(0.5)).astype(np.intp), (points.x + np.float32(0.5)).astype(np.intp)
+    gx, gy = windows(sheet, points, (row, column), radius)
+    reach = np.arange(-radius, radius + 1)
+    rows, columns = row[:, None] + reach, column[:, None] + reach
+    dy, dx = (rows - points.y[:, None]).astype(np.float32), (columns - points.x[:, None]).astype(np.float32)
+    scale = (np.float32(-0.5) / (sigma * sigma))[:, None]
+    short = 2  # Lowe's program leaves out the last two rows and columns; 0.2 % of its keypoints depend on it
+    wy = np.exp(dy * dy * scale) * ((rows >= 0) & (rows < sheet.height[points.region, None] - short))
+    wx = np.exp(dx * dx * scale) * ((columns >= 0) & (columns < sheet.width[points.region, None] - short))
+    far = ((radii * radii + 0.5)[:, None] - dy * dy).astype(np.float32)
+    weight = np.sqrt(gx * gx + gy * gy)
+    weight *= wy[:, :, None] * wx[:, None, :]
+    weight *= (dx * dx)[:, None, :] < far[:, :, None]
+    angle = np.arctan2(gy, gx)
+    angle += np.float32(np.pi + (0.001 if lowe else 0))
+    angle *= np.float32(bins / (2 * np.pi))
+    index = np.minimum(angle.astype(np.intp), bins - 1)
+    index += (np.arange(len(index)) * bins)[:, None, None]
+    return np.bincount(index.ravel(), weight.ravel(), len(index) * bins).reshape(-1, bins)
+
+
+@lru_cache
+def _smoothing(*, lowe: bool) -> npt.NDArray[np.float64]:
+    """Return the matrix from raw histograms to 36 smoothed bins."""
+    if lowe:
+        # In place, so that the last bin sees the first one already smoothed.
+        out = np.eye(_BINS)
+        for _ in range(_SMOOTHINGS):
+            previous = out[-1].copy()
+            for i in range(_BINS):
+                here = out[i].copy()
+                out[i] = (previous + here + out[(i + 1) % _BINS]) / 3
+                previous = here
+        return np.ascontiguousarray(out.T)
+    # Linear interpolation between the bins beside, bin b at angle b; then a circular moving average.
+    position = (np.arange(_FINE) + 0.5) * _BINS / _FINE
+    gap = np.abs(position[:, None] - np.arange(_BINS))
+    matrix = np.maximum(0, 1 - np.minimum(gap, _BINS - gap))
+    for _ in range(_SMOOTHINGS):
+        matrix = (np.roll(matrix, 1, axis=1) + matrix + np.roll(matrix, -1, axis=1)) / 3
+    return matrix
+
+
+def _peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams, *, lowe: bool) -> tuple[Index, Float32]:
+    left, right = np.roll(histograms, 1, axis=1), np.roll(histograms, -1, axis=1)
+    top = histograms.max(axis=1, keepdims=True)
+    peak = (histograms > left) & (histograms > right) & (histograms >= detector.peak_ratio * top)
+    crowded = np.flatnonzero(peak.sum(axis=1) > detector.max_orientations)
+    if len(crowded):
+        height = np.where(peak[crowded], histograms[crowded], -1.0)
+        rank = np.argsort(np.argsort(-height, axis=1, kind="stable"), axis=1)
+        peak[crowded] &= rank < detector.max_orientations
+    index, b = np.nonzero(peak)
+    h, l, r = histograms[index, b], left[index, b], right[index, b]
+    position = b + 0.5 * (l - r) / (l - 2 * h + r) + (0.5 if lowe else 0)
+    angle = position * (2 * np.pi / _BINS) - np.pi
+    angle = np.where(angle <= -np.pi, angle + 2 * np.pi, np.where(angle > np.pi, angle - 2 * np.pi, angle))
+    return index, -angle.astype(np.float32)

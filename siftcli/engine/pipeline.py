@@ -1,0 +1,112 @@
+"""SIFT, as the sequence of its steps. [Lowe04]"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..conventions import quantise
+from ..features import Features, Float32, Image
+from ..params import DescriptorParams, DetectorParams
+from .descriptor import compute_descriptors, descriptor_reach
+from .extrema import find_extrema, join
+from .localize import MOVES, Points, refine
+from .orientation import assign_orientations, orientation_reach
+from .scale_space import Index, Sheet, sheets
+
+__all__ = ["extract"]
+
+
+def extract(images: Image, detector: DetectorParams, descriptor: DescriptorParams | None) -> list[Features]:
+    """Detect keypoints and, unless `descriptor` is None, describe them.
+
+    Parameters
+    ----------
+    images : (N, H, W) uint8, uint16 or float32
+        A stack of images of one size; float32 in [0, 1].
+    detector : DetectorParams
+    descriptor : DescriptorParams or None
+
+    Returns
+    -------
+    list of Features
+        One for each image, in Lowe's order: coarse octaves first.
+    """
+    found = []
+    for sheet in sheets(images, detector, _halo(detector, descriptor)):
+        extrema = join([find_extrema(sheet, start, stop, detector) for start, stop in sheet.strips()])
+        points = refine(sheet, extrema, detector)
+        sheet.extrapolate()
+        index, angle = assign_orientations(sheet, points, detector)
+        points = points.take(index)
+        histograms = None if descriptor is None else quantise(compute_descriptors(sheet, points, angle, descriptor))
+        found.append(_Found.of(sheet, points, angle, histograms))
+    return [_features(found, image, images.shape[1:]) for image in range(len(images))]
+
+
+def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
+    """Rows that are read above and below an extremum."""
+    largest = detector.sigma_base * 2 ** (1 + 1.5 / detector.scales_per_octave)
+    reach = orientation_reach(largest, detector)
+    if descriptor is not None:
+        reach = max(reach, descriptor_reach(largest, descriptor))
+    return MOVES + 2 + math.ceil(reach) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What one sheet gave; rows in the order of processing."""
+
+    image: Index
+    order: npt.NDArray[np.intp]
+    pixel: npt.NDArray[np.intp]
+    frames: Float32
+    descriptors: npt.NDArray[np.uint8] | None
+
+    @classmethod
+    def of(cls, sheet: Sheet, points: Points, angle: Float32, descriptors: npt.NDArray[np.uint8] | None) -> _Found:
+        octave = sheet.octave[points.region]
+        unit = np.exp2(octave).astype(np.float32)
+        return cls(
+            image=sheet.image[points.region],
+            order=np.stack([octave, points.level, points.scan[:, 0], points.scan[:, 1]], axis=1),
+            pixel=np.stack([octave, points.row, points.column], axis=1),
+            frames=np.stack([points.x * unit, points.y * unit, points.sigma * unit, angle, points.score], axis=1),
+            descriptors=descriptors,
+        )
+
+
+def _features(found: list[_Found], image: int, shape: tuple[int, ...]) -> Features:
+    """Collect the features of one image, in the reverse of the order octave, level, row, column, peak."""
+    picks = [np.flatnonzero(f.image == image) for f in found]
+
+    def gather(name: str, empty: tuple[int, ...], dtype: type) -> npt.NDArray:
+        parts = [getattr(f, name)[pick] for f, pick in zip(found, picks, strict=True)]
+        return np.concatenate(parts) if parts else np.empty(empty, dtype)
+
+    order, pixel = gather("order", (0, 4), np.intp), gather("pixel", (0, 3), np.intp)
+    frames = gather("frames", (0, 5), np.float32)
+    descriptors = gather("descriptors", (0, 128), np.uint8) if found and found[0].descriptors is not None else None
+    rank = np.lexsort(order.T[::-1])
+    # Two bands may find the same pixel from extrema on either side: the first in order counts.
+    rank = rank[_first_of_pixel(order[rank], pixel[rank])][::-1]
+    frames, order = frames[rank], order[rank]
+    return Features(
+        xy=np.ascontiguousarray(frames[:, :2]),
+        scales=frames[:, 2].copy(),
+        orientations=frames[:, 3].copy(),
+        scores=frames[:, 4].copy(),
+        octaves=order[:, 0].astype(np.int16),
+        levels=order[:, 1].astype(np.int16),
+        descriptors=None if descriptors is None else descriptors[rank],
+        image_size=(shape[1], shape[0]),
+    )
+
+
+def _first_of_pixel(order: npt.NDArray[np.intp], pixel: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Tell which rows belong to the extremum that comes first for their pixel; rows are in order."""
+    _, first, which = np.unique(pixel, axis=0, return_index=True, return_inverse=True)
+    return (order == order[first[which.reshape(-1)]]).all(axis=1)

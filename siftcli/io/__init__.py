@@ -1,0 +1,1 @@
+"""Images and feature files: reading, writing, and nothing else."""
