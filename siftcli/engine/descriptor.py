@@ -154,7 +154,7 @@ def _histograms(
     np.multiply(y, np.float32(sheet.stride), out=gx)
     gx += x
     np.copyto(index, gx, casting="unsafe")
-    index += (points.level * sheet.levels[0].size + sheet.flat(points.region, row, column))[:, None]
+    index += sheet.flat(points.region, points.level, row, column)[:, None]
     _gradient(sheet, index, position, gx, gy, [v[:n] for v in spare])
 
     # The gradient in the keypoint's frame: J A.

@@ -49,25 +49,28 @@ def join(parts: list[Extrema]) -> Extrema:
     return Extrema(region[order], level[order], row[order], column[order])
 
 
-def dog_cubes(sheet: Sheet, level: Index, flat: Index) -> Float32:
+def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     """Return the 3 x 3 x 3 DoG neighbourhoods [level, row, column] of pixels, by one gather of 36 values each.
 
     Parameters
     ----------
-    level : (N,) intp
-        DoG level, 1 to scales per octave.
     flat : (N,) intp
-        Index of the pixel in a level of the sheet, see `Sheet.flat`.
+        Index of the pixel in the sheet, DoG level 1 to scales per octave; see `Sheet.flat`.
 
     Returns
     -------
-    (N, 3, 3, 3) float32
+    (3, 3, 3, N) float32
     """
+    return _dog(sheet, flat, np.arange(-1, 2), np.arange(-1, 2)[:, None] * sheet.stride + np.arange(-1, 2))
+
+
+def _dog(sheet: Sheet, flat: Index, levels: Index, pixels: Index) -> Float32:
+    """Gather the DoG at these levels and pixels, relative to `flat`: (levels, *pixels.shape, N)."""
     plane = sheet.levels[0].size
-    ring = np.arange(-1, 2)
-    around = (np.arange(4)[:, None, None] - 1) * plane + ring[:, None] * sheet.stride + ring
-    values = sheet.levels.reshape(-1).take((level * plane + flat)[:, None, None, None] + around, mode="wrap")
-    return values[:, 1:] - values[:, :-1]
+    steps = np.append(levels, levels[-1] + 1) * plane
+    around = steps.reshape(-1, *[1] * pixels.ndim) + pixels
+    values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
+    return values[1:] - values[:-1]
 
 
 def find_extrema(sheet: Sheet, start: int, stop: int, detector: DetectorParams) -> Extrema:
@@ -77,26 +80,29 @@ def find_extrema(sheet: Sheet, start: int, stop: int, detector: DetectorParams) 
     edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]
     """
     threshold = np.float32(_PREFILTER * detector.dog_threshold)
-    upper, pairs = _row_pairs(sheet, start, stop)
-    peak = np.maximum(upper, pairs)
-    peaks = _survivors(peak, np.less, peak[1:-1] > threshold)
-    pit = np.minimum(upper, pairs)
-    pits = _survivors(pit, np.greater, pit[1:-1] < -threshold)
-    extremal = np.concatenate([peak.reshape(-1).take(peaks), pit.reshape(-1).take(pits)])
-    where = np.concatenate([peaks, pits])
-    in_lower = upper.reshape(-1).take(where) != extremal
-    level, rest = np.divmod(where, peak[0].size)
-    pair, column = np.divmod(rest, sheet.stride)
-    row = start + 2 * pair + in_lower
-
-    region = np.searchsorted(sheet.top, row, side="right") - 1
-    region = np.maximum(region, 0)
-    y, x = row - sheet.top[region], column - sheet.margin
-    inside = (y >= BORDER) & (y < sheet.height[region] - BORDER) & (row < sheet.last)
-    inside &= (x >= BORDER) & (x < sheet.width[region] - BORDER)
-    keep = np.flatnonzero(inside)
-    keep = keep[_exact(dog_cubes(sheet, level[keep], row[keep] * sheet.stride + column[keep]), detector)]
-    return Extrema(region[keep], level[keep], y[keep], x[keep])
+    upper, lower = _row_pairs(sheet, start, stop)
+    found = []
+    for extreme, precedes, beyond in ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold)):
+        pair = extreme(upper, lower)
+        where = _survivors(pair, precedes, precedes(beyond, pair[1:-1]))
+        value = pair.reshape(-1).take(where)
+        is_lower = upper.reshape(-1).take(where) != value
+        level, rest = np.divmod(where, pair[0].size)
+        row, column = np.divmod(rest, sheet.stride)
+        row = start + 2 * row + is_lower
+        flat = (level * sheet.levels.shape[1] + row) * sheet.stride + column
+        # The row beyond the pair first: three neighbours, of which one is enough to reject most.
+        outer = _dog(sheet, flat + (2 * is_lower - 1) * sheet.stride, np.zeros(1, np.intp), np.arange(-1, 2))
+        region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
+        y, x = row - sheet.top[region], column - sheet.margin
+        keep = precedes(extreme.reduce(outer, axis=(0, 1)), value) & (row < sheet.last)
+        keep &= (y >= BORDER) & (y < sheet.height[region] - BORDER)
+        keep &= (x >= BORDER) & (x < sheet.width[region] - BORDER)
+        keep = np.flatnonzero(keep)
+        cubes = dog_cubes(sheet, flat[keep])
+        keep = keep[_strict(cubes, precedes, extreme) & _no_edge(cubes[1], detector.edge_threshold)]
+        found.append(Extrema(region[keep], level[keep], y[keep], x[keep]))
+    return join(found)
 
 
 def _row_pairs(sheet: Sheet, start: int, stop: int) -> tuple[Float32, Float32]:
@@ -124,17 +130,16 @@ def _survivors(values: Float32, precedes: np.ufunc, strong: npt.NDArray[np.bool_
     return np.flatnonzero(mask) + (values[0].size + 1)
 
 
-def _exact(cubes: Float32, detector: DetectorParams) -> Index:
-    """Return the indices of the cubes whose centre is a strict extremum and not on an edge."""
-    flat = cubes.reshape(-1, 27)
-    centre = flat[:, 13].copy()
-    sign = np.sign(centre)
-    flat = flat * sign[:, None]
-    flat[:, 13] = -np.inf
-    extremal = np.abs(centre) > flat.max(axis=1)
-    d = cubes[:, 1]
-    dxx = d[:, 1, 2] + d[:, 1, 0] - 2 * centre
-    dyy = d[:, 2, 1] + d[:, 0, 1] - 2 * centre
-    dxy = ((d[:, 2, 2] - d[:, 2, 0]) - (d[:, 0, 2] - d[:, 0, 0])) * np.float32(0.25)
-    det, trace, r = dxx * dyy - dxy * dxy, dxx + dyy, np.float32(detector.edge_threshold)
-    return np.flatnonzero(extremal & (det > 0) & (det * (r + 1) ** 2 > r * trace * trace))
+def _strict(cubes: Float32, precedes: np.ufunc, extreme: np.ufunc) -> npt.NDArray[np.bool_]:
+    """Tell of which cubes the centre is strictly more extreme than all 26 others."""
+    flat = cubes.reshape(27, -1)
+    return precedes(extreme(extreme.reduce(flat[:13], axis=0), extreme.reduce(flat[14:], axis=0)), flat[13])
+
+
+def _no_edge(d: Float32, ratio: float) -> npt.NDArray[np.bool_]:
+    """Tell which DoG neighbourhoods (3, 3, N) have principal curvatures of one sign, of a ratio below `ratio`."""
+    xx = d[1, 2] + d[1, 0] - 2 * d[1, 1]
+    yy = d[2, 1] + d[0, 1] - 2 * d[1, 1]
+    xy = ((d[2, 2] - d[2, 0]) - (d[0, 2] - d[0, 0])) * np.float32(0.25)
+    det, trace, r = xx * yy - xy * xy, xx + yy, np.float32(ratio)
+    return (det > 0) & (det * (r + 1) ** 2 > r * trace * trace)

@@ -75,11 +75,11 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     value = np.empty(len(row))
     active = np.arange(len(row))
     for attempt in range(MOVES + 1):
-        flat = sheet.flat(region[active], row[active], column[active])
-        offset[active], value[active] = _fit(dog_cubes(sheet, level[active], flat))
+        flat = sheet.flat(region[active], level[active], row[active], column[active])
+        offset[active], value[active] = _fit(dog_cubes(sheet, flat))
         if attempt == MOVES:
             break
-        step_x = _step(offset[active, 0]) 
+        step_x = _step(offset[active, 0])
         step_y = _step(offset[active, 1])
         x, y = column[active] + step_x, row[active] + step_y
         step_x[(x < BORDER) | (x >= width[active] - BORDER)] = 0
@@ -93,7 +93,7 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     near = (np.abs(offset) <= _REACH).all(axis=1)
     keep = np.flatnonzero(near & (np.abs(value) >= detector.dog_threshold))
     # A pixel that already gave a keypoint gives no second; the first in the order level, row, column counts.
-    _, first = np.unique(sheet.flat(region[keep], row[keep], column[keep]), return_index=True)
+    _, first = np.unique(sheet.flat(region[keep], 0, row[keep], column[keep]), return_index=True)
     keep = keep[np.sort(first)]
     offset = offset[keep].astype(np.float32)
     s = (level[keep] + offset[:, 2]) / detector.scales_per_octave
@@ -119,10 +119,10 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
 
     Parameters
     ----------
-    cubes : (N, 3, 3, 3) float32
+    cubes : (3, 3, 3, N) float32
         [level, row, column].
     """
-    d = cubes.astype(np.float64).transpose(1, 2, 3, 0)
+    d = cubes.astype(np.float64)
     c = d[1, 1, 1]
     gx, gy, gs = (d[1, 1, 2] - d[1, 1, 0]) / 2, (d[1, 2, 1] - d[1, 0, 1]) / 2, (d[2, 1, 1] - d[0, 1, 1]) / 2
     xx = d[1, 1, 2] + d[1, 1, 0] - 2 * c

@@ -49,7 +49,7 @@ def windows(sheet: Sheet, points: Points, centre: tuple[Index, Index], radius: i
     stride = sheet.stride
     every = as_strided(flat, (flat.size - side * stride, side, side), (4, 4 * stride, 4), writeable=False)
     row, column = centre
-    start = points.level * sheet.levels[0].size + sheet.flat(points.region, row - radius - 1, column - radius - 1)
+    start = sheet.flat(points.region, points.level, row - radius - 1, column - radius - 1)
     w = every[start]
     return w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
 

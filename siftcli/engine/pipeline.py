@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +13,15 @@ from ..features import Features, Float32, Image
 from ..params import DescriptorParams, DetectorParams
 from .descriptor import compute_descriptors, descriptor_reach
 from .extrema import find_extrema, join
+from .frames import levels_of, place
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
-from .scale_space import Index, Sheet, sheets
+from .scale_space import Index, Sheet, octave_shapes, sheets
 
-__all__ = ["extract"]
+__all__ = ["describe", "detect"]
 
 
-def extract(images: Image, detector: DetectorParams, descriptor: DescriptorParams | None) -> list[Features]:
+def detect(images: Image, detector: DetectorParams, descriptor: DescriptorParams | None) -> list[Features]:
     """Detect keypoints and, unless `descriptor` is None, describe them.
 
     Parameters
@@ -47,9 +48,38 @@ def extract(images: Image, detector: DetectorParams, descriptor: DescriptorParam
     return [_features(found, image, images.shape[1:]) for image in range(len(images))]
 
 
-def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
-    """Rows that are read above and below an extremum."""
-    largest = detector.sigma_base * 2 ** (1 + 1.5 / detector.scales_per_octave)
+def describe(images: Image, frames: Features, detector: DetectorParams, descriptor: DescriptorParams) -> Features:
+    """Compute the descriptors of given frames of one image.
+
+    Parameters
+    ----------
+    images : (1, H, W) uint8, uint16 or float32
+    frames : Features
+        Kept, in their order.
+    detector : DetectorParams
+        For the scale space.
+    descriptor : DescriptorParams
+
+    Returns
+    -------
+    Features
+        The frames with descriptors; those of frames that no octave holds are zero.
+    """
+    octave, level = levels_of(frames, octave_shapes(*images.shape[1:], detector), detector)
+    out = np.zeros((len(frames), 128), np.uint8)
+    sigma = frames.scales / np.exp2(octave).astype(np.float32)
+    for sheet in sheets(images, detector, _halo(detector, descriptor, float(sigma.max(initial=0)))):
+        for _ in sheet.strips():
+            pass
+        sheet.extrapolate()
+        index, points = place(sheet, frames, octave, level)
+        out[index] = quantise(compute_descriptors(sheet, points, frames.orientations[index], descriptor))
+    return replace(frames, descriptors=out, image_size=(images.shape[2], images.shape[1]))
+
+
+def _halo(detector: DetectorParams, descriptor: DescriptorParams | None, largest: float = 0) -> int:
+    """Rows that are read above and below an extremum, or a frame of sigma `largest` (octave pixels)."""
+    largest = max(largest, detector.sigma_base * 2 ** (1 + 1.5 / detector.scales_per_octave))
     reach = orientation_reach(largest, detector)
     if descriptor is not None:
         reach = max(reach, descriptor_reach(largest, descriptor))

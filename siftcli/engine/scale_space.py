@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,7 @@ def to_unit(pixels: Image) -> Float32:
     return pixels / np.float32(np.iinfo(pixels.dtype).max)
 
 
+@lru_cache(maxsize=1024)
 def _beyond(start: int, stop: int, size: int, *, alternate: bool) -> Index:
     """Return the samples that stand for start to stop of an axis: its own, and beyond its ends the border's.
 
@@ -63,7 +65,7 @@ def _beyond(start: int, stop: int, size: int, *, alternate: bool) -> Index:
     index = np.arange(start, stop)
     if alternate:
         index[index >= size] = size - 1 - (index[index >= size] - (size - 1)) % 2
-    return np.clip(index, 0, size - 1)
+    return np.minimum(np.maximum(index, 0), size - 1)
 
 
 def _rows(source: Image, first: int, start: int, stop: int, height: int, *, alternate: bool = False) -> Float32:
@@ -119,9 +121,11 @@ def _blur(rows: Float32, op: Operator, out: Float32) -> None:
     half = np.empty((n, height, op.before + width // BLOCK * op.step + op.after), dtype)
     left, right = op.before, op.before + rows.shape[2]
     blur_columns(rows.astype(dtype, copy=False), op, half[:, :, left:right])
-    beyond = _beyond(-left, half.shape[2] - left, rows.shape[2], alternate=op.step < BLOCK) + left
     half[:, :, :left] = half[:, :, left : left + 1]
-    half[:, :, right:] = half[:, :, beyond[right:]]
+    if op.step < BLOCK:
+        half[:, :, right:] = half[:, :, _beyond(right, half.shape[2], right, alternate=True)]
+    else:
+        half[:, :, right:] = half[:, :, right - 1 : right]
     if dtype == out.dtype:
         blur_rows(half, op, out)
     else:
@@ -212,9 +216,9 @@ class Sheet:
         """Samples from one row to the next."""
         return self.levels.shape[2]
 
-    def flat(self, region: Index, row: Index, column: Index) -> Index:
-        """Return the index within a level of octave pixels."""
-        return (row + self.top[region]) * self.stride + column + self.margin
+    def flat(self, region: Index, level: Index | int, row: Index, column: Index) -> Index:
+        """Return the index in `levels`, as one array, of octave pixels of a region."""
+        return (level * self.levels.shape[1] + row + self.top[region]) * self.stride + column + self.margin
 
     def strips(self) -> Iterator[tuple[int, int]]:
         """Ranges of buffer rows that cover `first` to `last`, computed as they are asked for."""

@@ -1,0 +1,72 @@
+"""SIFT features (Lowe 2004) from images, from a pure NumPy engine.
+
+>>> import siftcli
+>>> features = siftcli.detect(siftcli.read_image("photo.jpg").pixels)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .api import describe as describe
+    from .api import detect as detect
+    from .errors import FormatError as FormatError
+    from .errors import ImageError as ImageError
+    from .errors import OutputError as OutputError
+    from .errors import ParameterError as ParameterError
+    from .errors import SiftError as SiftError
+    from .features import Features as Features
+    from .io.image import read_image as read_image
+    from .io.lowe_key import read_key as read_key
+    from .io.lowe_key import write_key as write_key
+    from .params import DescriptorParams as DescriptorParams
+    from .params import DetectorParams as DetectorParams
+
+# Start-up is part of the product: a name is imported when it is first asked for.
+_HOME = {
+    "DescriptorParams": "params",
+    "DetectorParams": "params",
+    "Features": "features",
+    "FormatError": "errors",
+    "ImageError": "errors",
+    "OutputError": "errors",
+    "ParameterError": "errors",
+    "SiftError": "errors",
+    "describe": "api",
+    "detect": "api",
+    "read_image": "io.image",
+    "read_key": "io.lowe_key",
+    "write_key": "io.lowe_key",
+}
+
+__all__ = [
+    "DescriptorParams",
+    "DetectorParams",
+    "Features",
+    "FormatError",
+    "ImageError",
+    "OutputError",
+    "ParameterError",
+    "SiftError",
+    "describe",
+    "detect",
+    "read_image",
+    "read_key",
+    "write_key",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,92 @@
+"""The public functions: arrays in, features out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .engine import pipeline
+from .errors import ParameterError
+from .features import Features, Image
+from .params import parameters
+
+__all__ = ["describe", "detect"]
+
+
+def detect(image: npt.ArrayLike, preset: str = "default", *, descriptors: bool = True, **overrides: Any) -> Features:
+    """Detect SIFT keypoints and describe them. [Lowe04]
+
+    Parameters
+    ----------
+    image : (H, W) uint8, uint16 or float
+        Grey; floats are in [0, 1].
+    preset : str
+        See `siftcli.params.PRESETS`.
+    descriptors : bool
+        False gives the keypoints alone.
+    **overrides
+        Single parameters by name, see `siftcli.params`.
+
+    Returns
+    -------
+    Features
+        In Lowe's order: coarse octaves first.  An image with nothing to find gives none.
+
+    Raises
+    ------
+    ParameterError
+        For an image of another shape or dtype, or a parameter outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np, siftcli
+    >>> y, x = np.mgrid[:64, :64]
+    >>> blob = np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2))
+    >>> features = siftcli.detect(blob, max_orientations=1)
+    >>> features.xy.round(2).tolist()
+    [[30.25, 33.75]]
+    """
+    detector, descriptor = parameters(preset, **overrides)
+    return pipeline.detect(_grey(image)[None], detector, descriptor if descriptors else None)[0]
+
+
+def describe(image: npt.ArrayLike, frames: Features, preset: str = "default", **overrides: Any) -> Features:
+    """Describe given frames.
+
+    Parameters
+    ----------
+    image : (H, W) uint8, uint16 or float
+        Grey; floats are in [0, 1].
+    frames : Features
+        Their order and number are kept.  Where `octaves` and `levels` are missing, the level nearest in scale is
+        used.  The frames that `detect` returned get the descriptors that it returned.
+    preset, **overrides
+        As for `detect`.
+
+    Returns
+    -------
+    Features
+        The same frames with descriptors.
+
+    Raises
+    ------
+    ParameterError
+        For an image of another shape or dtype, or a parameter outside its range.
+    """
+    detector, descriptor = parameters(preset, **overrides)
+    return pipeline.describe(_grey(image)[None], frames, detector, descriptor)
+
+
+def _grey(image: npt.ArrayLike) -> Image:
+    pixels = np.asarray(image)
+    if pixels.ndim != 2:
+        raise ParameterError("image", f"must be a grey image of shape (height, width), not {pixels.shape}")
+    if pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32, copy=False)
+        if not np.isfinite(pixels).all():
+            raise ParameterError("image", "must be finite")
+    elif pixels.dtype not in (np.uint8, np.uint16):
+        raise ParameterError("image", f"must be uint8, uint16 or float, not {pixels.dtype}")
+    return pixels
