@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from ..features import Float32
 from ..params import DescriptorParams
@@ -111,15 +110,29 @@ def _arctan_terms() -> tuple[np.float32, ...]:
 
 
 def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams) -> Float32:
-    """Return raw histograms (N, 128) from a grid of nearest gradients."""
+    """Return raw histograms (N, 128) from a grid of gradients."""
     size = np.float32(descriptor.magnification) * points.sigma
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
     frames = np.stack([cos, -sin, sin, cos], axis=1).reshape(-1, 2, 2)
+    # Positions are relative to the nearest pixel, so that indices are exact in float32.
+    row, column = np.rint(points.y).astype(np.intp), np.rint(points.x).astype(np.intp)
+    shift = np.stack([points.x - column, points.y - row], axis=1).astype(np.float32)
+    transform = np.concatenate([frames, shift[:, :, None]], axis=2)
+    pixel = sheet.flat(points.region, points.level, row, column)
+    # How far the image reaches from that pixel, and whether the grid reaches further.
+    height, width = sheet.height[points.region], sheet.width[points.region]
+    low = np.stack([-column, -row], axis=1).astype(np.float32)
+    high = np.stack([width - 1 - column, height - 1 - row], axis=1).astype(np.float32)
+    reach = _REACH * np.abs(frames).sum(axis=2) + 1
+    leaves = ((reach > -low) | (reach > high)).any(axis=1)
+
     out = np.empty((len(points), CELLS * CELLS * _ANGLES), np.float32)
     scratch = _Scratch()
     for start in range(0, len(points), _CHUNK):
-        part = np.arange(start, min(start + _CHUNK, len(points)))
-        out[part] = _histograms(sheet, points.take(part), frames[part], descriptor, scratch)
+        chunk = slice(start, start + _CHUNK)
+        near = np.flatnonzero(leaves[chunk])
+        limits = near, low[chunk][near], high[chunk][near]
+        out[chunk] = _histograms(sheet, pixel[chunk], transform[chunk], limits, descriptor, scratch)
     return out
 
 
@@ -136,36 +149,48 @@ class _Scratch:
 
 
 def _histograms(
-    sheet: Sheet, points: Points, frames: Float32, descriptor: DescriptorParams, scratch: _Scratch
+    sheet: Sheet,
+    centre: Index,
+    transform: Float32,
+    limits: tuple[Index, Float32, Float32],
+    descriptor: DescriptorParams,
+    scratch: _Scratch,
 ) -> Float32:
-    n, samples = len(points), _SIDE**2
-    row, column = np.rint(points.y).astype(np.intp), np.rint(points.x).astype(np.intp)
-    # Positions relative to the nearest pixel, so that indices are exact in float32.
-    shift = np.stack([points.x - column, points.y - row], axis=1, dtype=np.float32)
-    transform = np.concatenate([frames, shift[:, :, None]], axis=2).reshape(2 * n, 3)
+    """Return the raw histograms of one chunk.
+
+    Parameters
+    ----------
+    centre : (N,) intp
+        Index of the pixel nearest to each keypoint.
+    transform : (N, 2, 3) float32
+        From cells to pixels (x, y) relative to that.
+    limits : (near, low, high)
+        The keypoints whose grid leaves the image, and the first and last pixel (x, y) of the image for each.
+    """
+    n, samples = len(centre), _SIDE**2
     position, pixel = scratch.position[:n], scratch.pixel[:n]
-    np.matmul(transform, _grid(), out=position.reshape(2 * n, samples))
+    np.matmul(transform.reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)
     position -= pixel
-    x, y = pixel[:, 0], pixel[:, 1]
-    near, inside = _inside(sheet, points, row, column, x, y)
-    gx, gy, spare = scratch.planes[0][:n], scratch.planes[1][:n], scratch.planes[2:]
+    gx, gy, u, v, *spare = (plane[:n] for plane in scratch.planes)
     index = scratch.index[:n]
-    np.multiply(y, np.float32(sheet.stride), out=gx)
-    gx += x
+    np.multiply(pixel[:, 1], np.float32(sheet.stride), out=gx)
+    gx += pixel[:, 0]
     np.copyto(index, gx, casting="unsafe")
-    index += sheet.flat(points.region, points.level, row, column)[:, None]
-    _gradient(sheet, index, position, gx, gy, [v[:n] for v in spare])
+    index += centre[:, None]
+    _gradient(sheet, index, position, gx, gy, [u, v, *spare])
 
     # The gradient in the keypoint's frame: J A.
-    u, v, f = spare[0][:n], spare[1][:n], frames[:, :, :, None]
-    np.multiply(gx, f[:, 0, 0], out=u)
-    np.multiply(gy, f[:, 1, 0], out=v)
+    (ax, ay), (bx, by) = transform[:, 0, :2, None].swapaxes(0, 1), transform[:, 1, :2, None].swapaxes(0, 1)
+    np.multiply(gx, ax, out=u)
+    np.multiply(gy, bx, out=v)
     u += v
-    gx *= f[:, 0, 1]
-    gy *= f[:, 1, 1]
+    gx *= ay
+    gy *= by
     gy += gx
+    near, low, high = limits
     if len(near):
+        inside = ((pixel[near] >= low[:, :, None]) & (pixel[near] <= high[:, :, None])).all(axis=1)
         u[near] *= inside
         gy[near] *= inside
     planes = scratch.histogram[: _PLANES * n * samples].reshape(_PLANES, n, samples)
@@ -215,18 +240,6 @@ def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Floa
         g += second
         np.multiply(xy, across, out=second)
         g += second
-
-
-def _inside(
-    sheet: Sheet, points: Points, row: Index, column: Index, x: Float32, y: Float32
-) -> tuple[Index, npt.NDArray[np.bool_]]:
-    """Return the keypoints near the border, and which of their samples, relative to (row, column), lie inside."""
-    bottom, right = sheet.height[points.region] - 1 - row, sheet.width[points.region] - 1 - column
-    reach = np.max(np.abs(x), axis=1), np.max(np.abs(y), axis=1)
-    near = np.flatnonzero((column < reach[0]) | (right < reach[0]) | (row < reach[1]) | (bottom < reach[1]))
-    y, x = y[near], x[near]
-    inside = (y >= -row[near, None]) & (y <= bottom[near, None]) & (x >= -column[near, None]) & (x <= right[near, None])
-    return near, inside
 
 
 def _angle_planes(gx: Float32, gy: Float32, planes: Float32, spare: tuple[Float32, Float32]) -> None:

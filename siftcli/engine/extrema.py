@@ -15,8 +15,9 @@ import numpy.typing as npt
 from ..features import Float32
 from ..params import DetectorParams
 from .scale_space import Index, Sheet
+from .scratch import scratch
 
-__all__ = ["BORDER", "Extrema", "dog_cubes", "find_extrema", "join"]
+__all__ = ["BORDER", "Extrema", "dog_cubes", "find_extrema"]
 
 BORDER = 5
 """Extrema lie at least this many pixels from the border."""
@@ -42,13 +43,6 @@ class Extrema:
     column: Index
 
 
-def join(parts: list[Extrema]) -> Extrema:
-    """Return the extrema of several strips of a sheet as one, in the order level, row, column."""
-    region, level, row, column = (np.concatenate([getattr(p, f) for p in parts]) for f in Extrema.__dataclass_fields__)
-    order = np.lexsort((column, row, level))
-    return Extrema(region[order], level[order], row[order], column[order])
-
-
 def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     """Return the 3 x 3 x 3 DoG neighbourhoods [level, row, column] of pixels, by one gather of 36 values each.
 
@@ -61,48 +55,58 @@ def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     -------
     (3, 3, 3, N) float32
     """
-    return _dog(sheet, flat, np.arange(-1, 2), np.arange(-1, 2)[:, None] * sheet.stride + np.arange(-1, 2))
+    ring = np.arange(-1, 2)
+    return _dog(sheet, flat, ring, ring[:, None] * sheet.stride + ring)
 
 
 def _dog(sheet: Sheet, flat: Index, levels: Index, pixels: Index) -> Float32:
     """Gather the DoG at these levels and pixels, relative to `flat`: (levels, *pixels.shape, N)."""
-    plane = sheet.levels[0].size
-    steps = np.append(levels, levels[-1] + 1) * plane
+    steps = np.append(levels, levels[-1] + 1) * sheet.levels[0].size
     around = steps.reshape(-1, *[1] * pixels.ndim) + pixels
     values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
     return values[1:] - values[:-1]
 
 
-def find_extrema(sheet: Sheet, start: int, stop: int, detector: DetectorParams) -> Extrema:
-    """Return the extrema in buffer rows start to stop of a sheet.
+def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
+    """Return the extrema of a sheet, in the order level, row, column.
 
     An extremum exceeds 0.8 of the DoG threshold, lies strictly above or below all its 26 neighbours, and is not on an
     edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]
     """
     threshold = np.float32(_PREFILTER * detector.dog_threshold)
-    upper, lower = _row_pairs(sheet, start, stop)
-    found = []
-    for extreme, precedes, beyond in ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold)):
-        pair = extreme(upper, lower)
-        where = _survivors(pair, precedes, precedes(beyond, pair[1:-1]))
-        value = pair.reshape(-1).take(where)
-        is_lower = upper.reshape(-1).take(where) != value
-        level, rest = np.divmod(where, pair[0].size)
+    signs = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
+    candidates: tuple[list[Index], list[Index]] = ([], [])
+    for start, stop in sheet.strips():
+        upper, lower = _row_pairs(sheet, start, stop)
+        pair = scratch("pair", *upper.shape)
+        for (extreme, precedes, beyond), found in zip(signs, candidates, strict=True):
+            extreme(upper, lower, out=pair)
+            where = _survivors(pair, precedes, precedes(beyond, pair[1:-1]))
+            in_lower = upper.reshape(-1).take(where) != pair.reshape(-1).take(where)
+            line = where // sheet.stride  # of upper: level * pairs + pair
+            level = line // upper.shape[1]
+            row = line * 2 + (sheet.levels.shape[1] - 2 * upper.shape[1]) * level + start + in_lower
+            found.append((row - line) * sheet.stride + where)
+    parts = []
+    for (extreme, precedes, _), found in zip(signs, candidates, strict=True):
+        flat = np.concatenate(found)
+        # One row above and below first: most candidates fail there.
+        beyond = _dog(sheet, flat, np.zeros(1, np.intp), np.array([[-1, 0, 1]]) + [[-sheet.stride], [0], [sheet.stride]])
+        centre, around = beyond[0, 1, 1], extreme.reduce(beyond[0, ::2], axis=(0, 1))
+        flat = flat[precedes(around, centre)]
+        level, rest = np.divmod(flat, sheet.levels[0].size)
         row, column = np.divmod(rest, sheet.stride)
-        row = start + 2 * row + is_lower
-        flat = (level * sheet.levels.shape[1] + row) * sheet.stride + column
-        # The row beyond the pair first: three neighbours, of which one is enough to reject most.
-        outer = _dog(sheet, flat + (2 * is_lower - 1) * sheet.stride, np.zeros(1, np.intp), np.arange(-1, 2))
         region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
         y, x = row - sheet.top[region], column - sheet.margin
-        keep = precedes(extreme.reduce(outer, axis=(0, 1)), value) & (row < sheet.last)
-        keep &= (y >= BORDER) & (y < sheet.height[region] - BORDER)
-        keep &= (x >= BORDER) & (x < sheet.width[region] - BORDER)
-        keep = np.flatnonzero(keep)
+        inside = (row < sheet.last) & (y >= BORDER) & (y < sheet.height[region] - BORDER)
+        inside &= (x >= BORDER) & (x < sheet.width[region] - BORDER)
+        keep = np.flatnonzero(inside)
         cubes = dog_cubes(sheet, flat[keep])
         keep = keep[_strict(cubes, precedes, extreme) & _no_edge(cubes[1], detector.edge_threshold)]
-        found.append(Extrema(region[keep], level[keep], y[keep], x[keep]))
-    return join(found)
+        parts.append(np.stack([region[keep], level[keep], y[keep], x[keep]]))
+    region, level, y, x = np.concatenate(parts, axis=1)
+    order = np.lexsort((x, y, level))
+    return Extrema(region[order], level[order], y[order], x[order])
 
 
 def _row_pairs(sheet: Sheet, start: int, stop: int) -> tuple[Float32, Float32]:
@@ -110,7 +114,7 @@ def _row_pairs(sheet: Sheet, start: int, stop: int) -> tuple[Float32, Float32]:
     count = -(-(stop - start) // 2)
     levels = sheet.levels[:, start : start + 2 * count]
     shape = (len(levels) - 1, count, sheet.stride)
-    upper, lower = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    upper, lower = scratch("upper", *shape), scratch("lower", *shape)
     np.subtract(levels[1:, ::2], levels[:-1, ::2], out=upper)
     np.subtract(levels[1:, 1::2], levels[:-1, 1::2], out=lower)
     return upper, lower
@@ -125,9 +129,12 @@ def _survivors(values: Float32, precedes: np.ufunc, strong: npt.NDArray[np.bool_
     np.logical_and(strong, np.greater(scale[:-1], scale[1:]), out=strong)  # a > b of booleans: a and not b
     flat = values[1:-1].reshape(-1)
     beside = precedes(flat[:-1], flat[1:])
-    mask = strong.reshape(-1)[1:-1]
-    mask &= np.greater(beside[:-1], beside[1:])
-    return np.flatnonzero(mask) + (values[0].size + 1)
+    mask = strong.reshape(-1)
+    mask[1:-1] &= np.greater(beside[:-1], beside[1:])
+    # Eight at a time first, for few survive. Rows are whole blocks, so the size is a multiple of eight.
+    words = np.flatnonzero(mask.view(np.uint64))
+    word, byte = np.nonzero(mask.reshape(-1, 8)[words])
+    return words[word] * 8 + byte + values[0].size
 
 
 def _strict(cubes: Float32, precedes: np.ufunc, extreme: np.ufunc) -> npt.NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from ..conventions import quantise
 from ..features import Features, Float32, Image
 from ..params import DescriptorParams, DetectorParams
 from .descriptor import compute_descriptors, descriptor_reach
-from .extrema import find_extrema, join
+from .extrema import find_extrema
 from .frames import levels_of, place
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
@@ -38,8 +38,7 @@ def detect(images: Image, detector: DetectorParams, descriptor: DescriptorParams
     """
     found = []
     for sheet in sheets(images, detector, _halo(detector, descriptor)):
-        extrema = join([find_extrema(sheet, start, stop, detector) for start, stop in sheet.strips()])
-        points = refine(sheet, extrema, detector)
+        points = refine(sheet, find_extrema(sheet, detector), detector)
         sheet.extrapolate()
         index, angle = assign_orientations(sheet, points, detector)
         points = points.take(index)

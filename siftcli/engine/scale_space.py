@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ..features import Float32, Image
 from ..params import DetectorParams
 from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator
+from .scratch import scratch
 
 __all__ = ["Index", "Octave", "Sheet", "octave_shapes", "sheets", "to_unit"]
 
@@ -118,7 +119,8 @@ def _blur(rows: Float32, op: Operator, out: Float32) -> None:
     """Blur whole blocks both ways; the left and right border is replicated."""
     dtype = op.matrix.dtype
     n, height, width = out.shape
-    half = np.empty((n, height, op.before + width // BLOCK * op.step + op.after), dtype)
+    shape = (n, height, op.before + width // BLOCK * op.step + op.after)
+    half = scratch("half", *shape) if dtype == np.float32 else np.empty(shape, dtype)
     left, right = op.before, op.before + rows.shape[2]
     blur_columns(rows.astype(dtype, copy=False), op, half[:, :, left:right])
     half[:, :, :left] = half[:, :, left : left + 1]
@@ -250,13 +252,13 @@ class Sheet:
 
 
 def _buffer(levels: int, rows: int, width: int) -> Float32:
-    # Zeros, for what lies outside every region is read too (with weight zero), so it has to be finite.
-    return np.zeros((levels, rows, _blocks(width) + 2 * Sheet.margin), np.float32)
+    # What lies outside every region is read too (with weight zero), so it has to be finite.
+    return scratch("levels", levels, rows, _blocks(width) + 2 * Sheet.margin)
 
 
 def _buffer(levels: int, rows: int, width: int) -> Float32:
-    # Zeros, for what lies outside every region is read too (with weight zero), so it has to be finite.
-    return np.zeros((levels, rows, _blocks(width) + 2 * Sheet.margin), np.float32)
+    # What lies outside every region is read too (with weight zero), so it has to be finite.
+    return scratch("levels", levels, rows, _blocks(width) + 2 * Sheet.margin)
 
 
 class _Bands(Sheet):
