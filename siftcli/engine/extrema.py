@@ -132,9 +132,9 @@ def _survivors(values: Float32, precedes: np.ufunc, strong: npt.NDArray[np.bool_
     mask = strong.reshape(-1)
     mask[1:-1] &= np.greater(beside[:-1], beside[1:])
     # Eight at a time first, for few survive. Rows are whole blocks, so the size is a multiple of eight.
-    words = np.flatnonzero(mask.view(np.uint64))
-    word, byte = np.nonzero(mask.reshape(-1, 8)[words])
-    return words[word] * 8 + byte + values[0].size
+    words = np.flatnonzero(mask.view(np.uint64) != 0)
+    byte = np.flatnonzero(mask.reshape(-1, 8)[words])
+    return words[byte >> 3] * 8 + (byte & 7) + values[0].size
 
 
 def _strict(cubes: Float32, precedes: np.ufunc, extreme: np.ufunc) -> npt.NDArray[np.bool_]:

@@ -23,7 +23,7 @@ _FINE = 4 * _BINS
 _SMOOTHINGS = 6
 _OUTER = 2
 """Rows and columns at the end of the image that Lowe's program leaves out; 0.2 % of its keypoints depend on it."""
-_CLASSES = (6, 8, 9, 10, 11, 12, 13, 14, 16, 20, 24, 32, 40, 48, 64)
+_CLASSES = (6, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Windows are cut in a few sizes, not in one per radius."""
 _CHUNK = 1 << 15
 """Samples per chunk, to stay in the cache."""
@@ -34,13 +34,21 @@ def orientation_reach(sigma: float, detector: DetectorParams) -> float:
     return 3 * detector.orientation_window * sigma
 
 
-def by_radius(radius: Index) -> Iterator[tuple[int, Index]]:
-    """Group keypoints by the window that holds their radius: yield the window's radius and chunks of indices."""
+def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
+    """Group keypoints by the window that holds their radius.
+
+    Yields
+    ------
+    radius : int
+        Of the windows.
+    chunk : (N,) intp
+        Indices of keypoints whose windows have about `samples` pixels together.
+    """
     classes = np.array([c for c in _CLASSES if c < radius.max(initial=0)] + [radius.max(initial=0)])
     which = np.searchsorted(classes, radius)
     for i, r in enumerate(classes.tolist()):
         members = np.flatnonzero(which == i)
-        step = max(1, _CHUNK // (2 * r + 1) ** 2)
+        step = max(1, samples // (2 * r + 1) ** 2)
         for start in range(0, len(members), step):
             yield r, members[start : start + step]
 
@@ -77,7 +85,7 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     radii = disc if lowe else (3 * sigma * (math.sqrt(math.pi) / 2) + np.float32(0.5)).astype(np.intp)
     bins = _BINS if lowe else _FINE
     histograms = np.empty((len(points), bins))
-    for radius, chunk in by_radius(radii):
+    for radius, chunk in by_radius(radii, _CHUNK):
         row, column = ((v[chunk] + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
         part = points.take(chunk)
         gx, gy = windows(sheet, part, (row, column), radius)

@@ -91,7 +91,7 @@ class _Found:
 
     image: Index
     order: npt.NDArray[np.intp]
-    pixel: npt.NDArray[np.intp]
+    pixel: Index
     frames: Float32
     descriptors: npt.NDArray[np.uint8] | None
 
@@ -102,7 +102,7 @@ class _Found:
         return cls(
             image=sheet.image[points.region],
             order=np.stack([octave, points.level, points.scan[:, 0], points.scan[:, 1]], axis=1),
-            pixel=np.stack([octave, points.row, points.column], axis=1),
+            pixel=(octave << 56) + (points.row << 28) + points.column,
             frames=np.stack([points.x * unit, points.y * unit, points.sigma * unit, angle, points.score], axis=1),
             descriptors=descriptors,
         )
@@ -116,7 +116,7 @@ def _features(found: list[_Found], image: int, shape: tuple[int, ...]) -> Featur
         parts = [getattr(f, name)[pick] for f, pick in zip(found, picks, strict=True)]
         return np.concatenate(parts) if parts else np.empty(empty, dtype)
 
-    order, pixel = gather("order", (0, 4), np.intp), gather("pixel", (0, 3), np.intp)
+    order, pixel = gather("order", (0, 4), np.intp), gather("pixel", (0,), np.intp)
     frames = gather("frames", (0, 5), np.float32)
     descriptors = gather("descriptors", (0, 128), np.uint8) if found and found[0].descriptors is not None else None
     rank = np.lexsort(order.T[::-1])
@@ -137,5 +137,5 @@ def _features(found: list[_Found], image: int, shape: tuple[int, ...]) -> Featur
 
 def _first_of_pixel(order: npt.NDArray[np.intp], pixel: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
     """Tell which rows belong to the extremum that comes first for their pixel; rows are in order."""
-    _, first, which = np.unique(pixel, axis=0, return_index=True, return_inverse=True)
-    return (order == order[first[which.reshape(-1)]]).all(axis=1)
+    _, first, which = np.unique(pixel, return_index=True, return_inverse=True)
+    return (order == order[first[which]]).all(axis=1)

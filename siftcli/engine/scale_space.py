@@ -28,7 +28,7 @@ MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
 STRIP = 1 << 16
 """Pixels of a strip: what the dense stages work on while it is in the L2 cache."""
-BAND = 1 << 20
+BAND = 1 << 21
 """Pixels of a band, and its smallest number of rows."""
 BAND_ROWS = 256
 SMALL = 130_000
