@@ -53,15 +53,13 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
             yield r, members[start : start + step]
 
 
-def windows(sheet: Sheet, points: Points, centre: tuple[Index, Index], radius: int) -> tuple[Float32, Float32]:
-    """Return twice the gradient around every point, (N, 2 radius + 1, 2 radius + 1): to the right, and upwards."""
-    side = 2 * radius + 3
+def windows(sheet: Sheet, points: Points, row: Index, column: Index, radius: int) -> Float32:
+    """Return copies of the squares of 2 radius + 1 pixels around (row, column), (N, 2 radius + 1, 2 radius + 1)."""
+    side = 2 * radius + 1
     flat = sheet.levels.reshape(-1)
-    stride = sheet.stride
-    every = as_strided(flat, (flat.size - side * stride, side, side), (4, 4 * stride, 4), writeable=False)
-    row, column = centre
-    w = every[sheet.flat(points.region, points.level, row - radius - 1, column - radius - 1)]
-    return w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
+    every = as_strided(flat, (flat.size - side * sheet.stride, side, side), (4, 4 * sheet.stride, 4), writeable=False)
+    copies: Float32 = every[sheet.flat(points.region, points.level, row - radius, column - radius)]
+    return copies
 
 
 def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) -> tuple[Index, Float32]:
@@ -88,7 +86,9 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     for radius, chunk in by_radius(radii, _CHUNK):
         row, column = ((v[chunk] + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
         part = points.take(chunk)
-        gx, gy = windows(sheet, part, (row, column), radius)
+        w = windows(sheet, part, row, column, radius + 1)
+        # Twice the gradient, to the right and upwards.
+        gx, gy = w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
         last = sheet.height[part.region] - _OUTER, sheet.width[part.region] - _OUTER
         wy, dy = _profile(row, part.y, sigma[chunk], radii[chunk], radius, last[0])
         wx, dx = _profile(column, part.x, sigma[chunk], radii[chunk], radius, last[1])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
 from .orientation import by_radius, windows
 from .scale_space import Sheet
+from .scratch import scratch
 
 __all__ = ["pixel_descriptors"]
 
@@ -28,7 +29,7 @@ def pixel_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: 
     being rotated itself.  This is what Lowe's program does, not what [Lowe04] says.
     """
     cell = np.float32(descriptor.magnification) * points.sigma
-    radii = (math.sqrt(2) * cell * _EDGE + 0.5).astype(np.intp)
+    radii = (math.sqrt(2) * cell * _EDGE + 0.5).astype(np.intp) + 1  # a rim for the gradient
     out = np.empty((len(points), 128), np.float32)
     for radius, chunk in by_radius(radii, _CHUNK):
         out[chunk] = _histograms(sheet, points.take(chunk), angle[chunk], cell[chunk], radius, descriptor)
@@ -38,55 +39,86 @@ def pixel_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: 
 def _histograms(
     sheet: Sheet, points: Points, angle: Float32, cell: Float32, radius: int, descriptor: DescriptorParams
 ) -> Float32:
+    n, side = len(points), 2 * radius + 1
     row, column = ((v + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
-    gx, gy = windows(sheet, points, (row, column), radius)
-    u, v = _cells(points.y - row, points.x - column, angle, cell, radius)
-    # The square lies within the window, which is as large as its diagonal.
-    inside = (np.abs(u) < _EDGE) & (np.abs(v) < _EDGE)
+    # Positions in cells, u along the keypoint's x axis and v along its y, by one matrix product.
+    cos, sin = np.cos(angle) / cell, np.sin(angle) / cell
+    shift = (column - points.x) / cell, (row - points.y) / cell
+    rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]], axis=1).astype(np.float32)
+    position = np.matmul(rotation.reshape(2 * n, 3), _pixels(radius), out=scratch("position", 2 * n, side * side))
+    u, v = position.reshape(n, 2, side, side).swapaxes(0, 1)
+    inside = np.abs(u, out=scratch("spare", *u.shape)) < _EDGE
+    inside &= np.abs(v, out=scratch("spare", *v.shape)) < _EDGE
     reach = np.arange(-radius, radius + 1)
     for pixel, size, axis in ((row, sheet.height, 2), (column, sheet.width, 1)):
         where = pixel[:, None] + reach
         if (where[:, 0] < 0).any() or (where[:, -1] >= size[points.region]).any():
             inside &= np.expand_dims((where >= 0) & (where < size[points.region, None]), axis)
     pick = np.flatnonzero(inside)
-    ends = np.searchsorted(pick, np.arange(len(points) + 1) * inside[0].size)
-    u, v, gx, gy = (a.reshape(-1).take(pick) for a in (u, v, gx, gy))
+    ends = np.searchsorted(pick, np.arange(n + 1) * side**2)
 
-    weight = np.exp((u * u + v * v) * np.float32(-0.5 / descriptor.window_size**2)) * np.sqrt(gx * gx + gy * gy)
-    turn = np.arctan2(-gy, gx) - np.repeat(angle, np.diff(ends))
-    planes = _orientation_planes(turn, weight)
-    cells = (_hats(v)[:, None] * _hats(u)).reshape(16, -1)
+    picked = scratch("picked", 6, len(pick))
+    gx, gy, u, v, spare, turn = picked
+    w = windows(sheet, points, row, column, radius).reshape(-1)
+    for step, out in ((1, gx), (-side, gy)):
+        w.take(pick + step, out=out, mode="clip")
+        out -= w.take(pick - step, out=spare, mode="clip")
+    # Both coordinates of a keypoint lie behind each other.
+    pick += np.repeat(np.arange(n) * side**2, np.diff(ends))
+    position.reshape(-1).take(pick, out=u, mode="clip")
+    pick += side**2
+    position.reshape(-1).take(pick, out=v, mode="clip")
+
+    cells = scratch("cells", 4, 4, len(pick))
+    across, along = scratch("hats", 8, len(pick)).reshape(2, 4, -1)
+    _hats(u, along)
+    _hats(v, across)
+    np.arctan2(np.negative(gy, out=spare), gx, out=turn)
+    turn -= np.repeat(angle, np.diff(ends))
+    planes = _orientation_planes(turn, scratch("planes", 8, len(pick)))
+    # The weight: gradient times Gaussian.
+    for a, b in ((u, v), (gx, gy)):
+        a *= a
+        b *= b
+        a += b
+    u *= np.float32(-0.5 / descriptor.window_size**2)
+    np.exp(u, out=u)
+    np.sqrt(gx, out=gx)
+    u *= gx
+    across *= u
+    np.multiply(across[:, None], along, out=cells)
     out = np.empty((len(points), 16, 8), np.float32)
+    flat = cells.reshape(16, -1)
     for i, (start, stop) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
-        np.matmul(cells[:, start:stop], planes[:, start:stop].T, out=out[i])
+        np.matmul(flat[:, start:stop], planes[:, start:stop].T, out=out[i])
     return out.reshape(-1, 128)
 
 
-def _cells(fy: Float32, fx: Float32, angle: Float32, cell: Float32, radius: int) -> tuple[Float32, Float32]:
-    """Return the position of every pixel of the windows in cells: u along the keypoint's x axis, v along its y."""
-    reach = np.arange(-radius, radius + 1, dtype=np.float32)
-    cos, sin = (np.cos(angle) / cell)[:, None] * reach, (np.sin(angle) / cell)[:, None] * reach
-    u = (sin - (fx / cell)[:, None])[:, :, None] + cos[:, None, :]
-    v = (cos - (fy / cell)[:, None])[:, :, None] - sin[:, None, :]
-    return u, v
+@lru_cache
+def _pixels(radius: int) -> Float32:
+    """Return the pixels of a window relative to its centre, homogeneous: (3, pixels) of x, y, 1."""
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return np.stack([x.ravel(), y.ravel(), np.ones(x.size)]).astype(np.float32)
 
 
-def _hats(position: Float32) -> Float32:
-    """Return the bilinear weight of positions in the four cells of one axis, (4, N)."""
-    weight = position - _CENTRES[:, None]
-    np.abs(weight, out=weight)
-    np.subtract(np.float32(1), weight, out=weight)
-    return np.maximum(weight, np.float32(0), out=weight)
+def _hats(position: Float32, out: Float32) -> None:
+    """Compute the bilinear weight of positions in the four cells of one axis, (4, N)."""
+    np.subtract(position, _CENTRES[:, None], out=out)
+    _hat(out)
 
 
-def _orientation_planes(turn: Float32, weight: Float32) -> npt.NDArray[np.float32]:
-    """Spread weights linearly over the eight orientation bins, (8, N); angles in radians, within two turns."""
-    position = turn * np.float32(8 / (2 * np.pi))
-    position -= np.floor(position * np.float32(1 / 8)) * np.float32(8)
-    planes = position - np.arange(8, dtype=np.float32)[:, None]
-    np.abs(planes, out=planes)
-    np.minimum(planes[0], np.float32(8) - planes[0], out=planes[0])
-    np.subtract(np.float32(1), planes, out=planes)
-    np.maximum(planes, np.float32(0), out=planes)
-    planes *= weight
-    return planes
+def _hat(distance: Float32) -> None:
+    """Replace distances by max(0, 1 - |distance|)."""
+    np.abs(distance, out=distance)
+    np.subtract(np.float32(1), distance, out=distance)
+    np.maximum(distance, np.float32(0), out=distance)
+
+
+def _orientation_planes(turn: Float32, out: Float32) -> Float32:
+    """Compute the linear weight of angles in the eight orientation bins, (8, N); radians, within two turns."""
+    turn *= np.float32(8 / (2 * np.pi))
+    turn -= np.floor(turn * np.float32(1 / 8)) * np.float32(8)
+    np.subtract(turn, np.arange(8, dtype=np.float32)[:, None], out=out)
+    np.minimum(np.abs(out[0]), np.float32(8) - out[0], out=out[0])
+    _hat(out)
+    return out
