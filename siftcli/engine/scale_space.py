@@ -8,6 +8,7 @@ octave), never an octave: they are the same for bands and for stacks.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +21,7 @@ from ..params import DetectorParams
 from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator
 from .scratch import scratch
 
-__all__ = ["Index", "Octave", "Sheet", "octave_shapes", "sheets", "to_unit"]
+__all__ = ["Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
 
 Index = npt.NDArray[np.intp]
 
@@ -28,9 +29,9 @@ MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
 STRIP = 1 << 16
 """Pixels of a strip: what the dense stages work on while it is in the L2 cache."""
-BAND = 1 << 21
+BAND = 1 << 20
 """Pixels of a band, and its smallest number of rows."""
-BAND_ROWS = 256
+BAND_ROWS = 192
 SMALL = 130_000
 """Octaves of fewer pixels share a sheet."""
 
@@ -262,51 +263,59 @@ def _buffer(levels: int, rows: int, width: int) -> Float32:
 
 
 class _Bands(Sheet):
-    """A large octave of one image, passing through its sheet in bands of rows; fills the next octave's base."""
+    """Some rows of a large octave of one image, passing through a sheet in bands; fills the next octave's base.
 
-    def __init__(self, octave: Octave, image: int, halo: int, base: Float32) -> None:
-        self._octave, self._base = octave, base
-        self._halo = _blocks(halo)
-        self._band = _blocks(max(BAND_ROWS, BAND // octave.width))
-        # A level has to run ahead of the next one by the reach of that one's kernel.
-        self._reach = [_blocks(op.after - BLOCK) if i else 0 for i, op in enumerate(octave.operators)]
-        self._done = [0] * len(octave.operators)
-        rows = min(self._band, _blocks(octave.height)) + 2 * self._halo + sum(self._reach)
-        levels = _buffer(len(octave.operators), rows, octave.width)
-        super().__init__(levels, [(octave, image, self._halo)], self._halo, 0)
-        self._place(0)
+    Parameters
+    ----------
+    octave : Octave
+    image : int
+        Index in the stack.
+    halo : int
+        Rows that later stages read above and below an extremum.
+    rows : range
+        First row of every band.
+    base : (height // 2, width // 2) float32
+        The next octave's; every second pixel of the level of twice the blur is written to it.
+    """
 
-    def _place(self, start: int) -> None:
-        self.top[0] = self._halo - start
-        self.last = self._halo + min(self._band, self._octave.height - start)
+    def __init__(self, octave: Octave, image: int, halo: int, rows: range, base: Float32) -> None:
+        self._octave, self._base, self._rows = octave, base, rows
+        self._halo, self._band = _blocks(halo), rows.step
+        self._stop = min(rows.stop, octave.height)
+        # A level has to run ahead of the next one, and to begin earlier, by the reach of that one's kernel.
+        self._ahead = [0]
+        for op in octave.operators[:0:-1]:
+            self._ahead.insert(0, self._ahead[0] + _blocks(op.after - BLOCK))
+        self._lead = self._ahead[0]
+        self._done = [max(0, rows.start - self._halo - ahead) for ahead in self._ahead]
+        height = min(self._band, _blocks(octave.height)) + 2 * (self._halo + self._lead)
+        levels = _buffer(len(octave.operators), height, octave.width)
+        super().__init__(levels, [(octave, image, 0)], self._lead + self._halo, 0)
 
     def __iter__(self) -> Iterator[Sheet]:
-        for start in range(0, self._octave.height, self._band):
-            if start:
-                self.levels[:, : -self._band] = self.levels[:, self._band :]
-                self._place(start)
+        for start in self._rows:
+            if start > self._rows.start:
+                self.levels[:, self._lead : -self._band] = self.levels[:, self._lead + self._band :]
+            self.top[0] = self.first - start
+            self.last = self.first + min(self._band, self._stop - start)
             yield self
 
     def fill(self, row: int) -> None:
         octave, top = self._octave, int(self.top[0])
-        end = _blocks(octave.height)
-        goal = min(_blocks(min(row, self.last + self._halo) - top), end)
-        goals = []
-        for reach in reversed(self._reach):
-            goals.append(goal)
-            goal = min(goal + reach, end)
+        goal = _blocks(min(row, self.last + self._halo) - top)
         inner = self.levels[:, :, self.margin : self.margin + _blocks(octave.width)]
-        for level, goal in enumerate(reversed(goals)):
-            start = self._done[level]
-            if goal > start:
+        for level, ahead in enumerate(self._ahead):
+            start, stop = self._done[level], min(goal + ahead, _blocks(octave.height))
+            if stop > start:
                 previous = inner[None, level - 1, max(top, 0) :]
-                octave.blur(level, start, goal, previous, max(-top, 0), inner[None, level, top + start : top + goal])
-                self._done[level] = goal
-                if level == len(goals) - 3:  # has twice the blur of level 0
-                    goal = min(goal, 2 * len(self._base))
-                    self._base[start // 2 : goal // 2] = inner[level, top + start : top + goal : 2][
-                        :, : 2 * self._base.shape[1] : 2
-                    ]
+                octave.blur(level, start, stop, previous, max(-top, 0), inner[None, level, top + start : top + stop])
+                self._done[level] = stop
+                if level == len(self._ahead) - 3:  # the one of twice the blur of level 0
+                    height, width = self._base.shape
+                    start, stop = max(start, self._rows.start), min(stop, self._stop, 2 * height)
+                    if stop > start:
+                        even = inner[level, top + start : top + stop : 2, : 2 * width : 2]
+                        self._base[start // 2 : start // 2 + len(even)] = even
 
 
 def _stack(source: Image, shapes: list[tuple[int, int, int]], detector: DetectorParams, halo: int, base: bool) -> Sheet:
@@ -330,33 +339,66 @@ def _stack(source: Image, shapes: list[tuple[int, int, int]], detector: Detector
     return Sheet(levels, regions, halo, top)
 
 
-def sheets(images: Image, detector: DetectorParams, halo: int) -> Iterator[Sheet]:
-    """Pass the scale space of a stack of images by, finest octave first.
+class ScaleSpace:
+    """The scale space of a stack of images of one size, as sheets, finest octave first.
 
-    A sheet is only good until the next one is asked for.
+    Several workers, each in a thread of its own, may share one: together their sheets are those of a single worker,
+    to the bit, for the bands are the same whoever computes them.
 
     Parameters
     ----------
     images : (images, H, W) array
-        Of one size.
     detector : DetectorParams
     halo : int
         Rows that the later stages read above and below an extremum.
-
-    Yields
-    ------
-    Sheet
+    workers : int
+        How many share the work; every one of them has to call `sheets`.
     """
-    shapes = octave_shapes(*images.shape[1:], detector)
-    source, base = images, False
-    for octave in range(max(detector.first_octave, 0) if shapes else 0):
-        lacking = (3 if octave else 4) * detector.sigma_base**2 - (0 if octave else detector.sigma_input**2)
-        source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
-    for i, (_, height, width) in enumerate(shapes):
-        if height * width < SMALL:
-            yield _stack(source, shapes[i:], detector, halo, base)
-            return
-        octave = Octave.of(source, shapes[i], detector, base=base)
-        source, base = np.empty((len(images), height // 2, width // 2), np.float32), True
-        for image, target in enumerate(source):
-            yield from _Bands(replace(octave, source=octave.source[image : image + 1]), image, halo, target)
+
+    def __init__(self, images: Image, detector: DetectorParams, halo: int, workers: int = 1) -> None:
+        self._detector, self._halo, self._workers = detector, halo, workers
+        self._barrier = threading.Barrier(workers)
+        self._shapes = octave_shapes(*images.shape[1:], detector)
+        source, base = images, False
+        for octave in range(max(detector.first_octave, 0) if self._shapes else 0):
+            lacking = (3 if octave else 4) * detector.sigma_base**2 - (0 if octave else detector.sigma_input**2)
+            source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
+        self._large: list[tuple[Octave, Float32]] = []
+        for shape in self._shapes:
+            _, height, width = shape
+            if height * width < SMALL:
+                break
+            octave = Octave.of(source, shape, detector, base=base)
+            source, base = np.empty((len(images), height // 2, width // 2), np.float32), True
+            self._large.append((octave, source))
+        self._rest = source, base
+
+    def sheets(self, worker: int = 0) -> Iterator[Sheet]:
+        """Pass the sheets of one worker by; a sheet is only good until the next one is asked for.
+
+        Who stops before the end has to close the generator.
+        """
+        try:
+            for octave, base in self._large:
+                count = _band_count(octave)
+                band = _blocks(-(-octave.height // count))
+                first, last = (band * (count * w // self._workers) for w in (worker, worker + 1))
+                rows = range(first, min(last, octave.height), band)
+                for image, target in enumerate(base):
+                    one = replace(octave, source=octave.source[image : image + 1])
+                    if len(rows):
+                        yield from _Bands(one, image, self._halo, rows, target)
+                self._barrier.wait()
+            small = self._shapes[len(self._large) :]
+            if worker == 0 and small:
+                source, base = self._rest
+                yield _stack(source, small, self._detector, self._halo, base)
+        except BaseException:
+            self._barrier.abort()  # the others would wait for ever
+            raise
+
+
+def _band_count(octave: Octave) -> int:
+    """Bands of an octave: an even number where it is worth sharing."""
+    pixels = octave.height * octave.width
+    return max(1, min(2 * round(pixels / (2 * BAND)) or 2, octave.height // BAND_ROWS))
