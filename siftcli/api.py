@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .engine import pipeline
+from .engine.matching import match_features
 from .errors import ParameterError
-from .features import Features, Image
-from .params import parameters
+from .features import Features, Image, Matches
+from .params import MatchParams, parameters
 
-__all__ = ["describe", "detect"]
+__all__ = ["describe", "detect", "match"]
 
 
 def detect(
@@ -81,6 +83,47 @@ def describe(image: npt.ArrayLike, frames: Features, preset: str = "default", **
     """
     detector, descriptor = parameters(preset, **overrides)
     return pipeline.describe(_grey(image)[None], frames, detector, descriptor)
+
+
+def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matches:
+    """Match the keypoints of two images by their descriptors, exactly. [Lowe04 §7.1]
+
+    Parameters
+    ----------
+    a, b : Features
+        With descriptors.
+    threads : int
+        Threads that share the work; the matches do not depend on it.
+    **tests
+        The tests that a match has to pass, by the names of `siftcli.params.MatchParams`: `ratio`, `mutual`,
+        `max_distance`, `metric`; and for the geometric verification `verify`, `threshold`, `min_inliers`, `focal`,
+        `seed`.
+
+    Returns
+    -------
+    Matches
+        Ordered by the keypoints of `a`.
+
+    Raises
+    ------
+    ParameterError
+        If descriptors are missing, a test is unknown or its value outside its range, or the verification needs PoseLib
+        (extra ``geometry``) and it is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, siftcli
+    >>> y, x = np.mgrid[:64, :64]
+    >>> blob = np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2))
+    >>> a, b = siftcli.detect(blob, max_orientations=1), siftcli.detect(blob.T, max_orientations=1)
+    >>> siftcli.match(a, b).indices.tolist()
+    [[0, 0]]
+    """
+    known = {field.name for field in fields(MatchParams)}
+    for name in tests:
+        if name not in known:
+            raise ParameterError(name, f"is not a test; those are {', '.join(sorted(known))}")
+    return match_features(a, b, MatchParams(**tests), threads)
 
 
 def _grey(image: npt.ArrayLike) -> Image:

@@ -2,47 +2,96 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ..features import Float32
+from ..errors import ParameterError
+from ..features import Features, Float32, Matches
 from ..params import MatchParams
+from .geometry import verify
 from .neighbours import DescriptorSet, band_maxima, look_again, rounding, second_largest
 
-__all__ = ["DescriptorSet", "Found", "match_sets", "nearest_two"]
+__all__ = ["DescriptorSet", "Side", "match_descriptors", "match_features", "match_sides", "nearest_two"]
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """Matches, in the order of the first side.
+class Side:
+    """What matching needs of one image; may serve many matches.
 
     Attributes
     ----------
-    indices : (M, 2) int32
-        Into the first and the second side.
-    distances : (M,) float64
-        In units of a descriptor's norm; bytes are divided by 512.
-    ratios : (M,) float64
-        The distance over that of the second nearest on the second side, in [0, 1]; 0 where there is none.
+    descriptors : DescriptorSet
+        N of them.
+    xy : (N, 2) float32
+        Centres, in pixels.
+    image_size : (width, height) or None
+        In pixels.
     """
 
-    indices: npt.NDArray[np.int32]
-    distances: Float64
-    ratios: Float64
+    descriptors: DescriptorSet
+    xy: Float32
+    image_size: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, features: Features, metric: str = "l2") -> Side:
+        """Prepare an image's features.
+
+        Parameters
+        ----------
+        features : Features
+            With descriptors.
+        metric : {"l2", "root"}
+            See `DescriptorSet.of`.
+
+        Raises
+        ------
+        ParameterError
+            If there are no descriptors, or they cannot be compared.
+        """
+        if features.descriptors is None:
+            raise ParameterError("descriptors", "there are none, keypoints alone cannot be matched; run sift describe")
+        return cls(DescriptorSet.of(features.descriptors, metric), features.xy, features.image_size)
 
 
-def match_sets(a: DescriptorSet, b: DescriptorSet, params: MatchParams, threads: int = 1) -> Found:
-    """Match two sides.
+def match_features(a: Features, b: Features, params: MatchParams, threads: int = 1) -> Matches:
+    """Match two images, and verify the matches if `params.verify` says so.
 
-    A keypoint of `a` matches its nearest in `b` if their distance is below `params.ratio` times that to its second
-    nearest (there is no test where `b` holds one keypoint, nor with the ratio 1), not above `params.max_distance`,
-    and, with `params.mutual`, if it is itself the nearest in `a` of the one found.  Of equally near ones, that with
-    the lowest index is the nearest.
+    Parameters
+    ----------
+    a, b : Features
+        With descriptors.
+    params : MatchParams
+        The tests; see `match_descriptors` and `siftcli.engine.geometry.verify`.
+    threads : int
+        How many may work at once; the result does not depend on it.
+
+    Raises
+    ------
+    ParameterError
+        If descriptors are missing or cannot be compared, or the verification lacks something.
+    """
+    return match_sides(Side.of(a, params.metric), Side.of(b, params.metric), params, threads)
+
+
+def match_sides(a: Side, b: Side, params: MatchParams, threads: int = 1) -> Matches:
+    """Do the same with images that are prepared with `params.metric`."""
+    matches = match_descriptors(a.descriptors, b.descriptors, params, threads)
+    i, j = matches.indices.T
+    return verify(replace(matches, xy_a=a.xy[i], xy_b=b.xy[j]), params, a.image_size, b.image_size)
+
+
+def match_descriptors(a: DescriptorSet, b: DescriptorSet, params: MatchParams, threads: int = 1) -> Matches:
+    """Match two sets of descriptors.
+
+    One of `a` matches its nearest in `b` if their distance is below `params.ratio` times that to its second nearest
+    (there is no test where `b` has one, nor with the ratio 1), not above `params.max_distance`, and, with
+    `params.mutual`, if it is itself the nearest in `a` of the one found.  Of equally near ones, that with the lowest
+    index is the nearest.
 
     Parameters
     ----------
@@ -52,9 +101,15 @@ def match_sets(a: DescriptorSet, b: DescriptorSet, params: MatchParams, threads:
         The tests.
     threads : int
         How many may work at once; the result does not depend on it.
+
+    Returns
+    -------
+    Matches
+        Without coordinates.
     """
-    if not len(a) or not len(b):
-        return _found(np.empty((0, 2), np.intp), np.empty(0), np.empty(0))
+    sizes = len(a), len(b)
+    if not all(sizes):
+        return Matches(np.empty((0, 2), np.int32), np.empty(0), np.empty(0), sizes=sizes)
     fuzz = rounding(a, b)
     rows, columns = band_maxima(a, b, threads)
     query = np.flatnonzero(_may_match(rows, fuzz, params))
@@ -67,7 +122,8 @@ def match_sets(a: DescriptorSet, b: DescriptorSet, params: MatchParams, threads:
         j = near.index[good]
         back = look_again(b.rows[j], a, columns[:, j], fuzz, -near.first[good])
         good[good] = back.index == query[good]
-    return _found(np.stack([query[good], near.index[good]], axis=1), distance[good], ratio[good])
+    indices = np.stack([query[good], near.index[good]], axis=1).astype(np.int32)
+    return Matches(indices, distance[good], ratio[good], sizes=sizes)
 
 
 def nearest_two(a: DescriptorSet, b: DescriptorSet, threads: int = 1) -> tuple[Index, Float64, Float64]:
@@ -94,17 +150,15 @@ def nearest_two(a: DescriptorSet, b: DescriptorSet, threads: int = 1) -> tuple[I
     return near.index, np.sqrt(near.first), np.sqrt(near.second)
 
 
-def _found(indices: Index, distances: Float64, ratios: Float64) -> Found:
-    return Found(indices.astype(np.int32), distances, ratios)
-
-
 def _ratios(first: Float64, second: Float64) -> Float64:
     """Divide distances, given squared; two neighbours at distance 0 are at ratio 1."""
-    return np.divide(np.sqrt(first), np.sqrt(second), out=np.ones(len(first)), where=second > 0)
+    ratio = np.ones(len(first))
+    np.divide(np.sqrt(first), np.sqrt(second), out=ratio, where=second > 0)
+    return ratio
 
 
 def _may_match(rows: Float32, fuzz: float, params: MatchParams) -> npt.NDArray[np.bool_]:
-    """Tell which keypoints can pass the tests, by bounds on the distances of their two nearest.
+    """Tell which descriptors can pass the tests, by bounds on the distances of their two nearest.
 
     The nearest are known up to rounding; the second nearest is at most as far as the nearest of another band.
     """

@@ -31,7 +31,7 @@ STRIP = 1 << 16
 """Pixels of a strip: what the dense stages work on while it is in the L2 cache."""
 BAND = 1 << 20
 """Pixels of a band, and its smallest number of rows."""
-BAND_ROWS = 192
+BAND_ROWS = 320
 SMALL = 130_000
 """Octaves of fewer pixels share a sheet."""
 
@@ -295,10 +295,18 @@ class _Bands(Sheet):
     def __iter__(self) -> Iterator[Sheet]:
         for start in self._rows:
             if start > self._rows.start:
-                self.levels[:, self._lead : -self._band] = self.levels[:, self._lead + self._band :]
+                self._keep(start)
             self.top[0] = self.first - start
             self.last = self.first + min(self._band, self._stop - start)
             yield self
+
+    def _keep(self, start: int) -> None:
+        """Move what the band from row `start` on still needs to where it belongs."""
+        for i, (level, done) in enumerate(zip(self.levels, self._done, strict=True)):
+            # Windows look at the levels of extrema; the others serve the DoG and the chain alone.
+            context = self._halo if 0 < i < len(self._done) - 2 else BLOCK
+            first, last = self.first - context, self.first + done - start
+            level[first:last] = level[first + self._band : last + self._band]
 
     def fill(self, row: int) -> None:
         octave, top = self._octave, int(self.top[0])
