@@ -14,17 +14,26 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .api import describe as describe
     from .api import detect as detect
+    from .api import match as match
     from .errors import FormatError as FormatError
     from .errors import ImageError as ImageError
     from .errors import OutputError as OutputError
     from .errors import ParameterError as ParameterError
     from .errors import SiftError as SiftError
     from .features import Features as Features
+    from .features import Matches as Matches
     from .io.image import read_image as read_image
     from .io.lowe_key import read_key as read_key
     from .io.lowe_key import write_key as write_key
+    from .io.matches import read_matches as read_matches
+    from .io.matches import write_matches as write_matches
+    from .io.registry import open_collection as open_collection
+    from .io.registry import read_collection as read_collection
+    from .io.registry import read_features as read_features
+    from .io.registry import write_features as write_features
     from .params import DescriptorParams as DescriptorParams
     from .params import DetectorParams as DetectorParams
+    from .params import MatchParams as MatchParams
 
 # Start-up is part of the product: a name is imported when it is first asked for.
 _HOME = {
@@ -33,14 +42,23 @@ _HOME = {
     "Features": "features",
     "FormatError": "errors",
     "ImageError": "errors",
+    "MatchParams": "params",
+    "Matches": "features",
     "OutputError": "errors",
     "ParameterError": "errors",
     "SiftError": "errors",
     "describe": "api",
     "detect": "api",
+    "match": "api",
+    "open_collection": "io.registry",
+    "read_collection": "io.registry",
+    "read_features": "io.registry",
     "read_image": "io.image",
     "read_key": "io.lowe_key",
+    "read_matches": "io.matches",
+    "write_features": "io.registry",
     "write_key": "io.lowe_key",
+    "write_matches": "io.matches",
 }
 
 __all__ = [
@@ -49,14 +67,23 @@ __all__ = [
     "Features",
     "FormatError",
     "ImageError",
+    "MatchParams",
+    "Matches",
     "OutputError",
     "ParameterError",
     "SiftError",
     "describe",
     "detect",
+    "match",
+    "open_collection",
+    "read_collection",
+    "read_features",
     "read_image",
     "read_key",
+    "read_matches",
+    "write_features",
     "write_key",
+    "write_matches",
 ]
 
 

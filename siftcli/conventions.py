@@ -11,21 +11,55 @@ Lowe's files
 ------------
 * Orientation is y up, counter-clockwise: minus the library's, so in (-pi, pi].
 * Within each of the 16 cells, bin k of Lowe is bin (8 - k) mod 8 of VLFeat; the cells keep their order.
+
+COLMAP, VisualSFM and hloc
+--------------------------
+* Lowe's bins, and yet y-down angles as in the library; hloc has them in degrees.
+* In COLMAP and VisualSFM the centre of the first pixel is (0.5, 0.5): half a pixel is added on the way out.
+* COLMAP's affine shape is ``sigma R(orientation)``, as `Features.affine`.
+
+IPOL
+----
+* The first coordinate is the row, the second the column.  Orientation turns from the row axis (down) to the column
+  axis (right), which is counter-clockwise on screen: pi / 2 minus the library's.
+* The descriptor's first axis lies along the orientation, its second 90 degrees counter-clockwise of it, and its bins
+  turn counter-clockwise: element [i][j][k] is the library's [3 - j][i][(8 - k) mod 8].
+
+VLFeat and OpenMVG are as the library.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .features import Float32
 
-__all__ = ["flip_angles", "flip_bins", "quantise"]
+__all__ = [
+    "affine_of",
+    "corner_origin",
+    "dequantise",
+    "flip_angles",
+    "flip_bins",
+    "ipol_angles",
+    "ipol_bins",
+    "library_bins",
+    "pixel_origin",
+    "quantise",
+    "similarity_of",
+    "wrapped",
+]
 
 _LOWE_BIN = (8 - np.arange(8)) % 8
 _LOWE_ORDER = (8 * np.arange(16)[:, None] + _LOWE_BIN).ravel()
+
+_LIBRARY = np.arange(128).reshape(4, 4, 8)  # [y][x][orientation]
+_IPOL_ORDER = _LIBRARY[::-1].transpose(1, 0, 2)[:, :, _LOWE_BIN].ravel()
+_FROM_IPOL_ORDER = np.argsort(_IPOL_ORDER)
+
+_PI = np.float32(np.pi)
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -38,7 +72,7 @@ def quantise(descriptors: Float32) -> npt.NDArray[np.uint8]:
     descriptors : (N, 128) float32
         Non-negative.
     """
-    return np.minimum(descriptors * np.float32(512), np.float32(255)).astype(np.uint8)
+    return np.asarray(np.minimum(descriptors * np.float32(512), np.float32(255)).astype(np.uint8))
 
 
 def flip_angles(orientations: Float32) -> Float32:
@@ -55,3 +89,95 @@ def flip_bins(descriptors: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
         16 cells of 8 orientation bins.
     """
     return descriptors[:, _LOWE_ORDER]
+
+
+def dequantise(descriptors: npt.NDArray[np.uint8]) -> Float32:
+    """Turn bytes into unit-norm descriptors; one that is all zero stays so.
+
+    Parameters
+    ----------
+    descriptors : (N, 128) uint8
+        In any order of bins.
+    """
+    values = descriptors.astype(np.float32)
+    norm = np.sqrt(np.einsum("ij,ij->i", values, values))
+    values /= np.maximum(norm, 1)[:, None]
+    return values
+
+
+def corner_origin(xy: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Move the origin from the centre of the first pixel (the library's) to its corner (COLMAP's)."""
+    return xy + np.float64(0.5)
+
+
+def pixel_origin(xy: npt.NDArray[Any]) -> Float32:
+    """Move the origin from the corner of the first pixel (COLMAP's) to its centre (the library's)."""
+    return (xy - np.float64(0.5)).astype(np.float32)
+
+
+def wrapped(angles: npt.NDArray[Any]) -> Float32:
+    """Bring angles into [-pi, pi) of float32; those that are there already keep every bit.
+
+    Parameters
+    ----------
+    angles : (N,) array
+        Radians.
+    """
+    kept = angles.astype(np.float32)
+    turned = ((angles.astype(np.float64) + np.pi) % (2 * np.pi) - np.pi).astype(np.float32)
+    turned[turned >= _PI] = -_PI  # rounded up
+    return np.where((kept >= -_PI) & (kept < _PI), kept, turned)
+
+
+def ipol_angles(orientations: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Turn angles from the column axis, clockwise (the library's), into IPOL's from the row axis, or back.
+
+    The map is its own inverse, but for whole turns; from angles in [-pi, pi) it gives some in (-pi, pi].
+    """
+    turned = np.pi / 2 - orientations.astype(np.float64)
+    turned[turned > np.pi] -= 2 * np.pi
+    return np.asarray(turned)
+
+
+def ipol_bins(descriptors: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Put the library's descriptors, (N, 128), into IPOL's order, see the module."""
+    return descriptors[:, _IPOL_ORDER]
+
+
+def library_bins(descriptors: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """Put IPOL's descriptors into the library's order: the inverse of :func:`ipol_bins`."""
+    return descriptors[:, _FROM_IPOL_ORDER]
+
+
+def affine_of(scales: npt.NDArray[Any], orientations: npt.NDArray[Any]) -> Float32:
+    """Return the affine maps of similarity frames, ``sigma R(orientation)``.
+
+    Parameters
+    ----------
+    scales, orientations : (N,) array
+        Pixels, and radians y down.
+
+    Returns
+    -------
+    (N, 2, 2) float32
+    """
+    scales, orientations = np.asarray(scales, np.float64), np.asarray(orientations, np.float64)
+    c, s = scales * np.cos(orientations), scales * np.sin(orientations)
+    return np.stack([np.stack([c, -s], axis=-1), np.stack([s, c], axis=-1)], axis=-2).astype(np.float32)
+
+
+def similarity_of(affine: npt.NDArray[Any]) -> tuple[Float32, Float32]:
+    """Return the scale and orientation of affine frames: ``sqrt(abs(det A))`` and the direction of A's first column.
+
+    Parameters
+    ----------
+    affine : (N, 2, 2) array
+        As `Features.affine`.
+
+    Returns
+    -------
+    scales, orientations : (N,) float32
+    """
+    a = np.asarray(affine, np.float64)
+    scales = np.sqrt(np.abs(a[:, 0, 0] * a[:, 1, 1] - a[:, 0, 1] * a[:, 1, 0]))
+    return scales.astype(np.float32), wrapped(np.arctan2(a[:, 1, 0], a[:, 0, 0]))

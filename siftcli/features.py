@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Features", "Float32", "Image"]
+__all__ = ["Features", "Float32", "Image", "Matches", "Model", "ParameterValue"]
 
 Float32 = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 """A grey image `[row, col]`: uint8 (0-255), uint16 (0-65535) or float32 (0-1)."""
+
+ParameterValue: TypeAlias = bool | int | float | str | None
+"""What a parameter of :mod:`siftcli.params` may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +45,14 @@ class Features:
         Quantised (0-255) or unit-norm descriptors.
     image_size : (width, height) or None
         In pixels.
+    affine : (N, 2, 2) float32 or None
+        The frames as affine maps: an offset p from the centre, in units of sigma along the frame's own axes, is at
+        ``xy + A p``, columns before rows.  A similarity is ``sigma R(orientation)``; VLFeat's A is this one times the
+        magnification.  None where all frames are similarities; otherwise `scales` is ``sqrt(abs(det A))`` and
+        `orientations` the direction of A's first column.
+    parameters : mapping of str to parameter value, or None
+        With which the features were computed, by the names of :mod:`siftcli.params`; None where the source does not
+        tell.
     """
 
     xy: Float32
@@ -50,6 +63,8 @@ class Features:
     levels: npt.NDArray[np.int16] | None = None
     descriptors: npt.NDArray[np.uint8] | Float32 | None = None
     image_size: tuple[int, int] | None = field(default=None)
+    affine: Float32 | None = None
+    parameters: Mapping[str, ParameterValue] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xy)
@@ -61,6 +76,8 @@ class Features:
                 raise ValueError(f"{name} must be ({n},), not {value.shape}")
         if self.descriptors is not None and self.descriptors.shape != (n, 128):
             raise ValueError(f"descriptors must be ({n}, 128), not {self.descriptors.shape}")
+        if self.affine is not None and self.affine.shape != (n, 2, 2):
+            raise ValueError(f"affine must be ({n}, 2, 2), not {self.affine.shape}")
 
     def __len__(self) -> int:
         return len(self.xy)
@@ -68,3 +85,88 @@ class Features:
     def without_descriptors(self) -> Features:
         """The frames alone."""
         return replace(self, descriptors=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A geometric relation between two images, x being a point ``(x, y, 1)`` in pixels.
+
+    Attributes
+    ----------
+    kind : "homography", "fundamental", "essential" or "similarity"
+    matrix : (3, 3) float64
+        homography and similarity: ``x_b = matrix @ x_a``, up to a factor; its last element is 1.
+        fundamental: ``x_b @ matrix @ x_a = 0``, of unit norm.
+        essential: as fundamental, for points ``(x - centre) / focal`` of pinhole cameras.
+    threshold : float
+        Largest error of an inlier, in pixels.  homography and similarity: distance in b between the point there and
+        the one that a's goes to.  fundamental and essential: Sampson distance.
+    focal : float or None
+        Of an essential matrix: the focal length of both cameras, in pixels; their centre is the image's.
+    pose : (3, 4) float64 or None
+        Of an essential matrix: rotation and unit translation from a's camera to b's, ``[R | t]``.
+    """
+
+    kind: str
+    matrix: npt.NDArray[np.float64]
+    threshold: float
+    focal: float | None = None
+    pose: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Matches:
+    """Which keypoints of two images, a and b, correspond.
+
+    Attributes
+    ----------
+    indices : (M, 2) int32
+        Into the keypoints of a and of b; ordered by the first.
+    distances : (M,) float64 or None
+        Of the descriptors, in units of their norm (bytes are divided by 512).
+    ratios : (M,) float64 or None
+        The distance over that to the second nearest keypoint of b, in [0, 1]; 0 where there is none.
+    xy_a, xy_b : (M, 2) float32 or None
+        Centres of the keypoints, in pixels of a and of b.
+    inliers : (M,) bool or None
+        Which matches obey `model`; none do if no model was found.  None where matches were not verified.
+    model : Model or None
+    sizes : (int, int) or None
+        How many keypoints a and b have.
+
+    What is None was not computed, or the file does not tell.
+    """
+
+    indices: npt.NDArray[np.int32]
+    distances: npt.NDArray[np.float64] | None = None
+    ratios: npt.NDArray[np.float64] | None = None
+    xy_a: Float32 | None = None
+    xy_b: Float32 | None = None
+    inliers: npt.NDArray[np.bool_] | None = None
+    model: Model | None = None
+    sizes: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.indices)
+        for name, shape in (
+            ("indices", (n, 2)),
+            ("distances", (n,)),
+            ("ratios", (n,)),
+            ("xy_a", (n, 2)),
+            ("xy_b", (n, 2)),
+            ("inliers", (n,)),
+        ):
+            value = getattr(self, name)
+            if value is not None and value.shape != shape:
+                raise ValueError(f"{name} must be {shape}, not {value.shape}")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def only_inliers(self) -> Matches:
+        """The inliers alone; all matches where they were not verified."""
+        if self.inliers is None:
+            return self
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept: dict[str, Any] = {k: v[self.inliers] for k, v in values.items() if isinstance(v, np.ndarray)}
+        return replace(self, **kept)

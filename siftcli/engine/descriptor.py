@@ -24,8 +24,6 @@ _REACH = 2.5
 """The grid covers +-2.5 cells, all that the spatial bins reach."""
 _SIDE = 20
 """Samples along a side of the grid."""
-_FAINT = 0.05
-"""Samples, in the corners, that weigh less than this are left out."""
 _CHUNK = 64
 """Keypoints at a time, so that what they need stays in the L2 cache."""
 _TINY = np.float32(1e-18)
@@ -71,10 +69,8 @@ def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
 def _grid() -> Float32:
     """Return the sample positions in cells, homogeneous: (3, samples) of x, y, 1."""
     along = (np.arange(_SIDE) + 0.5) * (2 * _REACH / _SIDE) - _REACH
-    y, x = (v.ravel() for v in np.meshgrid(along, along, indexing="ij"))
-    inside = np.minimum(1, _REACH - np.abs(x)) * np.minimum(1, _REACH - np.abs(y)) * np.exp(-(x * x + y * y) / 8)
-    keep = inside > _FAINT
-    return np.stack([x[keep], y[keep], np.ones(keep.sum())]).astype(np.float32)
+    y, x = np.meshgrid(along, along, indexing="ij")
+    return np.stack([x.ravel(), y.ravel(), np.ones(_SIDE**2)]).astype(np.float32)
 
 
 @lru_cache
@@ -145,7 +141,7 @@ class _Scratch:
     """Buffers for one chunk, reused for all and by several steps, so that all of them stay in the L2 cache."""
 
     def __init__(self) -> None:
-        samples = _grid().shape[1]
+        samples = _SIDE**2
         self.position, self.pixel = np.empty((2, _CHUNK, 2, samples), np.float32)
         self.index = np.empty((_CHUNK, samples), np.intp)
         self.gradient = np.empty((2, _CHUNK, samples), np.float32)
@@ -171,7 +167,7 @@ def _histograms(
     limits : (near, low, high)
         The keypoints whose grid leaves the image, and the first and last pixel (x, y) of the image for each.
     """
-    n, samples = len(first), _grid().shape[1]
+    n, samples = len(first), _SIDE**2
     position, pixel = scratch.position[:n], scratch.pixel[:n]
     np.matmul(transform.reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)

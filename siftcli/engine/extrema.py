@@ -17,10 +17,8 @@ from ..params import DetectorParams
 from .scale_space import Index, Sheet
 from .scratch import scratch
 
-__all__ = ["BORDER", "Extrema", "dog_cubes", "find_extrema"]
+__all__ = ["Extrema", "dog_cubes", "find_extrema", "no_edge"]
 
-BORDER = 5
-"""Extrema lie at least this many pixels from the border."""
 _PREFILTER = 0.8
 """Share of the DoG threshold that an extremum has to reach before it is refined; as in Lowe's program."""
 
@@ -74,6 +72,7 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]
     """
     threshold = np.float32(_PREFILTER * detector.dog_threshold)
+    border = detector.border
     signs = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
     candidates: tuple[list[Index], list[Index]] = ([], [])
     for start, stop in sheet.strips():
@@ -90,19 +89,23 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     parts = []
     for (extreme, precedes, _), found in zip(signs, candidates, strict=True):
         flat = np.concatenate(found)
-        # One row above and below first: most candidates fail there.
-        beyond = _dog(sheet, flat, np.zeros(1, np.intp), np.array([[-1, 0, 1]]) + [[-sheet.stride], [0], [sheet.stride]])
-        centre, around = beyond[0, 1, 1], extreme.reduce(beyond[0, ::2], axis=(0, 1))
+        # The rows above and below first: most candidates fail there.
+        pixels = np.arange(-1, 2) + sheet.stride * np.arange(-1, 2)[:, None]
+        (rows,) = _dog(sheet, flat, np.zeros(1, np.intp), pixels)
+        centre, around = rows[1, 1], extreme.reduce(rows[::2], axis=(0, 1))
         flat = flat[precedes(around, centre)]
         level, rest = np.divmod(flat, sheet.levels[0].size)
         row, column = np.divmod(rest, sheet.stride)
         region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
         y, x = row - sheet.top[region], column - sheet.margin
-        inside = (row < sheet.last) & (y >= BORDER) & (y < sheet.height[region] - BORDER)
-        inside &= (x >= BORDER) & (x < sheet.width[region] - BORDER)
+        inside = (row < sheet.last) & (y >= border) & (y < sheet.height[region] - border)
+        inside &= (x >= border) & (x < sheet.width[region] - border)
         keep = np.flatnonzero(inside)
         cubes = dog_cubes(sheet, flat[keep])
-        keep = keep[_strict(cubes, precedes, extreme) & _no_edge(cubes[1], detector.edge_threshold)]
+        good = _strict(cubes, precedes, extreme)
+        if detector.refinement == "lowe":  # others test where the fit ends
+            good &= no_edge(cubes[1], detector.edge_threshold)
+        keep = keep[good]
         parts.append(np.stack([region[keep], level[keep], y[keep], x[keep]]))
     region, level, y, x = np.concatenate(parts, axis=1)
     order = np.lexsort((x, y, level))
@@ -143,7 +146,7 @@ def _strict(cubes: Float32, precedes: np.ufunc, extreme: np.ufunc) -> npt.NDArra
     return precedes(extreme(extreme.reduce(flat[:13], axis=0), extreme.reduce(flat[14:], axis=0)), flat[13])
 
 
-def _no_edge(d: Float32, ratio: float) -> npt.NDArray[np.bool_]:
+def no_edge(d: Float32, ratio: float) -> npt.NDArray[np.bool_]:
     """Tell which DoG neighbourhoods (3, 3, N) have principal curvatures of one sign, of a ratio below `ratio`."""
     xx = d[1, 2] + d[1, 0] - 2 * d[1, 1]
     yy = d[2, 1] + d[0, 1] - 2 * d[1, 1]

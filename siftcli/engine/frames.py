@@ -30,7 +30,7 @@ def levels_of(frames: Features, shapes: list[tuple[int, int, int]], detector: De
         return frames.octaves.astype(np.intp), frames.levels.astype(np.intp)
     scales = detector.scales_per_octave
     step = np.rint(scales * np.log2(np.maximum(frames.scales, 1e-6) / detector.sigma_base)).astype(np.intp)
-    octave = (step - 1) // scales
+    octave: Index = (step - 1) // scales
     if shapes:
         octave = np.clip(octave, shapes[0][0], shapes[-1][0])
     return octave, np.clip(step - octave * scales, 0, scales + 2)
@@ -44,12 +44,12 @@ def place(sheet: Sheet, frames: Features, octave: Index, level: Index) -> tuple[
     unit = np.exp2(-octave).astype(np.float32)
     x, y = frames.xy[:, 0] * unit, frames.xy[:, 1] * unit
     indices, regions = [], []
-    for region in range(len(sheet.top)):
+    for i in range(len(sheet.top)):
         # A band takes the frames of its rows; those beyond the image go to its first or last.
-        row = np.clip(np.rint(y), 0, sheet.height[region] - 1) + sheet.top[region]
-        here = np.flatnonzero((octave == sheet.octave[region]) & (row >= sheet.first) & (row < sheet.last))
+        row = np.clip(np.rint(y), 0, sheet.height[i] - 1) + sheet.top[i]
+        here = np.flatnonzero((octave == sheet.octave[i]) & (row >= sheet.first) & (row < sheet.last))
         indices.append(here)
-        regions.append(np.full(len(here), region))
+        regions.append(np.full(len(here), i))
     index, region = np.concatenate(indices), np.concatenate(regions)
     order = np.lexsort((-index, level[index]))
     index, region = index[order], region[order]

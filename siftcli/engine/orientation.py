@@ -14,12 +14,9 @@ from ..params import DetectorParams
 from .localize import Points
 from .scale_space import Index, Sheet
 
-__all__ = ["assign_orientations", "by_radius", "orientation_reach", "windows"]
+__all__ = ["BINS", "assign_orientations", "by_radius", "orientation_reach", "peaks", "windows"]
 
-_BINS = 36
-_FINE = 4 * _BINS
-"""Bins of the histogram before it is interpolated; nothing is gained by more."""
-_SMOOTHINGS = 6
+BINS = 36
 _OUTER = 2
 """Rows and columns at the end of the image that Lowe's program leaves out; 0.2 % of its keypoints depend on it."""
 _SQUARE = 0.8
@@ -82,8 +79,7 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     sigma = np.float32(detector.orientation_window) * points.sigma
     disc = (3 * sigma).astype(np.intp)
     radii = disc if lowe else (np.float32(3 * _SQUARE) * sigma + np.float32(0.5)).astype(np.intp)
-    bins = _BINS if lowe else _FINE
-    histograms = np.empty((len(points), bins))
+    histograms = np.empty((len(points), BINS))
     for radius, chunk in by_radius(radii, _CHUNK):
         row, column = ((v[chunk] + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
         part = points.take(chunk)
@@ -97,8 +93,8 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
         if lowe:
             limit = (disc[chunk] ** 2 + 0.5)[:, None] - dy * dy
             weight *= (dx * dx)[:, None, :] < limit[:, :, None]
-        histograms[chunk] = _histograms(gx, gy, weight, bins, 0.001 if lowe else 0)
-    return _peaks(histograms @ _smoothing(lowe=lowe), detector)
+        histograms[chunk] = _histograms(gx, gy, weight, lowe=lowe)
+    return peaks(histograms, detector)
 
 
 def _profile(
@@ -113,48 +109,68 @@ def _profile(
     return weight, distance
 
 
-def _histograms(gx: Float32, gy: Float32, weight: Float32, bins: int, shift: float) -> npt.NDArray[np.float64]:
-    """Return gradient histograms (N, bins) of angles y up from -pi on; all arguments are overwritten."""
+def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt.NDArray[np.float64]:
+    """Return gradient histograms (N, 36) of angles y up from -pi on, bin b centred at b + 1/2; arguments are spent.
+
+    Weights are split linearly between the two nearest centres, or go to the nearest one, of the angle and a thousandth
+    of a radian, in the lowe variant.
+    """
     n = len(gx)
-    angle = np.arctan2(gy, gx)
+    position = np.arctan2(gy, gx)
     gx *= gx
     gy *= gy
     gx += gy
-    np.sqrt(gx, out=gx)
-    weight *= gx
-    angle += np.float32(np.pi + shift)
-    angle *= np.float32(bins / (2 * np.pi))
-    np.floor(angle, out=angle)
-    # One bin more than there are takes angles of pi and above.
-    angle += (np.arange(n) * (bins + 1)).astype(np.float32)[:, None, None]
-    out = np.bincount(angle.astype(np.intp).ravel(), weight.ravel(), n * (bins + 1)).reshape(n, bins + 1)
-    out[:, bins - 1] += out[:, bins]
-    return out[:, :bins]
+    weight *= np.sqrt(gx, out=gx)
+    position += np.float32(np.pi + (0.001 if lowe else 0))
+    position *= np.float32(BINS / (2 * np.pi))
+    if not lowe:
+        position += np.float32(0.5)
+    # A bin before the first, or behind the last, takes what lies beyond.
+    bins = np.floor(position, out=gy)
+    position -= bins
+    bins += (np.arange(n) * (BINS + 1)).astype(np.float32)[:, None, None]
+    index = bins.astype(np.intp).ravel()
+    here = np.bincount(index, weight.ravel(), n * (BINS + 1)).reshape(n, BINS + 1)
+    if lowe:
+        here[:, -2] += here[:, -1]
+        return here[:, :-1]
+    weight *= position
+    after = np.bincount(index, weight.ravel(), n * (BINS + 1)).reshape(n, BINS + 1)
+    here -= after
+    out = here[:, 1:] + after[:, :-1]
+    out[:, -1] += here[:, 0]
+    out[:, 0] += after[:, -1]
+    return out
 
 
 @lru_cache
-def _smoothing(*, lowe: bool) -> npt.NDArray[np.float64]:
-    """Return the matrix from raw histograms to 36 smoothed bins."""
-    if lowe:
-        # In place, so that the last bin sees the first one already smoothed.
-        out = np.eye(_BINS)
-        for _ in range(_SMOOTHINGS):
-            previous = out[-1].copy()
-            for i in range(_BINS):
-                here = out[i].copy()
-                out[i] = (previous + here + out[(i + 1) % _BINS]) / 3
-                previous = here
-        return np.ascontiguousarray(out.T)
-    # Linear interpolation between the centres of bins; then a circular moving average.
-    position = (np.arange(_FINE) + 0.5) * _BINS / _FINE
-    gap = np.abs(position[:, None] - (np.arange(_BINS) + 0.5))
-    matrix = np.maximum(0, 1 - np.minimum(gap, _BINS - gap))
-    for _ in range(_SMOOTHINGS):
-        matrix = (np.roll(matrix, 1, axis=1) + matrix + np.roll(matrix, -1, axis=1)) / 3
-    return matrix
+def _smoothing(times: int, *, lowe: bool) -> npt.NDArray[np.float64]:
+    """Return the matrix that smooths histograms, so many times [1 1 1] / 3."""
+    out = np.eye(BINS)
+    for _ in range(times):
+        before = out.copy()
+        for i in range(BINS):
+            # Lowe's program smooths in place, so that the last bin sees the first one already smoothed.
+            out[i] = (before[i - 1] + before[i] + (out if lowe else before)[(i + 1) % BINS]) / 3
+    return np.ascontiguousarray(out.T)
 
 
-def _peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tuple[Index, Float32]:
+def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tuple[Index, Float32]:
+    """Return the orientations that histograms of gradients show; see `assign_orientations`.
+
+    Parameters
+    ----------
+    histograms : (N, BINS) float64
+        Not smoothed yet; y up, from -pi on.
+
+    Returns
+    -------
+    index : (M,) intp
+        Which histogram; ascending.
+    orientation : (M,) float32
+        Radians in [-pi, pi), y down.
+    """
+    histograms = histograms @ _smoothing(detector.orientation_smoothings, lowe=detector.variant == "lowe")
     left, right = np.roll(histograms, 1, axis=1), np.roll(histograms, -1, axis=1)
     top = histograms.max(axis=1, keepdims=True)
     peak = (histograms > left) & (histograms > right) & (histograms >= detector.peak_ratio * top)
@@ -164,8 +180,8 @@ def _peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tup
         rank = np.argsort(np.argsort(-height, axis=1, kind="stable"), axis=1)
         peak[crowded] &= rank < detector.max_orientations
     index, b = np.nonzero(peak)
-    h, l, r = histograms[index, b], left[index, b], right[index, b]
-    position = b + 0.5 + 0.5 * (l - r) / (l - 2 * h + r)
-    angle = position * (2 * np.pi / _BINS) - np.pi
+    here, before, after = histograms[index, b], left[index, b], right[index, b]
+    position = b + 0.5 + 0.5 * (before - after) / (before - 2 * here + after)  # [Lowe04 §5], parabola
+    angle = position * (2 * np.pi / BINS) - np.pi
     angle = np.where(angle <= -np.pi, angle + 2 * np.pi, np.where(angle > np.pi, angle - 2 * np.pi, angle))
     return index, -angle.astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,8 @@ def detect(
         return found
 
     found = [part for parts in share(work, threads) for part in parts]
-    return [_features(found, image, images.shape[1:]) for image in range(len(images))]
+    described = descriptor is not None
+    return [_features(found, image, images.shape[1:], described) for image in range(len(images))]
 
 
 def describe(images: Image, frames: Features, detector: DetectorParams, descriptor: DescriptorParams) -> Features:
@@ -77,7 +79,7 @@ def describe(images: Image, frames: Features, detector: DetectorParams, descript
     Features
         The frames with descriptors; those of frames that no octave holds are zero.
     """
-    octave, level = levels_of(frames, octave_shapes(*images.shape[1:], detector), detector)
+    octave, level = levels_of(frames, octave_shapes(images.shape[1], images.shape[2], detector), detector)
     out = np.zeros((len(frames), 128), np.uint8)
     sigma = frames.scales / np.exp2(octave).astype(np.float32)
     halo = _halo(detector, descriptor, float(sigma.max(initial=0)))
@@ -122,17 +124,17 @@ class _Found:
         )
 
 
-def _features(found: list[_Found], image: int, shape: tuple[int, ...]) -> Features:
+def _features(found: list[_Found], image: int, shape: tuple[int, ...], described: bool) -> Features:
     """Collect the features of one image, in the reverse of the order octave, level, row, column, peak."""
     picks = [np.flatnonzero(f.image == image) for f in found]
 
-    def gather(name: str, empty: tuple[int, ...], dtype: type) -> npt.NDArray:
+    def gather(name: str, empty: tuple[int, ...], dtype: type) -> npt.NDArray[Any]:
         parts = [getattr(f, name)[pick] for f, pick in zip(found, picks, strict=True)]
         return np.concatenate(parts) if parts else np.empty(empty, dtype)
 
     order, pixel = gather("order", (0, 4), np.intp), gather("pixel", (0,), np.intp)
     frames = gather("frames", (0, 5), np.float32)
-    descriptors = gather("descriptors", (0, 128), np.uint8) if found and found[0].descriptors is not None else None
+    descriptors = gather("descriptors", (0, 128), np.uint8) if described else None
     rank = np.lexsort(order.T[::-1])
     # Two bands may find the same pixel from extrema on either side: the first in order counts.
     rank = rank[_first_of_pixel(order[rank], pixel[rank])][::-1]

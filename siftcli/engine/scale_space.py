@@ -9,9 +9,10 @@ octave), never an octave: they are the same for bands and for stacks.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -53,8 +54,8 @@ def octave_shapes(height: int, width: int, detector: DetectorParams) -> list[tup
 def to_unit(pixels: Image) -> Float32:
     """Return pixels as float32 in [0, 1]; float32 is returned as it is."""
     if pixels.dtype == np.float32:
-        return pixels  # type: ignore[return-value]
-    return pixels / np.float32(np.iinfo(pixels.dtype).max)
+        return cast(Float32, pixels)
+    return np.divide(pixels, np.float32(255 if pixels.dtype == np.uint8 else 65535))
 
 
 @lru_cache(maxsize=1024)
@@ -181,10 +182,12 @@ class Octave:
         if op.identity:  # level 0 is the base itself
             out[:, :, : self.width] = _rows(self.source, 0, start, stop, self.height)
             return
+        source: Image = self.source
+        height = source.shape[1]
         if level:
             source, height = previous[:, :, : self.width], self.height
         else:
-            source, first, height = self.source, 0, self.source.shape[1]
+            first = 0
         begin = start // BLOCK * op.step - op.before
         end = (stop // BLOCK - 1) * op.step + op.after
         _blur(_rows(source, first, begin, end, height, alternate=op.step < BLOCK), op, out)
@@ -250,11 +253,6 @@ class Sheet:
                 if 0 <= edge < self.levels.shape[1]:
                     near, far = self.levels[:, edge + inward], self.levels[:, edge + 2 * inward]
                     self.levels[:, edge] = 2 * near - far
-
-
-def _buffer(levels: int, rows: int, width: int) -> Float32:
-    # What lies outside every region is read too (with weight zero), so it has to be finite.
-    return scratch("levels", levels, rows, _blocks(width) + 2 * Sheet.margin)
 
 
 def _buffer(levels: int, rows: int, width: int) -> Float32:
@@ -366,10 +364,10 @@ class ScaleSpace:
     def __init__(self, images: Image, detector: DetectorParams, halo: int, workers: int = 1) -> None:
         self._detector, self._halo, self._workers = detector, halo, workers
         self._barrier = threading.Barrier(workers)
-        self._shapes = octave_shapes(*images.shape[1:], detector)
+        self._shapes = octave_shapes(images.shape[1], images.shape[2], detector)
         source, base = images, False
-        for octave in range(max(detector.first_octave, 0) if self._shapes else 0):
-            lacking = (3 if octave else 4) * detector.sigma_base**2 - (0 if octave else detector.sigma_input**2)
+        for skipped in range(max(detector.first_octave, 0) if self._shapes else 0):
+            lacking = (3 if skipped else 4) * detector.sigma_base**2 - (0 if skipped else detector.sigma_input**2)
             source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
         self._large: list[tuple[Octave, Float32]] = []
         for shape in self._shapes:
@@ -381,7 +379,7 @@ class ScaleSpace:
             self._large.append((octave, source))
         self._rest = source, base
 
-    def sheets(self, worker: int = 0) -> Iterator[Sheet]:
+    def sheets(self, worker: int = 0) -> Generator[Sheet, None, None]:
         """Pass the sheets of one worker by; a sheet is only good until the next one is asked for.
 
         Who stops before the end has to close the generator.
@@ -399,8 +397,7 @@ class ScaleSpace:
                 self._barrier.wait()
             small = self._shapes[len(self._large) :]
             if worker == 0 and small:
-                source, base = self._rest
-                yield _stack(source, small, self._detector, self._halo, base)
+                yield _stack(self._rest[0], small, self._detector, self._halo, self._rest[1])
         except BaseException:
             self._barrier.abort()  # the others would wait for ever
             raise

@@ -18,7 +18,16 @@ from typing import BinaryIO, TypeAlias
 
 from ..errors import OutputError
 
-__all__ = ["Source", "atomic_file", "atomic_path", "atomic_write", "open_source", "source_name", "why_unreadable"]
+__all__ = [
+    "Source",
+    "atomic_file",
+    "atomic_path",
+    "atomic_write",
+    "open_source",
+    "output_error",
+    "source_name",
+    "why_unreadable",
+]
 
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO
 """What a reader accepts: a path, the file's bytes, or an open binary file."""
@@ -79,7 +88,7 @@ def why_unreadable(error: OSError) -> str:
     return _UNREADABLE.get(error.errno or 0) or f"cannot be read: {error.strerror or error or type(error).__name__}"
 
 
-def _failed(path: str | PathLike[str], error: OSError) -> OutputError:
+def output_error(path: str | PathLike[str], error: OSError) -> OutputError:
     """Say in plain words why `path` cannot be written."""
     reason = _UNWRITABLE.get(error.errno or 0) or error.strerror or str(error) or type(error).__name__
     return OutputError(path, f"cannot be written: {reason}")
@@ -152,7 +161,7 @@ def atomic_path(path: str | PathLike[str], *, overwrite: bool = False) -> Iterat
             with suppress(OSError):
                 temporary.unlink()
     except OSError as error:
-        raise _failed(path, error) from error
+        raise output_error(path, error) from error
 
 
 @contextmanager

@@ -1,0 +1,163 @@
+"""Measure the tables of docs/accuracy.md: Lowe's files, matches on boat, other programs, blobs.
+
+    python benchmarks/accuracy.py [--update] [DATA]
+
+prints them, or with --update puts them into the document.  DATA holds ``lowe/{box,library,basmati}.{pgm,key}`` and
+``boat/img1..6.pgm, H1to2p..H1to6p``; SIFTCLI_ORACLE_DATA names it when it is not given.  Needs the extra ``bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import numpy.typing as npt
+import peers
+from agreement import agreement, correct_matches, lines
+
+import siftcli
+from siftcli import Features, read_key, write_key
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = ROOT / "docs" / "accuracy.md"
+LOWE_IMAGES = ("box", "library", "basmati")
+SAMPLES = ("astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg", "dandelion.jpg", "hubble_deep_field.jpg")
+
+Pixels = npt.NDArray[np.uint8]
+PROGRAMS: dict[str, Callable[[Pixels], Features]] = {
+    "preset `lowe`": lambda image: siftcli.detect(image, "lowe"),
+    "default": siftcli.detect,
+    "COLMAP (VLFeat)": peers.colmap,
+    "OpenCV": peers.opencv,
+}
+
+
+def pixels(path: Path) -> Pixels:
+    """Read an image."""
+    return np.asarray(siftcli.read_image(path).pixels, np.uint8)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table; numbers to the right."""
+    head = list(head)
+    lines = [head, ["---" if i < 2 else "---:" for i in range(len(head))], *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def lowe_table(data: Path) -> str:
+    """Agreement with the files by Lowe's program; frames rounded as in a file, but for the distance."""
+    rows = []
+    for name, detect in PROGRAMS.items():
+        found = []
+        for image in LOWE_IMAGES:
+            ours, theirs = detect(pixels(data / f"{image}.pgm")), read_key(data / f"{image}.key")
+            exact = agreement(ours, theirs).position
+            found.append(replace(agreement(read_key(write_key(ours)), theirs), position=exact))
+        rows += [(name, image, *shown(a)) for image, a in zip(LOWE_IMAGES, found, strict=True)]
+        means = [mean(values) for values in zip(*(a.__dict__.values() for a in found), strict=True)]
+        rows.append((name, "**mean**", *shown(type(found[0])(*means))))
+    columns = ("recall", "precision", "number", "distance, px", "cosine, median", "10th percentile")
+    return table(("program", "image", *columns), rows)
+
+
+def shown(a: object) -> list[str]:
+    """Format the values of an Agreement."""
+    return [f"{value:.4f}" for value in a.__dict__.values()]
+
+
+def lines_table(data: Path) -> str:
+    """How much of Lowe's files the preset lowe writes, as text."""
+    rows: list[tuple[str, ...]] = []
+    for image in LOWE_IMAGES:
+        theirs = (data / f"{image}.key").read_bytes()
+        same = lines(write_key(siftcli.detect(pixels(data / f"{image}.pgm"), "lowe")), theirs)
+        count = theirs.split(None, 1)[0].decode()
+        if same is None:
+            rows.append((image, count, "another number of keypoints", "", ""))
+        else:
+            rows.append((image, count, f"{same.frames:.2%}", f"{same.values:.3%}", str(same.largest)))
+    return table(("image", "keypoints", "frame lines equal", "values equal", "largest difference"), rows)
+
+
+def boat_table(boat: Path) -> str:
+    """Correct matches, and their share of all matches, from the first image to each of the others."""
+    images = [pixels(boat / f"img{k}.pgm") for k in range(1, 7)]
+    rows = []
+    for name, detect in PROGRAMS.items():
+        first, *others = (detect(image) for image in images)
+        found = [
+            correct_matches(first, other, np.loadtxt(boat / f"H1to{k}p")) for k, other in enumerate(others, start=2)
+        ]
+        pairs = (f"{m.correct} ({m.precision:.0%})" for m in found)
+        rows.append((name, len(first), *pairs, f"{mean(m.correct for m in found):.0f}"))
+    return table(("program", "keypoints in 1", *(f"1 to {k}" for k in range(2, 7)), "mean"), rows)
+
+
+def peers_table(folder: Path) -> str:
+    """Agreement of the default with other programs."""
+    rows: list[tuple[object, ...]] = []
+    for name in SAMPLES:
+        image = pixels(folder / name)
+        ours = siftcli.detect(image)
+        for program, theirs in (("COLMAP (VLFeat)", peers.colmap(image)), ("OpenCV", peers.opencv(image))):
+            a, located = agreement(ours, theirs), agreement(ours, theirs, angle=np.inf)
+            shares = (located.recall, located.precision, a.recall, a.precision)
+            numbers = (f"{a.position:.4f}", f"{a.cosine:.4f}", f"{a.cosine_p10:.4f}")
+            rows.append((program, name, len(theirs), len(ours), *(f"{share:.3f}" for share in shares), *numbers))
+    columns = ("places, theirs", "places, ours", "keypoints, theirs", "keypoints, ours", "distance, px")
+    return table(("program", "image", "theirs", "ours", *columns, "cosine, median", "10th percentile"), rows)
+
+
+def blob_table() -> str:
+    """Errors on Gaussian blobs at random places; the closed form is derived in tests/properties/test_blobs.py."""
+    random, rows = np.random.default_rng(0), []
+    for size in (1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 8.0):
+        sigma = np.sqrt((size**2 + 1 / 8 - 0.25) / 2 ** (1 / 3))
+        errors, ratios, octaves = [], [], []
+        for centre in int(8 * size) + 20 + random.uniform(0, 4, (40, 2)):
+            y, x = np.mgrid[: int(16 * size) + 44, : int(16 * size) + 44]
+            blob = np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * size**2))
+            found = siftcli.detect(blob, upright=True, descriptors=False)
+            distance = np.linalg.norm(found.xy - centre, axis=1)
+            errors.append(distance.min())
+            ratios.append(found.scales[distance.argmin()] / sigma - 1)
+            octaves.append(-1 if found.octaves is None else int(found.octaves[distance.argmin()]))
+        where = " and ".join(str(octave) for octave in sorted(set(octaves)))
+        values = (f"{np.median(errors):.4f}", f"{max(errors):.4f}", f"{min(ratios):+.2%}", f"{max(ratios):+.2%}")
+        rows.append((f"{size} px", where, *values))
+    return table(("blob", "octave", "distance, median", "largest", "sigma, lowest", "highest"), rows)
+
+
+def main() -> None:
+    """Measure everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?", type=Path, metavar="DATA")
+    parser.add_argument("--update", action="store_true", help=f"write the tables into {DOCUMENT.name}")
+    given = parser.parse_args()
+    data = given.data or Path(os.environ.get("SIFTCLI_ORACLE_DATA", "no folder"))
+    if not (data / "lowe").is_dir():
+        parser.error("DATA must be a folder with lowe/*.key; give it, or set SIFTCLI_ORACLE_DATA")
+    tables = {
+        "lowe": lowe_table(data / "lowe"),
+        "lines": lines_table(data / "lowe"),
+        "boat": boat_table(data / "boat"),
+        "peers": peers_table(ROOT / "sample_images"),
+        "blobs": blob_table(),
+    }
+    if given.update:
+        text = DOCUMENT.read_text(encoding="utf-8")
+        for name, content in tables.items():
+            text = re.sub(f"(?s)(<!-- {name} -->\n).*?(<!-- end -->)", rf"\g<1>{content}\g<2>", text)
+        DOCUMENT.write_text(text, encoding="utf-8")
+    else:
+        print("\n".join(tables.values()))
+
+
+if __name__ == "__main__":
+    main()

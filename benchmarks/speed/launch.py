@@ -1,0 +1,81 @@
+"""Run a command, and print its time and memory as JSON: ``python -I -S launch.py [--sample] COMMAND...``.
+
+A process of its own, and a small one: a child starts as an image of its parent, so what the system reports as the peak
+memory of a child is never less than the parent's.  Imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+INTERVAL = 0.02
+"""Seconds between two looks at the memory."""
+
+
+def tree_memory(group: int) -> int:
+    """Return the bytes that the processes of a group use together, shared pages counted once; Linux only."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name, in brackets, may hold blanks; after it come the state, the parent and the group.
+            if int(status.read_text().rpartition(")")[2].split()[2]) != group:
+                continue
+            for line in (status.parent / "smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1]) * 1024
+        except (OSError, ValueError, IndexError):  # it has ended meanwhile
+            continue
+    return total
+
+
+def watch(group: int, stop: threading.Event, peak: list[int]) -> None:
+    """Keep the largest memory of a process group in `peak[0]`."""
+    while not stop.wait(INTERVAL):
+        peak[0] = max(peak[0], tree_memory(group))
+
+
+def run(command: list[str], *, sample: bool) -> dict[str, object]:
+    """Run a command and return what it took.
+
+    Returns
+    -------
+    dict
+        status: exit status; seconds: from start to end; cpu: seconds of all its processes and threads; largest: peak
+        bytes of the largest of its processes; tree: peak bytes of all together, None without `sample`; stderr: its end.
+    """
+    start = time.perf_counter()
+    child = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    assert child.stderr is not None
+    peak, stop = [0], threading.Event()
+    watcher = threading.Thread(target=watch, args=(child.pid, stop, peak))
+    if sample:
+        watcher.start()
+    stderr = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if sample:
+        stop.set()
+        watcher.join()
+    return {
+        "status": child.returncode,
+        "seconds": seconds,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "largest": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        "tree": peak[0] if sample else None,
+        "stderr": stderr.decode(errors="replace")[-2000:],
+    }
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    sampled = arguments[:1] == ["--sample"]
+    print(json.dumps(run(arguments[sampled:], sample=sampled)))

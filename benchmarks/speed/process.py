@@ -1,0 +1,169 @@
+"""The command as a whole, from start to finished file, beside a script that does the same with OpenCV."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from . import images, targets
+from .images import ROOT, UInt8
+from .options import Options
+from .report import Section, Table
+from .timing import alternate
+
+__all__ = ["Failed", "flag", "memory_cell", "process", "run_command", "save", "script", "sift"]
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+QUALITY = 95
+"""Of the JPEG files that pictures are stored as."""
+
+
+class Failed(Exception):
+    """A command that was to be measured did not work."""
+
+
+def run_command(command: list[str], *, sample: bool = False) -> dict[str, Any]:
+    """Run a command by itself, as from a shell, and return what `launch` says of it.
+
+    Parameters
+    ----------
+    sample : bool
+        Add up the memory of all its processes, which disturbs their time.
+
+    Raises
+    ------
+    Failed
+        If its exit status is not 0.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])
+    launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+    launched = subprocess.run(
+        [*launcher, *(["--sample"] if sample else []), *command], env=environment, stdout=subprocess.PIPE, check=True
+    )
+    found: dict[str, Any] = json.loads(launched.stdout)
+    if found["status"]:
+        raise Failed(f"{' '.join(command)}: exit status {found['status']}: {found['stderr'].strip()}")
+    return found
+
+
+def sift(source: Path, target: Path, *options: str) -> list[str]:
+    """Return the command that writes the features of an image or a folder to a file or a folder."""
+    return [sys.executable, "-m", "siftcli", "detect", str(source), "-o", str(target), "--overwrite", "-q", *options]
+
+
+def script(source: Path, target: Path, processes: int = 1) -> list[str]:
+    """Return the command that does the same with OpenCV."""
+    program = str(Path(__file__).with_name("opencv_script.py"))
+    return [sys.executable, program, "--processes", str(processes), str(source), str(target)]
+
+
+def flag(*names: str) -> str | None:
+    """Return the first of these options that ``sift detect`` has."""
+    from siftcli.cli.detect import command
+
+    known = {name for param in command.params for name in param.opts}
+    return next((name for name in names if name in known), None)
+
+
+def save(pixels: UInt8, path: Path) -> None:
+    """Store a picture as the suffix says."""
+    Image.fromarray(pixels).save(path, **({"quality": QUALITY} if path.suffix == ".jpg" else {}))
+
+
+def memory_cell(size: int, goal: targets.Goal | None = None) -> str:
+    """Return bytes as megabytes, with the goal where there is one."""
+    return targets.cell(size / 1e6, goal, "{:.0f}")
+
+
+def process(options: Options) -> Section:
+    """Time the command and the script on every picture, and take the peak memory of each process."""
+    threads = flag("--threads", "--jobs")
+    data = []
+    table = Table("process", "Whole process, JPEG file to .key file: median seconds, peak MB", ["picture", "keypoints"])
+    with tempfile.TemporaryDirectory() as folder:
+        for source in options.chosen_sources():
+            for size in options.sizes:
+                picture = images.picture(source, size)
+                path, output = Path(folder, "picture.jpg"), Path(folder, "ours.key")
+                save(picture.pixels, path)
+                commands = {"sift": sift(path, output)}
+                for count in ("1", "2") if threads else ():
+                    commands[f"sift {threads} {count}"] = sift(path, output, str(threads), count)
+                if "opencv" in options.peers:
+                    commands["opencv"] = script(path, Path(folder, "theirs.key"))
+                memory: dict[str, list[int]] = {name: [] for name in commands}
+                times = alternate(
+                    {name: _measured(command, memory[name]) for name, command in commands.items()},
+                    options.rounds(3 if picture.megapixels > 5 else 7),
+                    lambda message, name=picture.name: options.progress(f"{name}: {message}"),  # type: ignore[misc]
+                )
+                data.append(
+                    {
+                        "picture": picture.name,
+                        "size": size,
+                        "megapixels": picture.megapixels,
+                        "keypoints": int(output.read_bytes().split(None, 1)[0]),
+                        "seconds": {name: timing.seconds for name, timing in times.items()},
+                        "median": {name: timing.median for name, timing in times.items()},
+                        "memory": {name: statistics.median(values) for name, values in memory.items()},
+                    }
+                )
+        start = _start(Path(folder), options)
+    names = list(data[0]["median"]) if data else []
+    table.columns += [_label(name) for name in names]
+    for row in data:
+        table.rows.append([row["picture"], f"{row['keypoints']:,}", *(_process_cell(row, name) for name in names)])
+    if "opencv" in options.peers:
+        table.notes.append("Per program: seconds, ratio to OpenCV's script, peak MB of the largest process.")
+    return Section([table, start[0]], [*data, start[1]])
+
+
+def _measured(command: list[str], memory: list[int]) -> Callable[[], float]:
+    def run() -> float:
+        found = run_command(command)
+        memory.append(found["largest"])
+        return float(found["seconds"])
+
+    return run
+
+
+def _label(name: str) -> str:
+    return "OpenCV script" if name == "opencv" else name.replace("sift", "sift detect", 1)
+
+
+def _process_cell(row: dict[str, Any], name: str) -> str:
+    parts = [f"{row['median'][name]:.2f} s"]
+    if name != "opencv" and "opencv" in row["median"]:
+        parts.append(targets.cell(row["median"][name] / row["median"]["opencv"], targets.PROCESS.get(row["size"])))
+    goal = targets.MEMORY.get(row["size"]) if name.startswith("sift -") and name.endswith(" 1") else None
+    return "; ".join([*parts, f"{memory_cell(row['memory'][name], goal)} MB"])
+
+
+def _start(folder: Path, options: Options) -> tuple[Table, dict[str, Any]]:
+    """Time what there is before any work: the interpreter, and a picture of 64 x 64."""
+    path = folder / "small.png"
+    save(images.crops("samples", 1, 64, 64)[0], path)
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],
+        "sift --version": [sys.executable, "-m", "siftcli", "--version"],
+        "sift detect, 64 x 64": sift(path, folder / "small.key"),
+    }
+    if "opencv" in options.peers:
+        commands["OpenCV script, 64 x 64"] = script(path, folder / "small.key")
+    times = alternate(
+        {name: _measured(command, []) for name, command in commands.items()}, options.rounds(15), options.progress
+    )
+    table = Table("start", "Start of a process: median ms", ["command", "ms"])
+    table.rows += [[name, f"{timing.median * 1000:.0f}"] for name, timing in times.items()]
+    return table, {"start": {name: timing.seconds for name, timing in times.items()}}

@@ -1,0 +1,29 @@
+"""Start of the command line: ``sift``, or ``python -m siftcli``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .cli import INTERRUPTED
+
+__all__ = ["THREAD_VARIABLES", "main"]
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""What the builds of BLAS read when NumPy is imported."""
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    for name in THREAD_VARIABLES:  # the engine's matrix products are small: more threads only get in each other's way
+        os.environ.setdefault(name, "1")
+    try:
+        from .cli.main import cli
+
+        cli.main(prog_name="sift")
+    except KeyboardInterrupt:  # while modules were imported
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""From one feature format to another: what becomes of each image, and what is lost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from ..errors import SiftError
+from ..features import Features
+from ..io.collection import CollectionWriter
+from ..io.files import output_error
+from ..io.formats import Format
+from ..io.registry import encode_features, open_collection, read_collection, read_features, write_features
+from .conversion_plan import Conversion, Item
+from .inputs import STDIN
+from .plan import STDOUT
+from .report import Result
+
+__all__ = ["convert", "differences"]
+
+
+def differences(source: Format, target: Format) -> str:
+    """Say in one line how coordinates, angles and bins were converted; empty if they are the same."""
+    a, b = source.conventions, target.conventions
+    parts = []
+    if a.axes != b.axes:
+        parts.append(f"coordinates {a.axes} to {b.axes}")
+    if a.origin != b.origin:
+        parts.append(f"first pixel's centre ({a.origin:g}, {a.origin:g}) to ({b.origin:g}, {b.origin:g})")
+    if a.angles != b.angles:
+        parts.append(f"angles {a.angles} to {b.angles}")
+    if a.bins != b.bins:
+        parts.append(f"descriptor bins {a.bins} to {b.bins}")
+    return "; ".join(parts)
+
+
+def _lost(features: Features, source: Format, target: Format) -> list[str]:
+    """Name what the target cannot hold."""
+    lost = target.losses(features)
+    precision = target.conventions.precision
+    if precision not in ("exact", source.conventions.precision):
+        lost.append(f"precision beyond {precision}")
+    return lost
+
+
+def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdin: bytes = b"") -> dict[str, int]:
+    """Carry out a conversion.
+
+    Parameters
+    ----------
+    conversion : Conversion
+        As planned.
+    on_result : callable
+        Called with the result of each image as soon as it is there.
+    stdin : bytes
+        The input, where that is standard input.
+
+    Returns
+    -------
+    dict
+        What the target cannot hold, to the number of images that had it.
+
+    Raises
+    ------
+    OutputError
+        If the output of all images cannot be written; what is wrong with one image is in its result.
+    """
+    lost: Counter[str] = Counter()
+    done = 0
+    with ExitStack() as stack:
+        writer = stack.enter_context(_writer(conversion)) if conversion.target.many else None
+        for path, items in groupby(conversion.items, key=lambda item: item.path):
+            for item, read in _opened(path, list(items), stdin):
+                result = _one(item, read, writer, conversion, lost)
+                done += result.status == "done"
+                on_result(result)
+        if writer is not None and conversion.items and not done:
+            writer.abort()
+    return dict(lost)
+
+
+def _writer(conversion: Conversion) -> CollectionWriter:
+    """Open the output of all images; it has the parameters of an input of all images."""
+    Path(conversion.output).parent.mkdir(parents=True, exist_ok=True)
+    parameters = None
+    first = conversion.items[0] if conversion.items else None
+    if first is not None and len({item.path for item in conversion.items}) == 1 and first.path != STDIN:
+        with suppress(SiftError), read_collection(first.path, first.format.name) as collection:
+            parameters = collection.read(first.image).parameters
+    return open_collection(
+        conversion.output, conversion.target.name, parameters=parameters, overwrite=conversion.overwrite
+    )
+
+
+def _opened(path: str, items: list[Item], stdin: bytes) -> Iterator[tuple[Item, Callable[[], Features]]]:
+    """Yield each item of one file, and how to read it; the file is open meanwhile."""
+    format = items[0].format
+    if path == STDIN:
+        yield items[0], lambda: format.function(format.decoder)(stdin, name="<stdin>")
+    elif not format.many:
+        yield items[0], lambda: read_features(path, format.name)
+    else:
+        with read_collection(path, format.name) as collection:
+            for item in items:
+                yield item, partial(collection.read, item.image)
+
+
+def _one(
+    item: Item,
+    read: Callable[[], Features],
+    writer: CollectionWriter | None,
+    conversion: Conversion,
+    lost: Counter[str],
+) -> Result:
+    start = time.perf_counter()
+    keypoints = error = data = None
+    try:
+        features = _sized(read(), item, conversion)
+        if writer is not None:
+            writer.add(item.name, features)
+        elif item.output == STDOUT:
+            data = encode_features(features, conversion.target.name, name="<stdout>")
+        else:
+            Path(item.output).parent.mkdir(parents=True, exist_ok=True)
+            write_features(item.output, features, conversion.target.name, overwrite=conversion.overwrite)
+        keypoints = len(features)
+        lost.update(_lost(features, item.format, conversion.target))
+    except SiftError as reason:
+        error = str(reason)
+    except OSError as reason:
+        error = str(output_error(item.output, reason))
+    return Result(
+        path=f"{item.path}: {item.image}" if item.format.many else item.path,
+        output=item.output,
+        status="failed" if error else "done",
+        keypoints=keypoints,
+        seconds=time.perf_counter() - start,
+        error=error,
+        data=data,
+    )
+
+
+def _sized(features: Features, item: Item, conversion: Conversion) -> Features:
+    """Add the size of the image, where it is missing, wanted and can be found."""
+    wanted = "image_size" in conversion.target.holds and features.image_size is None
+    if conversion.finder is None or not wanted or conversion.finder.find(item.name) is None:
+        return features
+    return replace(features, image_size=conversion.finder.size(item.name))

@@ -1,0 +1,188 @@
+"""Which images a command line names: files, folders, patterns, lists."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ..errors import SiftError
+from ..io.files import Source, open_source, source_name, why_unreadable
+
+__all__ = ["IMAGE_SUFFIXES", "STDIN", "Input", "Inputs", "PlanError", "find_inputs", "read_list"]
+
+STDIN = "-"
+"""The input that stands for standard input."""
+
+IMAGE_SUFFIXES = frozenset(
+    f".{suffix}"
+    for kinds in ("jpg jpeg jpe png tif tiff", "pgm ppm pbm pnm pfm", "bmp gif webp avif jp2 j2k jpf jpx")
+    for suffix in kinds.split()
+)
+"""What counts as an image in a folder, in lower case.  A file that is named itself may be called anything."""
+
+
+class PlanError(SiftError):
+    """A command line that cannot be carried out as it stands; nothing has been done yet."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image to read.
+
+    Attributes
+    ----------
+    path : str
+        As the user would write it, or `STDIN`.
+    relative : str
+        Its place below an output folder: where it lies below what the user named.
+    """
+
+    path: str
+    relative: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images of a command line.
+
+    Attributes
+    ----------
+    images : tuple of Input
+        Each file once, in the order of the command line; in a folder by name, its files before its subfolders.
+    single : bool
+        Whether the user named one file, not something that may stand for several.
+    notes : tuple of str
+        What the user should know, each one line.
+    """
+
+    images: tuple[Input, ...]
+    single: bool
+    notes: tuple[str, ...]
+
+
+def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *, recursive: bool = False) -> Inputs:
+    """Find the images that a command line names.
+
+    Parameters
+    ----------
+    arguments : iterable of str
+        Files, folders, patterns (those of the shell, and ``**``), or `STDIN` alone.  That a file does not exist is
+        found when it is read.
+    listed : iterable of str, optional
+        Files and folders from a list, see :func:`read_list`; never patterns.
+    recursive : bool
+        Search the subfolders of folders too.
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    PlanError
+        If there is no image, a pattern matches nothing, a folder cannot be read, or stdin is not alone.
+
+    Notes
+    -----
+    In folders, names that begin with a dot are left out and links to folders are not followed.
+    """
+    arguments = list(arguments)
+    if STDIN in arguments and (len(arguments) > 1 or listed is not None):
+        raise PlanError("'-' (standard input) must be the only input")
+    images: dict[Path, Input] = {}
+    notes: list[str] = []
+    single = False
+    for named in (*(n for a in arguments for n in _argument(a)), *map(_listed, listed or ())):
+        if named.path != STDIN and Path(named.path).is_dir():
+            found = list(_folder(named.path, recursive, PurePath(named.relative)))
+            if not found:
+                notes.append(f"{named.path}: no images in it" + ("" if recursive else ", subfolders not searched"))
+        else:
+            found = [named]
+            single = arguments == [named.path]
+        for image in found:
+            images.setdefault(Path(image.path).absolute(), image)
+    if not images:
+        raise PlanError("; ".join(notes) or "no input: name at least one image, folder or pattern")
+    return Inputs(tuple(images.values()), single and listed is None, tuple(notes))
+
+
+def read_list(source: Source, *, name: str | None = None, null: bool = False) -> list[str]:
+    """Read a list of file names: one a line, or separated by NUL bytes.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file
+        Empty names are left out; so is a carriage return at the end of a line.
+    name : str, optional
+        The list's name in messages.
+    null : bool
+        Names are separated by NUL, so that they may hold any other byte.
+
+    Raises
+    ------
+    PlanError
+        If the list cannot be read, or names no file.
+    """
+    name = source_name(source, name)
+    try:
+        with open_source(source) as file:
+            data = file.read()
+    except OSError as error:
+        raise PlanError(f"{name}: {why_unreadable(error)}") from error
+    if not null and b"\0" in data:
+        raise PlanError(f"{name}: has NUL bytes; use -0 for a list that is separated by them")
+    lines = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    names = [os.fsdecode(line) for line in lines if line]
+    if not names:
+        raise PlanError(f"{name}: names no files")
+    return names
+
+
+def _argument(argument: str) -> Iterator[Input]:
+    """Expand a pattern; anything else is itself."""
+    path = Path(argument)
+    if not argument:
+        raise PlanError("an input has an empty name")
+    if argument == STDIN:
+        yield Input(STDIN, STDIN)
+    elif path.is_dir():
+        yield Input(argument, "")
+    elif os.path.lexists(argument) or not glob.has_magic(argument):
+        yield Input(argument, path.name)
+    else:
+        # Path.glob would find hidden files too.
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+        if not matches:
+            raise PlanError(f"{argument}: matches no file")
+        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+        yield from (Input(match, str(Path(match).relative_to(root))) for match in matches)
+
+
+def _listed(path: str) -> Input:
+    """Keep the place of a file from a list as it is written, without what would lead out of the output folder."""
+    pure = PurePath(path)
+    return Input(path, str(PurePath(*(part for part in pure.parts if part not in (pure.anchor, os.pardir)))))
+
+
+def _folder(folder: str, recursive: bool, below: PurePath) -> Iterator[Input]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda e: e.name)
+    except OSError as error:
+        raise PlanError(f"{folder}: {why_unreadable(error)}") from error
+    for entry in entries:
+        if PurePath(entry.name).suffix.lower() in IMAGE_SUFFIXES and _may_be_file(entry):
+            yield Input(entry.path, str(below / entry.name))
+    if recursive:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _folder(entry.path, recursive, below / entry.name)
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    """Whether to read an entry: no folder, and no pipe, which might never end.  Broken links are read, to fail."""
+    return entry.is_file(follow_symlinks=False) or (entry.is_symlink() and not Path(entry.path).is_dir())

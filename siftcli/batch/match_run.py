@@ -1,0 +1,208 @@
+"""Matching the pairs of a collection: in processes, with a journal, so that a run can be killed and gone on with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..engine.matching import match_sides
+from ..features import Matches
+from ..io import match_npz
+from ..io.journal import Journal
+from ..io.matches import write_matches
+from ..io.registry import read_collection
+from ..params import MatchParams
+from .match_source import Images, Source
+from .pairs import Pairs
+from .workers import Outcome, run_tasks
+
+__all__ = ["PairResult", "count_inliers", "journal_for", "match_pairs", "write_journal"]
+
+_TILE = 16
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """What became of one pair.
+
+    Attributes
+    ----------
+    key : int
+        Its place among the pairs.
+    names : (str, str)
+        The images.
+    status : "done" or "failed"
+    matches, inliers : int or None
+        How many; None if the pair failed, or was not verified.
+    seconds : float
+        That it took.
+    error : str or None
+        Why it failed: one line.
+    data : bytes or None
+        The matches, encoded.
+    """
+
+    key: int
+    names: tuple[str, str]
+    status: Literal["done", "failed"]
+    matches: int | None = None
+    inliers: int | None = None
+    seconds: float = 0.0
+    error: str | None = None
+    data: bytes | None = None
+
+    def record(self) -> dict[str, object]:
+        """What is told about the pair in machine-readable form."""
+        return {
+            "a": self.names[0],
+            "b": self.names[1],
+            "matches": self.matches,
+            "inliers": self.inliers,
+            "seconds": round(self.seconds, 4),
+            "status": self.status,
+            "error": self.error,
+        }
+
+
+_Task = tuple[int, tuple[str, str]]
+_Answer = tuple[bytes, int, int | None, float]
+
+
+class _PairMatcher:
+    """Matches pairs of a source's images."""
+
+    def __init__(self, source: Source, params: MatchParams) -> None:
+        self._images = Images(source, params.metric)
+        self._params = params
+
+    def __call__(self, task: _Task) -> _Answer:
+        start = time.perf_counter()
+        _, names = task
+        a, b = map(self._images.side, names)
+        matches = match_sides(a, b, self._params)
+        return match_npz.encode(matches, names), len(matches), count_inliers(matches), time.perf_counter() - start
+
+
+def count_inliers(matches: Matches) -> int | None:
+    """How many inliers there are; None if the matches were not verified."""
+    return None if matches.inliers is None else int(np.count_nonzero(matches.inliers))
+
+
+def journal_for(
+    output: str, source: Source, pairs: Pairs, params: MatchParams, *, resume: bool = False, overwrite: bool = False
+) -> Journal:
+    """Begin, or go on with, the journal of a run, beside its output.
+
+    Parameters
+    ----------
+    output : str
+        The match file.
+    source, pairs, params
+        What the run depends on: a journal of other ones is not gone on with.
+    resume, overwrite : bool
+        See `Journal`.
+
+    Raises
+    ------
+    OutputError
+        See `Journal`.
+    """
+    names = "\0".join(f"{a}\0{b}" for a, b in (pairs[k] for k in range(len(pairs))))
+    about = {
+        "features": source.fingerprint(),
+        "pairs": sha256(names.encode("utf-8", "surrogatepass")).hexdigest(),
+        "parameters": asdict(params),
+    }
+    path = Path(output)
+    encoded = json.dumps(about, sort_keys=True).encode()
+    return Journal(path.with_name(path.name + ".journal"), encoded, resume=resume, overwrite=overwrite)
+
+
+def match_pairs(
+    source: Source,
+    pairs: Pairs,
+    params: MatchParams,
+    journal: Journal,
+    on_result: Callable[[PairResult], None],
+    jobs: int = 1,
+) -> None:
+    """Match the pairs that a journal has not got, and append them to it.
+
+    Parameters
+    ----------
+    source : Source
+        Of the features.
+    pairs : Pairs
+        Of its images.
+    params : MatchParams
+        The tests.
+    journal : Journal
+        Of this run.
+    on_result : callable
+        Called with the result of each pair as soon as it is in the journal.
+    jobs : int
+        Number of processes.  The journal's records do not depend on it, but for their order.
+
+    Raises
+    ------
+    OutputError
+        If the journal cannot be written.
+    """
+    tasks = ((key, pairs[key]) for key in pairs.schedule(_TILE).tolist() if key not in journal)
+    left = len(pairs) - len(journal)
+    for outcome in run_tasks(tasks, partial(_PairMatcher, source, params), max(1, min(jobs, left))):
+        result = _result(outcome)
+        if result.data is not None:
+            journal.add(result.key, result.data)
+        on_result(result)
+
+
+def _result(outcome: Outcome[_Task, _Answer]) -> PairResult:
+    key, names = outcome.task
+    if outcome.result is None:
+        return PairResult(key, names, "failed", error=f"{names[0]}, {names[1]}: {outcome.error}")
+    data, matches, inliers, seconds = outcome.result
+    return PairResult(key, names, "done", matches, inliers, seconds, data=data)
+
+
+def write_journal(
+    journal: Journal, pairs: Pairs, output: str, source: Source, format: str | None = None, *, overwrite: bool = False
+) -> None:
+    """Write the match file of a run, in the order of its pairs.
+
+    Parameters
+    ----------
+    journal : Journal
+        Of the run.
+    pairs : Pairs
+        Of the run.
+    output : str
+        The match file.
+    source : Source
+        Of the features, for images that a database has not got.
+    format : str, optional
+        Of the match file; by default the suffix says it.
+    overwrite : bool
+        Replace what exists, or add to a database.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def matched() -> Iterator[tuple[str, str, Matches]]:
+        for key, data in journal:
+            yield *pairs[key], match_npz.decode(data)
+
+    same = Path(output).exists() and Path(output).samefile(source.path)
+    with read_collection(source.path, source.format) as collection:
+        write_matches(output, matched(), format, features=None if same else collection.read, overwrite=overwrite)

@@ -1,0 +1,177 @@
+"""From inputs to jobs: which image goes to which file.  Everything that can be refused is refused here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ..io.registry import FORMATS, Format, format_for, format_of_suffix
+from .inputs import STDIN, Inputs, PlanError
+
+__all__ = ["DEFAULT_FORMAT", "STDOUT", "Job", "make_jobs"]
+
+STDOUT = "-"
+"""The output that stands for standard output."""
+
+DEFAULT_FORMAT = "lowe"
+"""Of outputs without a name of their own."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to read and where its features go; may be sent to another process.
+
+    Attributes
+    ----------
+    path : str
+        The image, or `STDIN`.
+    output : str
+        The feature file, or `STDOUT`.
+    format : str
+        Of the output, see `siftcli.io.registry.FORMATS`.
+    name : str
+        The image's name in an output of many images: a relative POSIX path.
+    shared : bool
+        The output is one file for all jobs, which their results are collected in.
+    data : bytes or None
+        The image file's contents, where they are not to be read from `path`.
+    """
+
+    path: str
+    output: str
+    format: str
+    name: str
+    shared: bool = False
+    data: bytes | None = None
+
+
+def make_jobs(
+    inputs: Inputs, output: str | None = None, *, format: str | None = None, overwrite: bool = False
+) -> list[Job]:
+    """Decide where the features of every input go.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        At least one.
+    output : str, optional
+        A file, a folder (one that exists, ends with a slash, or is meant because there are several inputs and no
+        format to tell by the suffix) or `STDOUT`.  Not given: a file beside each image, and stdout for stdin.
+    format : str, optional
+        Name of the format; by default the output's suffix says it.
+    overwrite : bool
+        Existing outputs may be replaced.
+
+    Returns
+    -------
+    list of Job
+        In the order of the inputs.
+
+    Raises
+    ------
+    PlanError
+        If the format cannot be told or cannot hold what goes to it, two inputs would write the same file, an output
+        exists and is not to be overwritten, or an output is one of the inputs.
+    ParameterError
+        For an unknown format.
+    """
+    jobs = _jobs(inputs, output, None if format is None else format_for("", format))
+    _refuse_collisions(jobs)
+    _refuse_inputs(jobs)
+    if not overwrite:
+        _refuse_existing(jobs)
+    return jobs
+
+
+def _jobs(inputs: Inputs, output: str | None, given: Format | None) -> list[Job]:
+    stdin = inputs.images[0].path == STDIN
+    if output == STDOUT or (output is None and stdin):
+        return _to_stdout(inputs, given or FORMATS[DEFAULT_FORMAT])
+    if output is None:
+        return _to_files(inputs, None, given or FORMATS[DEFAULT_FORMAT])
+    if not output:
+        raise PlanError("-o: the name is empty")
+    chosen = given or format_of_suffix(output)
+    if _is_folder(output) or (not inputs.single and format_of_suffix(output) is None):
+        if stdin:
+            raise PlanError(f"{output}: is a folder, and standard input has no name; give -o a file, or '-'")
+        _require_folder(Path(output))
+        return _to_files(inputs, Path(output), given or FORMATS[DEFAULT_FORMAT])
+    if chosen is None:
+        known = ", ".join(dict.fromkeys(f.suffix for f in FORMATS.values()))
+        raise PlanError(
+            f"{output}: its suffix does not say which format; use one of {known}, give --format, "
+            "or end the name with '/' for a folder"
+        )
+    if not Path(output).parent.is_dir():
+        raise PlanError(f"{output}: the folder {str(Path(output).parent)!r} does not exist; create it first")
+    if not chosen.many:
+        _require_one(inputs, output)
+    return [
+        Job(i.path, output, chosen.name, "stdin" if stdin else PurePath(i.relative).as_posix(), chosen.many)
+        for i in inputs.images
+    ]
+
+
+def _to_stdout(inputs: Inputs, format: Format) -> list[Job]:
+    _require_one(inputs, "standard output")
+    if format.kind != "stream":
+        raise PlanError(f"--format {format.name}: cannot go to standard output; give -o the name of a file")
+    return [Job(inputs.images[0].path, STDOUT, format.name, "stdin")]
+
+
+def _to_files(inputs: Inputs, folder: Path | None, format: Format) -> list[Job]:
+    """One output for each image, beside it or in a folder."""
+    if format.many and len(inputs.images) > 1:
+        raise PlanError(f"--format {format.name}: holds all images in one file; give its name: -o NAME{format.suffix}")
+    places = [Path(i.path) if folder is None else folder / i.relative for i in inputs.images]
+    return [
+        Job(i.path, str(format.output_name(place)), format.name, place.name)
+        for i, place in zip(inputs.images, places, strict=True)
+    ]
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def _require_one(inputs: Inputs, output: str) -> None:
+    if len(inputs.images) > 1:
+        raise PlanError(f"{output}: {len(inputs.images)} images cannot share it; give -o a folder, such as 'out/'")
+
+
+def _require_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made because a part of its name is a file."""
+    part = next(part for part in (folder, *folder.parents) if part.exists())
+    if not part.is_dir():
+        raise PlanError(f"{part}: is a file, and the outputs need a folder of that name; give -o another")
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    first: dict[tuple[str, str], str] = {}
+    for job in jobs:
+        other = first.setdefault((os.path.normcase(job.output), job.name if job.shared else ""), job.path)
+        if other != job.path:
+            hint = "run the command once for each, with another -o"
+            if Path(other).parent != Path(job.path).parent:
+                hint = "name the folder that holds both, with --recursive, to keep its tree"
+            what = f"{job.name} of {job.output}" if job.shared else job.output
+            raise PlanError(f"{other} and {job.path} would both write {what}; {hint}")
+
+
+def _refuse_inputs(jobs: Sequence[Job]) -> None:
+    read = {Path(job.path).absolute() for job in jobs if job.path != STDIN}
+    for job in jobs:
+        if job.output != STDOUT and Path(job.output).absolute() in read:
+            raise PlanError(f"{job.output}: is an input, and would be overwritten; give -o another name")
+
+
+def _refuse_existing(jobs: Sequence[Job]) -> None:
+    # What is neither file nor folder, such as /dev/null, can be written to and stays.
+    outputs = list(dict.fromkeys(job.output for job in jobs if job.output != STDOUT))
+    taken = [output for output in outputs if Path(output).is_file()]
+    if taken:
+        more = f" (as do {len(taken) - 1} more of {len(outputs)} outputs)" if len(taken) > 1 else ""
+        raise PlanError(f"{taken[0]}: exists already{more}; use --overwrite to replace, or -o for another place")

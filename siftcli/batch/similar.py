@@ -1,0 +1,140 @@
+"""Which images of a collection look alike, and which of them a query matches best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engine.matching import Side, match_sides
+from ..engine.retrieval import aggregate, learn_codebook, most_similar, sample
+from ..errors import FormatError
+from ..features import Features, Float32
+from ..params import MatchParams
+from .match_run import PairResult, count_inliers
+from .match_source import Images, Source
+from .workers import run_tasks
+
+__all__ = ["rank", "similar_images"]
+
+Descriptors: TypeAlias = npt.NDArray[np.uint8] | Float32
+
+_NONE = np.empty((0, 128), np.uint8)
+
+
+def similar_images(
+    source: Source,
+    names: tuple[str, ...],
+    count: int,
+    seed: int,
+    query: Features | None = None,
+    on_image: Callable[[], None] = lambda: None,
+) -> npt.NDArray[np.intp]:
+    """Find the images that look most like each of a collection, or like a query.
+
+    Parameters
+    ----------
+    source : Source
+        Of the features.
+    names : tuple of str
+        N images.
+    count : int
+        How many to find, if there are as many.
+    seed : int
+        Of the codebook.
+    query : Features, optional
+        Another image.
+    on_image : callable
+        Called after each image that was read, 2 N times at most.  One that cannot be read is like no other.
+
+    Returns
+    -------
+    (N, count) intp
+        Into the names, most similar first; (1, count) for a query.
+
+    Raises
+    ------
+    FormatError
+        If the source cannot be read.
+    """
+    images = Images(source, "l2")
+
+    def read(name: str) -> Descriptors:
+        try:
+            found = images.features(name).descriptors
+        except FormatError:  # matching says why
+            found = None
+        on_image()
+        return _NONE if found is None else found
+
+    codebook = learn_codebook(sample(names, read, seed), seed)
+    vectors = np.empty((len(names), codebook.size), np.float32)
+    for vector, name in zip(vectors, names, strict=True):
+        vector[:] = aggregate(read(name), codebook)
+    if query is None:
+        return most_similar(vectors, vectors, count, exclude_self=True)[0]
+    descriptors = _NONE if query.descriptors is None else query.descriptors
+    return most_similar(aggregate(descriptors, codebook)[None], vectors, count)[0]
+
+
+class _QueryMatcher:
+    """Matches a query with a source's images."""
+
+    def __init__(self, query: Features, source: Source, params: MatchParams) -> None:
+        self._query = Side.of(query, params.metric)
+        self._images = Images(source, params.metric)
+        self._params = params
+
+    def __call__(self, name: str) -> tuple[int, int | None, float]:
+        start = time.perf_counter()
+        matches = match_sides(self._query, self._images.side(name), self._params)
+        return len(matches), count_inliers(matches), time.perf_counter() - start
+
+
+def rank(
+    query: Features,
+    source: Source,
+    names: Iterable[str],
+    params: MatchParams,
+    on_result: Callable[[PairResult], None],
+    jobs: int = 1,
+) -> list[PairResult]:
+    """Order images by how many of their keypoints match a query's.
+
+    Parameters
+    ----------
+    query : Features
+        With descriptors.
+    source : Source
+        Of the images.
+    names : iterable of str
+        Which of its images.
+    params : MatchParams
+        The tests; with `verify`, it is the inliers that count.
+    on_result : callable
+        Called with the result of each image as soon as it is known.
+    jobs : int
+        Number of processes.
+
+    Returns
+    -------
+    list of PairResult
+        Most inliers first, then most matches, then by name; images that failed are left out.
+    """
+    names = list(names)
+    results = []
+    jobs = max(1, min(jobs, len(names)))
+    outcomes = run_tasks(names, partial(_QueryMatcher, query, source, params), jobs)
+    for key, outcome in enumerate(outcomes):
+        pair = ("", outcome.task)
+        if outcome.result is None:
+            result = PairResult(key, pair, "failed", error=f"{outcome.task}: {outcome.error}")
+        else:
+            result = PairResult(key, pair, "done", *outcome.result)
+            results.append(result)
+        on_result(result)
+    return sorted(results, key=lambda r: (-(r.inliers or 0), -(r.matches or 0), r.names[1]))

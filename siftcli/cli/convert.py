@@ -1,0 +1,123 @@
+"""``sift convert``: features from one format to another."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from ..batch.inputs import STDIN, PlanError
+from ..io.formats import FORMATS
+from .options import SiftCommand, option
+from .streams import read_stdin, say, write_stdout
+
+if TYPE_CHECKING:
+    from ..batch.report import Result
+
+__all__ = ["command"]
+
+_NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.values())
+
+
+@click.command("convert", cls=SiftCommand, example="sift convert photo.key photo.sift")
+@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("output", metavar="OUT", type=click.Path())
+@option(
+    "--to",
+    "--format",
+    "target_format",
+    group="Output",
+    metavar="NAME",
+    help=f"Format of the output, whatever its suffix: {_NAMES}.",
+    note="default: by the suffix of OUT; for stdout, lowe",
+)
+@option("--overwrite", group="Output", is_flag=True, help="Replace outputs that exist; add to a COLMAP database.")
+@option(
+    "--from",
+    "source_format",
+    group="Batch",
+    metavar="NAME",
+    help="Format of the input.",
+    note="default: by its suffix and contents; for stdin, lowe",
+)
+@option(
+    "--images",
+    group="Batch",
+    metavar="DIR",
+    type=click.Path(),
+    help="The folder of the images: gives features the whole names and the sizes of their images.",
+)
+@option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of a folder too.")
+@option("--json", "as_json", group="Batch", is_flag=True, help="Print a JSON object for each image on stdout.")
+@option("-q", "--quiet", group="Batch", is_flag=True, help="Say nothing but errors.")
+@option("-v", "--verbose", group="Batch", is_flag=True, help="Say a line for each image.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    source: str,
+    output: str,
+    target_format: str | None,
+    overwrite: bool,
+    source_format: str | None,
+    images: str | None,
+    recursive: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Convert features from one format to another.
+
+    IN is a feature file, a folder of them, or '-' for stdin. OUT is a file, a folder (with --to), or '-' for stdout. A
+    file of many images becomes a folder of files, and a folder one file of many images. What the new format cannot
+    hold, and how coordinates, angles and bins were converted, is told.
+
+    For hloc, with the sizes of the images: sift convert keys/ features.h5 --to hloc --images photos/
+
+    Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
+    """
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
+
+    from ..batch.conversion import convert, differences
+    from ..batch.conversion_plan import plan_conversion
+    from ..batch.plan import STDOUT
+    from ..batch.report import Report
+    from .progress import Display
+
+    conversion = plan_conversion(
+        source,
+        output,
+        source_format=source_format,
+        target_format=target_format,
+        images=images,
+        recursive=recursive,
+        overwrite=overwrite,
+    )
+    if as_json and output == STDOUT:
+        raise PlanError("--json: stdout cannot take both the features and the JSON; give OUT a name")
+    stdin = read_stdin() if source == STDIN else b""
+    if not quiet:
+        for note in conversion.notes:
+            say(f"warning: {note}")
+
+    def on_result(result: Result) -> None:
+        if result.data is not None:
+            write_stdout(result.data)
+        display.show(result)
+        if as_json:
+            write_stdout(json.dumps(result.record()).encode() + b"\n")
+
+    report = Report(len(conversion.items))
+    with Display(report, "convert", quiet=quiet, verbose=verbose) as display:
+        lost = convert(conversion, on_result, stdin=stdin)
+    if not quiet and report.done:
+        target = conversion.target
+        if lost:
+            of = "" if report.done == 1 else f" ({max(lost.values())} images)"
+            say(f"warning: {target.title} cannot hold: {', '.join(lost)}; left out{of}")
+        for format in {item.format.name: item.format for item in conversion.items}.values():
+            if how := differences(format, target):
+                say(f"{format.name} to {target.name}: {how}")
+    ctx.exit(report.exit_status)

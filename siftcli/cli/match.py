@@ -1,0 +1,287 @@
+"""``sift match``: correspondences between two images, or among the images of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from ..batch.inputs import PlanError
+from ..params import PRESETS, MatchParams
+from .options import SiftCommand, field_options, image_options, option
+
+__all__ = ["Request", "command"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for, besides its inputs.
+
+    Attributes
+    ----------
+    params : MatchParams
+        The tests.
+    given : frozenset of str
+        The tests that were given.
+    output, format : str or None
+        Where matches go; which format.
+    overwrite, resume : bool
+        About files that exist.
+    names : (str, str) or None
+        Of the two images.
+    save_model : str or None
+        Where the model of two images goes.
+    exhaustive : bool
+        Match all pairs of a collection.
+    sequential, retrieve : int or None
+        Match each image with so many that follow, or that look like it.
+    pairs : str or None
+        List of the pairs to match.
+    rank : bool
+        Order the images of a collection by how well they match.
+    top : int or None
+        How many of those to print.
+    jobs : int
+        How many may work at once.
+    preset : str
+        For images whose features are extracted.
+    exif_orientation : bool
+        Turn such images upright.
+    max_pixels : int or None
+        Refuse larger images.
+    as_json, quiet, verbose : bool
+        What is told.
+    """
+
+    params: MatchParams
+    given: frozenset[str]
+    output: str | None
+    format: str | None
+    overwrite: bool
+    resume: bool
+    names: tuple[str, str] | None
+    save_model: str | None
+    exhaustive: bool
+    sequential: int | None
+    retrieve: int | None
+    pairs: str | None
+    rank: bool
+    top: int | None
+    jobs: int
+    preset: str
+    exif_orientation: bool
+    max_pixels: int | None
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
+def _formats() -> str:
+    from ..io.matches import MATCH_FORMATS  # and NumPy
+
+    return ", ".join(f"{f.name} ({f.suffixes[0]})" for f in MATCH_FORMATS.values())
+
+
+def _declare(*declarations: Callable[[Any], Any]) -> Callable[[_F], _F]:
+    """Apply decorators so that the help lists their options in this order."""
+
+    def declare(function: _F) -> _F:
+        for declaration in reversed(declarations):
+            function = declaration(function)
+        return function
+
+    return declare
+
+
+_output_options = _declare(
+    option(
+        "-o",
+        "--output",
+        group="Output",
+        metavar="OUT",
+        help="A match file; '-' for stdout. Of two images .csv, .npz, .h5, .txt or .db; of a collection .h5, .txt or "
+        ".db. A .db is a COLMAP database, and is added to.",
+        note="default: for two images, CSV on stdout",
+    ),
+    option("--format", "format", group="Output", metavar="NAME", help="Whatever the suffix of OUT.", note=_formats),
+    option("--overwrite", group="Output", is_flag=True, help="Replace an output that exists."),
+    option(
+        "--save-model",
+        group="Output",
+        metavar="FILE",
+        type=click.Path(),
+        help="Write the 3 x 3 matrix that --verify found, as text.",
+    ),
+    option(
+        "--names",
+        group="Output",
+        nargs=2,
+        metavar="A B",
+        help="Names of the two images: which ones of files of many, and what .h5, .txt and .db call them.",
+        note="default: of the files",
+    ),
+)
+
+_collection_options = _declare(
+    option("--exhaustive", group="Collection", is_flag=True, help="Match every image with every other one."),
+    option(
+        "--sequential",
+        group="Collection",
+        metavar="N",
+        type=int,
+        help="Match every image with the N that follow it by name.",
+    ),
+    option(
+        "--pairs",
+        group="Collection",
+        metavar="LIST",
+        type=click.Path(),
+        help="Match the pairs of a list: a line with two names for each, names with blanks in double quotes or "
+        "separated by a tab.",
+    ),
+    option(
+        "--retrieve",
+        group="Collection",
+        metavar="K",
+        type=int,
+        help="Match every image with the K that look most like it.",
+    ),
+    option("--resume", group="Collection", is_flag=True, help="Go on with a run that was interrupted."),
+    option(
+        "--rank",
+        group="Collection",
+        is_flag=True,
+        help="Print the images of the second input by how many of their keypoints match the first, verified by a "
+        "homography unless --verify says otherwise. With --retrieve K, only of the K that look most like it.",
+    ),
+    option("--top", group="Collection", metavar="N", type=int, help="Print the first N only.", note="default: all"),
+)
+
+_other_options = _declare(
+    option(
+        "--preset",
+        group="Image",
+        type=click.Choice(list(PRESETS)),
+        default="default",
+        help="Parameters of the features that are extracted from images.",
+        note="default: default",
+    ),
+    image_options,
+    option(
+        "-j",
+        "--jobs",
+        group="Work",
+        metavar="N",
+        type=int,
+        help="Processes for a collection, threads for two images; the matches do not depend on it.",
+        note="default: the number of cores",
+    ),
+    option(
+        "--json",
+        "as_json",
+        group="Work",
+        is_flag=True,
+        help="Print a JSON object for each pair on stdout, instead of its matches.",
+    ),
+    option("-q", "--quiet", group="Work", is_flag=True, help="Say nothing but errors."),
+    option("-v", "--verbose", group="Work", is_flag=True, help="Say a line for each pair."),
+)
+
+
+@click.command("match", cls=SiftCommand, example="sift match left.jpg right.jpg -o matches.csv --verify homography")
+@click.argument("inputs", nargs=-1, metavar="A B | FEATURES", type=click.Path())
+@_output_options
+@field_options(MatchParams, "Matching")
+@_collection_options
+@_other_options
+@click.pass_context
+def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **given: Any) -> None:
+    """Match the keypoints of two images, or of the images of a collection.
+
+    A and B are images, whose features are extracted, or feature files of any format. Two descriptors match if each is
+    the other's nearest neighbour, found exactly, and clearly nearer than the second nearest. Matches go to stdout, as
+    index_a, index_b, x_a, y_a, x_b, y_b, distance, ratio, inlier.
+
+    FEATURES is a file of many images: sift match features.h5 --exhaustive -o matches.h5
+
+    Images like another one, best first: sift match query.jpg features.h5 --rank
+
+    Exit status: 0 all done, 1 an image or a pair failed (the others are done), 2 wrong usage, 130 interrupted.
+    """
+    if given["quiet"] and given["verbose"]:
+        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
+    tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__}
+    tests = {name: value for name, value in tests.items() if value is not None}
+    if given["rank"]:
+        tests.setdefault("verify", "homography")
+    if jobs is not None and jobs < 1:
+        raise PlanError(f"--jobs: must be at least 1, not {jobs}")
+    request = Request(
+        params=MatchParams(**tests), given=frozenset(tests), jobs=jobs if jobs is not None else _cores(), **given
+    )
+    if request.params.verify is None and tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - _also(request):
+        raise PlanError("--threshold, --min-inliers, --focal and --seed are about --verify; give that too")
+    ctx.exit(_run(inputs, request))
+
+
+def _also(request: Request) -> set[str]:
+    """The tests that are of use without --verify."""
+    return {"seed"} if request.retrieve is not None else set()
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run(inputs: tuple[str, ...], request: Request) -> int:
+    """Do what is asked for; return the exit status."""
+    selectors = {
+        "--exhaustive": request.exhaustive,
+        "--sequential": request.sequential is not None,
+        "--pairs": request.pairs is not None,
+        "--retrieve": request.retrieve is not None,
+    }
+    chosen = [name for name, given in selectors.items() if given]
+    if request.rank:
+        _refuse(request, "--rank", chosen=[name for name in chosen if name != "--retrieve"], names=request.names)
+        if len(inputs) != 2:
+            raise PlanError("--rank: needs the query, and the file of the features of many images")
+        from .match_collection import run_rank
+
+        return run_rank(inputs[0], inputs[1], request)
+    if request.top is not None:
+        raise PlanError("--top: is about --rank; give that too")
+    if len(inputs) == 2 and not chosen:
+        if request.resume:
+            raise PlanError("--resume: is about collections; two images are matched at once")
+        from .match_pair import run_pair
+
+        return run_pair(inputs[0], inputs[1], request)
+    if len(inputs) != 1:
+        what = f"with {chosen[0]}, one file of the features of many images" if chosen else "two images"
+        raise PlanError(f"match needs {what}, not {len(inputs)} inputs" + ("" if chosen else "; see sift match --help"))
+    if len(chosen) != 1:
+        raise PlanError(
+            "which pairs? give one of " + ", ".join(selectors)
+            if not chosen
+            else f"{' and '.join(chosen)} exclude each other"
+        )
+    _refuse(request, chosen[0], chosen=[], names=request.names)
+    from .match_collection import run_collection
+
+    return run_collection(inputs[0], request)
+
+
+def _refuse(request: Request, option: str, *, chosen: list[str], names: tuple[str, str] | None) -> None:
+    """Refuse what does not go with an option for collections."""
+    wrong = [*chosen, *(["--names"] if names else []), *(["--save-model"] if request.save_model is not None else [])]
+    if request.rank:
+        wrong += [f for f, v in (("-o", request.output), ("--resume", request.resume)) if v]
+    if wrong:
+        raise PlanError(f"{option} and {wrong[0]} exclude each other")

@@ -1,0 +1,148 @@
+"""``sift match FEATURES`` and ``sift match QUERY FEATURES --rank``: the images of a collection."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..batch import pairs as choose
+from ..batch.inputs import STDIN, PlanError
+from ..batch.match_run import PairResult, journal_for, match_pairs, write_journal
+from ..batch.match_source import Source
+from ..batch.pairs import Pairs
+from ..batch.plan import STDOUT
+from ..batch.similar import rank, similar_images
+from ..engine.geometry import require_estimator
+from ..features import Features
+from ..io.match_hdf5 import check_names
+from ..io.matches import match_format_for
+from .match import Request
+from .match_pair import load
+from .match_progress import PairDisplay
+from .streams import read_stdin, say, write_stdout
+
+__all__ = ["run_collection", "run_rank"]
+
+
+def run_collection(features: str, request: Request) -> int:
+    """Match pairs of a collection's images; return the exit status."""
+    output = request.output
+    if output is None or output == STDOUT:
+        raise PlanError("-o: the matches of a collection need a file; give -o the name of one, such as matches.h5")
+    format = match_format_for(output, request.format, many=True)
+    database = format.name == "colmap-db"
+    if request.params.verify is not None:
+        require_estimator(request.params.verify)
+    source = Source(features)
+    pairs = _pairs(source, request)
+    if not request.quiet:
+        for note in pairs.notes:
+            say(f"note: {note}")
+    if format.name == "hloc":
+        check_names(output, pairs.used())
+    journal = journal_for(output, source, pairs, request.params, resume=request.resume, overwrite=request.overwrite)
+    with journal:
+        if not (request.overwrite or request.resume or database) and Path(output).is_file():
+            raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
+        shown = PairDisplay(len(pairs), "pairs", done=len(journal), quiet=request.quiet, verbose=request.verbose)
+        try:
+            with shown:
+                match_pairs(source, pairs, request.params, journal, _teller(shown, request), request.jobs)
+        except KeyboardInterrupt:
+            say(f"{len(journal):,} of {len(pairs):,} pairs are in {output}.journal; go on with --resume")
+            raise
+        write_journal(journal, pairs, output, source, format.name, overwrite=True)
+        if not shown.failed:
+            journal.remove()
+    if not request.quiet:
+        say(shown.summary(request.params.verify is not None))
+    if shown.failed:
+        say(f"{output} lacks the pairs that failed; to try those again, repeat the command with --resume")
+    return shown.exit_status
+
+
+def _teller(shown: PairDisplay, request: Request) -> Callable[[PairResult], None]:
+    def tell(result: PairResult) -> None:
+        shown.show(result)
+        if request.as_json:
+            write_stdout(json.dumps(result.record()).encode() + b"\n")
+
+    return tell
+
+
+def _pairs(source: Source, request: Request) -> Pairs:
+    """Choose the pairs to match.
+
+    Raises
+    ------
+    PlanError
+        If there are none.
+    """
+    names = source.names()
+    if request.pairs is not None:
+        listed = read_stdin() if request.pairs == STDIN else request.pairs
+        return choose.from_list(names, listed, name="<stdin>" if request.pairs == STDIN else request.pairs)
+    if len(names) < 2:
+        raise PlanError(f"{source.path}: holds {len(names)} image{'' if len(names) == 1 else 's'}; a pair needs two")
+    if request.exhaustive:
+        return choose.exhaustive(names)
+    if request.sequential is not None:
+        return choose.sequential(names, request.sequential)
+    return choose.nearest_pairs(names, _similar(source, names, request))
+
+
+def _similar(
+    source: Source, names: tuple[str, ...], request: Request, query: Features | None = None
+) -> npt.NDArray[np.intp]:
+    count = request.retrieve or 0
+    if count < 1:
+        raise PlanError(f"--retrieve: must be at least 1, not {count}")
+    with PairDisplay(2 * len(names), "images read", quiet=request.quiet) as shown:
+        return similar_images(source, names, count, request.params.seed, query, shown.step)
+
+
+# --- a query
+
+
+def run_rank(query: str, features: str, request: Request) -> int:
+    """Print a collection's images by how well they match a query; return the exit status."""
+    if request.params.verify is not None:
+        require_estimator(request.params.verify)
+    if request.top is not None and request.top < 1:
+        raise PlanError(f"--top: must be at least 1, not {request.top}")
+    if features == STDIN:
+        raise PlanError("--rank: the second input is a file of the features of many images, not stdin")
+    source = Source(features)
+    names = source.names()
+    loaded = load(query, None, request)
+    if request.retrieve is not None:
+        names = tuple(names[i] for i in _similar(source, names, request, loaded.features)[0])
+    shown = PairDisplay(len(names), "images", quiet=request.quiet, verbose=request.verbose)
+    with shown:
+        results = rank(loaded.features, source, names, request.params, shown.show, request.jobs)
+    _print(results[: request.top], request)
+    if not request.quiet:
+        say(shown.summary(request.params.verify is not None))
+    return shown.exit_status
+
+
+def _print(results: list[PairResult], request: Request) -> None:
+    if request.as_json:
+        records = [{"rank": i, "image": r.names[1], **_counts(r)} for i, r in enumerate(results, 1)]
+        write_stdout(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+        return
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("rank", "image", "inliers", "matches"))
+    table.writerows((i, r.names[1], *_counts(r).values()) for i, r in enumerate(results, 1))
+    write_stdout(text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _counts(result: PairResult) -> dict[str, int | None]:
+    return {"inliers": result.inliers, "matches": result.matches}

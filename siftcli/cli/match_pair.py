@@ -1,0 +1,220 @@
+"""``sift match A B``: two images."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..batch.inputs import STDIN, PlanError
+from ..batch.plan import STDOUT
+from ..engine import pipeline
+from ..engine.geometry import require_estimator
+from ..engine.matching import match_features
+from ..errors import FormatError
+from ..features import Features, Matches, Model
+from ..io.files import atomic_write
+from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
+from ..io.registry import format_of_suffix, read_collection
+from ..params import parameters
+from .match import Request
+from .streams import one_line, read_stdin, say, write_stdout
+
+__all__ = ["load", "run_pair"]
+
+_WORDS = {
+    "homography": "maps (x, y, 1) of a to b, up to a factor",
+    "similarity": "maps (x, y, 1) of a to b",
+    "fundamental": "F of b^T F a = 0",
+    "essential": "E of b^T E a = 0, for points (x - centre) / focal",
+}
+
+
+_ARTICLES = {
+    "homography": "a homography",
+    "similarity": "a similarity",
+    "fundamental": "a fundamental matrix",
+    "essential": "an essential matrix",
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One input.
+
+    Attributes
+    ----------
+    name : str
+        Of the image.
+    features : Features
+        With descriptors.
+    """
+
+    name: str
+    features: Features
+
+
+def run_pair(path_a: str, path_b: str, request: Request) -> int:
+    """Match two images; return the exit status."""
+    _check(request, path_a, path_b)
+    start = time.perf_counter()
+    names = request.names or (None, None)
+    a, b = load(path_a, names[0], request), load(path_b, names[1], request)
+    matches = match_features(a.features, b.features, request.params, request.jobs)
+    seconds = time.perf_counter() - start
+    _write(a, b, matches, request)
+    if request.as_json:
+        write_stdout(json.dumps(_record(a, b, matches, request, seconds)).encode() + b"\n")
+    if not request.quiet:
+        say(_summary(a, b, matches, request, seconds))
+        if matches.model is not None:
+            for line in _table(matches.model):
+                say(line)
+    if request.save_model is not None:
+        if matches.model is None:
+            say(f"error: {request.save_model}: not written, no {request.params.verify} was found")
+            return 1
+        atomic_write(request.save_model, _model_text(matches.model), overwrite=request.overwrite)
+    return 0
+
+
+def _check(request: Request, path_a: str, path_b: str) -> None:
+    """Refuse what can be refused before there is work."""
+    if request.save_model is not None and request.params.verify is None:
+        raise PlanError("--save-model: there is a model only with --verify; give that too")
+    if path_a == path_b == STDIN:
+        raise PlanError("'-' (standard input) can be one of the two inputs only")
+    if request.params.verify is not None:
+        require_estimator(request.params.verify)
+    if request.output in (None, STDOUT):
+        if request.as_json and request.output == STDOUT:
+            raise PlanError("--json: stdout cannot take both the matches and the JSON; give -o a file")
+        if request.format is not None and request.format not in _streams():
+            raise PlanError(f"--format: {request.format} needs a file; on stdout there are {', '.join(_streams())}")
+    else:
+        found = match_format_for(str(request.output), request.format)
+        if not request.overwrite and found.name != "colmap-db" and Path(str(request.output)).is_file():
+            raise PlanError(f"{request.output}: exists already; use --overwrite to replace it, or another name")
+    if request.save_model is not None and not request.overwrite and Path(request.save_model).is_file():
+        raise PlanError(f"{request.save_model}: exists already; use --overwrite to replace it, or another name")
+
+
+def _streams() -> list[str]:
+    return [f.name for f in MATCH_FORMATS.values() if not f.many]
+
+
+def load(path: str, name: str | None, request: Request) -> Loaded:
+    """Read the features of a feature file, or extract those of an image.
+
+    Parameters
+    ----------
+    path : str
+        A suffix of a feature format makes it a feature file; anything else is an image, `STDIN` one from there.
+    name : str or None
+        Of the image, if not that of the file.
+    request : Request
+        How images are read, and what of them.
+    """
+    if path != STDIN and format_of_suffix(path) is not None:
+        with read_collection(path) as collection:
+            if len(collection.names) == 1 or name in collection.names:
+                image = name if name in collection.names else collection.names[0]
+                return Loaded(name or image, collection.read(image))
+            if name is not None:
+                raise FormatError(path, f"holds no image {name!r}; sift info lists what it holds")
+            raise FormatError(
+                path,
+                f"holds {len(collection.names)} images; name one with --names, or match them with --exhaustive, "
+                "--sequential, --pairs or --retrieve alone, or with --rank",
+            )
+    detector, descriptor = parameters(request.preset)
+    image_file = read_image(
+        read_stdin() if path == STDIN else path,
+        name="<stdin>" if path == STDIN else path,
+        exif_orientation=request.exif_orientation,
+        max_pixels=DEFAULT_MAX_PIXELS if request.max_pixels is None else request.max_pixels,
+    )
+    if not request.quiet:
+        for warning in image_file.warnings:
+            say(f"warning: {image_file.name}: {warning}")
+    features = pipeline.detect(image_file.pixels[None], detector, descriptor, request.jobs)[0]
+    if image_file.mask is not None:
+        from ..batch.select import inside
+
+        features = inside(features, image_file.mask)
+    return Loaded(name or ("stdin" if path == STDIN else Path(path).name), features)
+
+
+def _write(a: Loaded, b: Loaded, matches: Matches, request: Request) -> None:
+    if request.output is None and request.as_json:
+        return
+    if request.output in (None, STDOUT):
+        write_stdout(encode_matches(matches, request.format or "csv"))
+        return
+    chosen = match_format_for(str(request.output), request.format)
+    if chosen.many and a.name == b.name:
+        raise PlanError(f"{request.output}: both images are named {a.name!r}; tell them apart with --names A B")
+    write_matches(
+        str(request.output),
+        [(a.name, b.name, matches)],
+        request.format,
+        features={a.name: a.features, b.name: b.features}.__getitem__,
+        overwrite=request.overwrite or chosen.name == "colmap-db",
+    )
+
+
+# --- what is told
+
+
+def _record(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: float) -> dict[str, object]:
+    model = matches.model
+    return {
+        "a": a.name,
+        "b": b.name,
+        "output": request.output,
+        "keypoints": [len(a.features), len(b.features)],
+        "matches": len(matches),
+        "inliers": None if matches.inliers is None else int(np.count_nonzero(matches.inliers)),
+        "model": None
+        if model is None
+        else {
+            "kind": model.kind,
+            "matrix": model.matrix.tolist(),
+            "threshold": model.threshold,
+            "focal": model.focal,
+            "pose": None if model.pose is None else model.pose.tolist(),
+        },
+        "seconds": round(seconds, 4),
+        "status": "done",
+    }
+
+
+def _summary(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: float) -> str:
+    sides = " and ".join(f"{one_line(x.name)} ({len(x.features):,})" for x in (a, b))
+    count = f"{len(matches):,} match{'' if len(matches) == 1 else 'es'}"
+    verdict = ""
+    if matches.inliers is not None:
+        inliers = int(np.count_nonzero(matches.inliers))
+        verdict = f", {inliers:,} inliers of {_ARTICLES[str(request.params.verify)]}"
+        if matches.model is None:
+            verdict = f", but not {request.params.min_inliers} inliers of {_ARTICLES[str(request.params.verify)]}"
+    return f"{sides}: {count}{verdict} in {seconds:.2f} s"
+
+
+def _table(model: Model) -> list[str]:
+    rows = [" ".join(f"{value: .8e}" for value in row) for row in model.matrix.tolist()]
+    return [f"{model.kind}, {_WORDS[model.kind]}:", *rows]
+
+
+def _model_text(model: Model) -> bytes:
+    """Write a matrix as NumPy's loadtxt reads it."""
+    focal = "" if model.focal is None else f"; focal length {model.focal:.17g} px"
+    head = [
+        f"# {model.kind}: {_WORDS[model.kind]}{focal}",
+        "# x is the column, y the row; the centre of the first pixel is (0, 0)",
+    ]
+    return "\n".join([*head, *(" ".join(f"{v:.17g}" for v in row) for row in model.matrix.tolist()), ""]).encode()

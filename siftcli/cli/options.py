@@ -1,0 +1,286 @@
+"""Options that commands share, and the class of all commands: grouped help, an example, errors that name the option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, fields
+from inspect import cleandoc
+from typing import Any, TypeVar
+
+import click
+
+from ..batch.inputs import PlanError
+from ..errors import ParameterError, SiftError
+from ..params import PRESETS, DescriptorParams, DetectorParams, parameters
+from .streams import say
+
+__all__ = [
+    "SiftCommand",
+    "batch_options",
+    "chosen_parameters",
+    "field_options",
+    "image_options",
+    "option",
+    "output_options",
+    "parameter_options",
+]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Option(click.Option):
+    """An option that belongs to a group in the help."""
+
+    def __init__(self, *args: Any, group: str, note: str | Callable[[], str] = "", **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.group = group
+        self.note = note
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        note = self.note if isinstance(self.note, str) else self.note()
+        return record and (record[0], f"{record[1]}  [{note}]" if note else record[1])
+
+
+def option(*names: str, group: str, **attrs: Any) -> Callable[[_F], _F]:
+    """Declare an option, as `click.option` does.
+
+    Parameters
+    ----------
+    *names : str
+        As of `click.option`.
+    group : str
+        Where the help lists it.
+    **attrs
+        As of `click.option`; and `note`, unit, range and default as the help shows them, or a function that gives it
+        when it is asked for.
+    """
+    return click.option(*names, cls=_Option, group=group, **attrs)
+
+
+class SiftCommand(click.Command):
+    """A command whose help has an example and grouped options, and whose errors are one line.
+
+    Parameters
+    ----------
+    example : str
+        A command line that runs.
+    """
+
+    def __init__(self, *args: Any, example: str, **attrs: Any) -> None:
+        super().__init__(*args, **attrs)
+        self.example = example
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        first, _, rest = cleandoc(self.help or "").partition("\n\n")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(f"{first}\n\n\b\nExample: {self.example}\n\n{rest}".rstrip())
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                groups.setdefault(getattr(param, "group", "Other"), []).append(record)
+        for name, records in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ParameterError as error:
+            raise _Refused(f"{_flag(error.name)}: {error.reason}") from error
+        except PlanError as error:
+            raise _Refused(str(error)) from error
+        except SiftError as error:
+            raise _Failed(str(error)) from error
+        except BrokenPipeError:  # Click ends quietly
+            raise
+        except OSError as error:  # such as a current folder that is gone
+            raise _Failed(f"{error.filename or 'the system says'}: {error.strerror or error}") from error
+
+
+class _Failed(click.ClickException):
+    """What was asked for could not be done: one line on stderr."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        say(f"error: {self.message}")
+
+
+class _Refused(_Failed):
+    """Wrong usage; of what the words mean, not of their syntax, so no reminder of that."""
+
+    exit_code = 2
+
+
+# --- parameters
+
+
+def _all_of(declarations: Iterable[Callable[[Any], Any]]) -> Callable[[_F], _F]:
+    """Apply decorators so that the help lists their options in this order."""
+
+    def declare(function: _F) -> _F:
+        for declaration in reversed(list(declarations)):
+            function = declaration(function)
+        return function
+
+    return declare
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
+    """Declare the option of a parameter; its default is None, so that a preset shows where it is not given."""
+    meta, flag = field.metadata, _flag(field.name)
+    attrs: dict[str, Any] = {"group": group, "help": meta["help"], "note": _note(field), "default": None}
+    if isinstance(field.default, bool):
+        return option(f"{flag}/--no-{flag[2:]}", **attrs)
+    if meta["choices"]:
+        return option(flag, type=click.Choice(meta["choices"]), **attrs)
+    return option(flag, type=int if meta["whole"] else float, **attrs)
+
+
+def _note(field: Field[Any]) -> str:
+    """Unit, range and default of a parameter."""
+    low, above, high = (field.metadata[key] for key in ("low", "above", "high"))
+    start = f"at least {low}" if low is not None else f"above {above}" if above is not None else ""
+    if low is not None and high is not None:
+        limits = f"{low} to {high:g}"
+    else:
+        limits = ", ".join(part for part in (start, "" if high is None else f"at most {high:g}") if part)
+    default = {True: "on", False: "off"}[field.default] if isinstance(field.default, bool) else field.default
+    parts = (field.metadata["unit"], limits, "" if default is None else f"default: {default}")
+    return "; ".join(part for part in parts if part)
+
+
+def field_options(kind: type, group: str) -> Callable[[_F], _F]:
+    """Declare an option for every field of a class of parameters.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass of :mod:`siftcli.params`.
+    group : str
+        Where the help lists them.
+    """
+    return _all_of([_parameter_option(field, group) for field in fields(kind)])
+
+
+parameter_options = _all_of(
+    [
+        option(
+            "--preset",
+            group="Detector",
+            type=click.Choice(list(PRESETS)),
+            default="default",
+            help="Start from these parameters; single ones may be changed by the options below.",
+            note="default: default",
+        ),
+        field_options(DetectorParams, "Detector"),
+        field_options(DescriptorParams, "Descriptor"),
+    ]
+)
+"""``--preset``, and an option for every parameter of the detector and the descriptor."""
+
+
+def chosen_parameters(preset: str, given: Mapping[str, Any]) -> tuple[DetectorParams, DescriptorParams]:
+    """Return the parameters of a command line.
+
+    Parameters
+    ----------
+    preset : str
+        Value of ``--preset``.
+    given : mapping
+        Name of a parameter to value of its option, None where it was not given.
+
+    Raises
+    ------
+    ParameterError
+        For a value outside its range.
+    """
+    return parameters(preset, **{name: value for name, value in given.items() if value is not None})
+
+
+# --- the other options
+
+
+def _formats() -> str:
+    from ..batch.plan import DEFAULT_FORMAT
+    from ..io.registry import FORMATS
+
+    names = ", ".join(f"{f.name} ({f.suffix})" for f in FORMATS.values())
+    return f"{names}; default: by the suffix of OUT, else {DEFAULT_FORMAT}"
+
+
+def _most_pixels() -> str:
+    from ..io.image import DEFAULT_MAX_PIXELS  # and NumPy
+
+    return f"at least 1; default: {DEFAULT_MAX_PIXELS}"
+
+
+output_options = _all_of(
+    [
+        option(
+            "-o",
+            "--output",
+            group="Output",
+            metavar="OUT",
+            help="A file; a folder, made if need be (end it with '/' where that is not clear); or '-' for stdout. "
+            "The tree of a searched folder is kept below it.",
+            note="default: beside each image; for stdin, stdout",
+        ),
+        option(
+            "--format",
+            "format",
+            group="Output",
+            metavar="NAME",
+            help="Format of the output, whatever its suffix.",
+            note=_formats,
+        ),
+        option("--overwrite", group="Output", is_flag=True, help="Replace outputs that exist."),
+    ]
+)
+"""``-o``, ``--format``, ``--overwrite``."""
+
+image_options = _all_of(
+    [
+        option(
+            "--exif-orientation",
+            group="Image",
+            is_flag=True,
+            help="Turn images upright as their EXIF orientation says; without it, keypoints are on the stored pixels.",
+        ),
+        option(
+            "--max-pixels",
+            group="Image",
+            type=int,
+            help="Refuse larger images.",
+            note=_most_pixels,
+        ),
+    ]
+)
+"""How images are read."""
+
+batch_options = _all_of(
+    [
+        option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of folders too."),
+        option(
+            "--files-from",
+            group="Batch",
+            metavar="LIST",
+            type=click.Path(),
+            help="Read more inputs from a file, one a line; '-' is stdin.",
+        ),
+        option("-0", "--null", group="Batch", is_flag=True, help="Names in LIST are separated by NUL, not newline."),
+        option("--json", "as_json", group="Batch", is_flag=True, help="Print a JSON object for each image on stdout."),
+        option("-q", "--quiet", group="Batch", is_flag=True, help="Say nothing but errors."),
+        option("-v", "--verbose", group="Batch", is_flag=True, help="Say a line for each image."),
+    ]
+)
+"""Which images, and what is told about them."""

@@ -1,0 +1,85 @@
+"""What the colours of keypoints stand for."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ParameterError
+from ..features import Features, Float32
+from .color import Colors, cyclic, parse_color, sequential
+from .legend import Bar, Entry
+
+__all__ = ["colored", "log_bar"]
+
+_STEPS = 256
+_TWOS = tuple(2.0**k for k in range(-8, 16))
+_ONE_TWO_FIVE = tuple(a * 10.0**k for k in range(-6, 5) for a in (1, 2, 5))
+_TICKS = 6
+
+
+def colored(features: Features, by: str) -> tuple[Colors, list[Entry]]:
+    """Return a colour for each keypoint, and the legend's entry for them.
+
+    Parameters
+    ----------
+    features : Features
+    by : str
+        One of `siftcli.draw.style.COLORINGS`, or a colour.
+
+    Raises
+    ------
+    ParameterError
+        If the features do not tell what the colour is to stand for.
+    """
+    if by == "scale":
+        return log_bar(features.scales, "sigma (px)", _TWOS)
+    if by == "response":
+        return log_bar(_known(features.scores, "response", by), "response |DoG|", _ONE_TWO_FIVE)
+    if by == "octave":
+        return _octaves(_known(features.octaves, "octave", by))
+    if by == "orientation":
+        around = np.linspace(-np.pi, np.pi, _STEPS)
+        bar = Bar("orientation, clockwise", cyclic(around), ((0, "-180°"), (0.5, "0°"), (1, "180°")))
+        return cyclic(features.orientations), [bar]
+    return np.tile(np.array(parse_color(by), np.uint8), (len(features), 1)), []
+
+
+def _known(values: npt.NDArray[np.generic] | None, what: str, by: str) -> npt.NDArray[np.generic]:
+    if values is None:
+        raise ParameterError("color", f"{by}: these features do not tell their {what}; take scale or orientation")
+    return values
+
+
+def log_bar(
+    values: npt.NDArray[np.generic] | Float32, title: str, marks: tuple[float, ...] = _ONE_TWO_FIVE
+) -> tuple[Colors, list[Entry]]:
+    """Colour positive values by their logarithm, from the smallest to the largest.
+
+    Parameters
+    ----------
+    values : (N,) array
+    title : str
+        Of the colour bar.
+    marks : tuple of float
+        Values that may have a tick.
+    """
+    levels = np.log2(np.maximum(values.astype(np.float64), 1e-12))
+    if not len(levels):
+        return np.empty((0, 3), np.uint8), []
+    low, high = float(levels.min()), float(levels.max())
+    span = max(high - low, 1e-9)
+    inside = [mark for mark in marks if low - 1e-6 <= np.log2(mark) <= high + 1e-6]
+    inside = inside[:: -(-len(inside) // _TICKS)] if len(inside) > 1 else [2.0**low, 2.0**high][: 1 + (high > low)]
+    ticks = tuple((float((np.log2(mark) - low) / span), f"{mark:.3g}") for mark in inside)
+    return sequential((levels - low) / span), [Bar(title, sequential(np.linspace(0, 1, _STEPS)), ticks)]
+
+
+def _octaves(octaves: npt.NDArray[np.generic]) -> tuple[Colors, list[Entry]]:
+    if not len(octaves):
+        return np.empty((0, 3), np.uint8), []
+    numbers = octaves.astype(np.int64)
+    first, count = int(numbers.min()), int(np.ptp(numbers)) + 1
+    shades = sequential((np.arange(count) + 0.5) / count)
+    ticks = tuple(((i + 0.5) / count, str(first + i)) for i in range(count))
+    return shades[numbers - first], [Bar("octave", np.repeat(shades, 32, axis=0), ticks)]

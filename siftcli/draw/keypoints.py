@@ -1,0 +1,249 @@
+"""Keypoint overlays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from . import shapes
+from ..conventions import affine_of
+from ..errors import ParameterError
+from ..features import Features
+from .choice import best, uncrowded
+from .color import Colors
+from .coloring import colored
+from .legend import Entry, Note
+from .picture import ImageLike, View, to_rgb
+from .scene import Marks, Scene, halo_width, line_width
+from .style import KeypointStyle
+
+__all__ = ["draw_keypoints", "keypoint_scene", "support_of"]
+
+_Array = npt.NDArray[np.float64]
+
+_CELL, _SHARE = 24.0, 0.3
+"""Side of a cell, in line widths, and how much of it may be covered; see `uncrowded`."""
+_DOT, _SMALL_DOT = 3.0, 2.0
+"""Diameter of points, and the largest of those that stand for what is not drawn in full, in line widths."""
+_LEGIBLE, _WHOLE = 60.0, 0.4
+"""Sides of descriptors that can be made out, in line widths, and as a share of the picture's shorter side."""
+_HEAD = 12.0
+"""Longest head of an arrow, in line widths."""
+_CELLS = 2
+"""Descriptor cells to each side of the centre."""
+
+
+def draw_keypoints(image: ImageLike, features: Features, **options: Any) -> Image.Image:
+    """Draw keypoints over their image.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image, or (H, W) or (H, W, 3) array
+        Arrays are uint8, uint16, or floats in [0, 1].
+    features : Features
+    **options
+        See `siftcli.draw.style.KeypointStyle`.
+
+    Returns
+    -------
+    PIL.Image.Image
+        RGB; the image, `zoom` times as large, with the legend below.
+
+    Raises
+    ------
+    ParameterError
+        For an image of another shape or dtype, an option outside its range, or features that lack what is to be drawn.
+
+    Examples
+    --------
+    >>> import numpy as np, siftcli
+    >>> y, x = np.mgrid[:64, :64]
+    >>> blob = np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2))
+    >>> siftcli.draw_keypoints(blob, siftcli.detect(blob), legend=False).size
+    (640, 640)
+    """
+    return keypoint_scene(to_rgb(image), features, _style(options)).render()
+
+
+def _style(options: dict[str, Any]) -> KeypointStyle:
+    for name in options:
+        if name not in KeypointStyle.__dataclass_fields__:
+            raise ParameterError(name, "is not an option of keypoint pictures")
+    return KeypointStyle(**options)
+
+
+def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle) -> Scene:
+    """Lay out a keypoint overlay.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        RGB.
+    features : Features
+    style : KeypointStyle
+    """
+    view = View.of(image.size, style.region, style.zoom)
+    shown = taken(features, np.flatnonzero(view.holds(features.xy)))
+    word = "largest" if features.scores is None else "strongest"
+    count = len(shown)
+    shown = taken(shown, best(_strength(shown), style.top))
+    shown = taken(shown, np.argsort(-shown.scales, kind="stable"))  # the small ones on top
+    line = style.line_width or line_width(*view.size)
+    centres, maps = _frames(shown, view)
+    colors, entries = colored(shown, style.color)
+    full = np.ones(len(shown), bool)
+    if style.style == "descriptors":
+        maps *= magnification(shown)
+        if style.thin and style.top is None:
+            full = _apart(centres, maps, _strength(shown), (_LEGIBLE * line, _WHOLE * min(view.size)))
+    elif style.style != "points":
+        maps *= reach_of(shown, style.radius)
+        if style.thin and style.top is None:
+            radius = _radius(maps)
+            ink = _STROKES[style.style] * radius * (line + halo_width(line))
+            full = uncrowded(centres, radius, ink, _strength(shown), _CELL * line, _SHARE)
+    marks = _marks(style.style, shown, centres, maps, colors, line, view.zoom, full)
+    notes: list[Entry] = [Note(_count(style, len(shown), count, int(full.sum()), word)), Note(_meaning(style, shown))]
+    return Scene(
+        view.show(image),
+        marks,
+        opacity=style.opacity,
+        halo=halo_width(line) if style.halo else 0.0,
+        legend=[*(note for note in notes if note != Note("")), *entries] if style.legend else (),
+    )
+
+
+# --- frames
+
+
+def taken(features: Features, index: npt.NDArray[np.intp]) -> Features:
+    """Return the features of these indices."""
+    values = {name: getattr(features, name) for name in features.__dataclass_fields__}
+    arrays: dict[str, Any] = {name: v[index] for name, v in values.items() if isinstance(v, np.ndarray)}
+    return replace(features, **arrays)
+
+
+def magnification(features: Features) -> float:
+    """Side of a descriptor cell in units of sigma: as the features tell, else Lowe's 3."""
+    value = (features.parameters or {}).get("magnification", 3.0)
+    return float(value) if isinstance(value, (int, float)) else 3.0
+
+
+def reach_of(features: Features, radius: str) -> float:
+    """What frames are drawn to, in units of sigma: 1, or the descriptor's support."""
+    return 1.0 if radius == "sigma" else _CELLS * magnification(features)
+
+
+def _strength(features: Features) -> npt.NDArray[np.floating]:
+    return features.scales if features.scores is None else features.scores
+
+
+def _frames(features: Features, view: View) -> tuple[_Array, _Array]:
+    """Return centres (N, 2) and maps (N, 2, 2) of frames, in picture pixels."""
+    maps = affine_of(features.scales, features.orientations) if features.affine is None else features.affine
+    return view.place(features.xy), maps.astype(np.float64) * view.zoom
+
+
+def _radius(maps: _Array) -> _Array:
+    return np.asarray(np.sqrt(np.abs(np.linalg.det(maps))))
+
+
+# --- what is drawn in full
+
+_STROKES = {"circles": 2 * np.pi + 1, "arrows": 1.6, "frames": 9.0}
+"""Length of a mark's lines, in radii."""
+
+
+def _apart(
+    centres: _Array, maps: _Array, strength: npt.NDArray[np.floating], sides: tuple[float, float]
+) -> npt.NDArray[np.bool_]:
+    """Tell which descriptors have sides within these limits and do not cover a stronger one; any size if none has."""
+    half = _CELLS * _radius(maps)
+    full = np.zeros(len(half), bool)
+    fitting = np.flatnonzero((2 * half >= sides[0]) & (2 * half <= sides[1]))
+    if not len(fitting):
+        fitting = np.arange(len(half))
+    for i in fitting[np.argsort(-strength[fitting], kind="stable")].tolist():
+        gap = np.hypot(*(centres[full] - centres[i]).T)
+        full[i] = bool((gap > half[full] + half[i]).all())
+    return full
+
+
+# --- marks
+
+
+def _marks(
+    style: str,
+    features: Features,
+    centres: _Array,
+    maps: _Array,
+    colors: Colors,
+    line: float,
+    zoom: float,
+    full: npt.NDArray[np.bool_],
+) -> list[Marks]:
+    if style == "points":
+        return [_dots(centres, colors, np.full(len(colors), _DOT * line))]
+    rest = ~full
+    diameter = np.clip(1.2 * zoom * features.scales, 1.5, max(1.5, _SMALL_DOT * line))  # not larger than their circle
+    dots = [_dots(centres[rest], colors[rest], diameter[rest])] if rest.any() else []
+    centres, maps, colors = centres[full], maps[full], colors[full]
+    radius = _radius(maps)
+    if style == "descriptors":
+        return [*dots, *_descriptors(taken(features, np.flatnonzero(full)), centres, maps, colors, line)]
+    widths = np.clip(0.4 * radius, 1, line)  # or small ones would be blobs
+    if style == "arrows":
+        return [*dots, Marks.of("keypoint", colors, widths, segments=shapes.arrows(centres, maps, _HEAD * line))]
+    if style == "frames":
+        return [*dots, Marks.of("keypoint", colors, widths, segments=shapes.squares(centres, maps))]
+    lines = shapes.ticks(centres, maps)
+    if features.affine is not None:
+        outlines = np.concatenate([shapes.ellipses(centres, maps), lines], axis=1)
+        return [*dots, Marks.of("keypoint", colors, widths, segments=outlines)]
+    circles = np.concatenate([centres, radius[:, None]], axis=1)
+    return [*dots, Marks.of("keypoint", colors, widths, circles=circles, segments=lines)]
+
+
+def _dots(centres: _Array, colors: Colors, diameter: npt.NDArray[np.floating]) -> Marks:
+    circles = np.concatenate([centres, np.zeros((len(centres), 1))], axis=1)
+    return Marks.of("keypoint", colors, diameter, circles=circles)
+
+
+def _descriptors(features: Features, centres: _Array, maps: _Array, colors: Colors, line: float) -> list[Marks]:
+    if features.descriptors is None:
+        raise ParameterError("style", "descriptors: these features have none; take another style")
+    thin = np.clip(_radius(maps) / 10, min(line, 1), 1.5 * line)  # maps are one cell
+    segments, which = shapes.rays(centres, maps, features.descriptors)
+    none = np.empty((0, 3)), np.empty(0, np.intp)
+    return [
+        Marks.of("cells", colors // 2 + 40, thin * 0.7, segments=shapes.grids(centres, maps)),
+        Marks("keypoint", colors, thin, *none, segments, which),
+    ]
+
+
+# --- words
+
+
+def _count(style: KeypointStyle, drawn: int, total: int, full: int, word: str) -> str:
+    noun = "keypoint" if total == 1 else "keypoints"
+    if drawn < total:
+        return f"the {drawn:,} {word} of {total:,} {noun}"
+    if full < total:
+        return f"{total:,} {noun}, {full:,} drawn as {style.style}, the others as dots"
+    return f"{total:,} {noun}"
+
+
+def _meaning(style: KeypointStyle, features: Features) -> str:
+    if style.style == "points":
+        return ""
+    if style.style == "descriptors":
+        return f"cells of {magnification(features):g} sigma"
+    reach = reach_of(features, style.radius)
+    return f"{_SIZE[style.style]} sigma" if reach == 1 else f"{_SIZE[style.style]} {reach:g} sigma, the descriptor's support"
+
+
+_SIZE = {"circles": "radius", "arrows": "length", "frames": "half side"}

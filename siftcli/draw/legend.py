@@ -1,0 +1,202 @@
+"""The strip below a picture that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from .color import Colors
+
+__all__ = ["GROUND", "INK", "Bar", "Entry", "Key", "Legend", "Note", "Placed", "font", "text_width"]
+
+GROUND = (22, 24, 29)
+INK = (232, 232, 232)
+
+_Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True)
+class Note:
+    """A text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """A sample of a line, dashed line, dot or area, and what it stands for."""
+
+    color: tuple[int, int, int]
+    text: str
+    kind: Literal["line", "dashes", "dot", "area"] = "line"
+
+
+@dataclass(frozen=True, eq=False)
+class Bar:
+    """A colour bar.
+
+    Attributes
+    ----------
+    title : str
+    colors : (N, 3) uint8
+        From left to right.
+    ticks : tuple of (float, str)
+        Place along the bar, 0 to 1, and label.
+    """
+
+    title: str
+    colors: Colors
+    ticks: tuple[tuple[float, str], ...]
+
+
+Entry: TypeAlias = Note | Key | Bar
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """An entry, or a text of one, at its place: left, top, width and height in pixels."""
+
+    item: Key | Bar | str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@lru_cache
+def font(size: int) -> _Font:
+    """Return the font that comes with Pillow; it has ASCII, and a few more."""
+    return ImageFont.load_default(size)
+
+
+def text_width(text: str, size: int) -> float:
+    """Width of a text in pixels."""
+    return font(size).getlength(text)
+
+
+@dataclass(frozen=True, eq=False)
+class Legend:
+    """Entries at their places.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the strip, in pixels; height is 0 if there is nothing to show.
+    size : int
+        Of the font, in pixels.
+    items : sequence of Placed
+        Relative to the strip.
+    """
+
+    width: int
+    height: int
+    size: int
+    items: Sequence[Placed]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry], width: int, side: int) -> Legend:
+        """Lay entries out in rows, in a font that suits a picture of this longer side."""
+        entries = list(entries)
+        if not entries:
+            return cls(width, 0, 0, ())
+        size = max(11, round(side / 72))
+        while size > 6 and max(_width(e, size) for e in entries) + size > width:
+            size -= 1
+        pad, gap, line = size // 2, 1.6 * size, round(2.1 * size)
+        items: list[Placed] = []
+        left, top = float(pad), pad
+        for entry in entries:
+            needed = _width(entry, size)
+            if left > pad and left + needed > width - pad:
+                left, top = float(pad), top + line
+            items += _placed(entry, left, top, size)
+            left += needed + gap
+        return cls(width, top + line, size, items)
+
+    def render(self) -> Image.Image:
+        """Return the strip as RGB."""
+        strip = Image.new("RGB", (self.width, self.height), GROUND)
+        draw = ImageDraw.Draw(strip)
+        for placed in self.items:
+            box = [round(v) for v in (placed.left, placed.top, placed.width, placed.height)]
+            if isinstance(placed.item, str):
+                draw.text((placed.left, placed.top), placed.item, INK, font(self.size), anchor="lm")
+            elif isinstance(placed.item, Bar):
+                colors = Image.fromarray(np.ascontiguousarray(placed.item.colors[None]))
+                strip.paste(colors.resize((box[2], box[3]), Image.Resampling.BILINEAR), (box[0], box[1]))
+            else:
+                _sample(draw, placed, self.size)
+        return strip
+
+
+def _sample(draw: ImageDraw.ImageDraw, placed: Placed, size: int) -> None:
+    key, left, right, middle = placed.item, placed.left, placed.left + placed.width, placed.top + placed.height / 2
+    assert isinstance(key, Key)
+    thick = max(2, size // 6)
+    if key.kind == "dot":
+        centre = (left + right) / 2
+        draw.ellipse((centre - 1.5 * thick, middle - 1.5 * thick, centre + 1.5 * thick, middle + 1.5 * thick), key.color)
+    elif key.kind == "area":
+        draw.rectangle((left, placed.top, right, placed.top + placed.height), key.color)
+    else:
+        for start, stop in dashes(left, right) if key.kind == "dashes" else [(left, right)]:
+            draw.line((start, middle, stop, middle), key.color, thick)
+
+
+def dashes(left: float, right: float) -> list[tuple[float, float]]:
+    """Return where the three dashes of a sample begin and end."""
+    step = (right - left) / 5
+    return [(left + i * step, left + (i + 1) * step) for i in (0, 2, 4)]
+
+
+# --- widths and places, in units of the font's size
+
+_SAMPLE = 1.8
+_SPACE = 0.5
+_BAR = 9.0
+
+
+def _width(entry: Entry, size: int) -> float:
+    if isinstance(entry, Note):
+        return text_width(entry.text, size)
+    if isinstance(entry, Key):
+        return (_SAMPLE + _SPACE) * size + text_width(entry.text, size)
+    return text_width(entry.title, size) + _lead(entry, size) + _BAR * size + _overhang(entry, size)
+
+
+def _overhang(bar: Bar, size: int) -> float:
+    """By how much the last tick's label reaches beyond the bar."""
+    return max((place - 1) * _BAR * size + text_width(text, size) / 2 for place, text in (*bar.ticks, (1.0, "")))
+
+
+def _lead(bar: Bar, size: int) -> float:
+    """Room between the title and the bar, for the first tick's label reaches beyond it too."""
+    return max(_SPACE * size + text_width(text, size) / 2 - place * _BAR * size for place, text in (*bar.ticks, (0.0, "")))
+
+
+def _placed(entry: Entry, left: float, top: float, size: int) -> list[Placed]:
+    middle = top + 0.8 * size
+    if isinstance(entry, Note):
+        return [_text(entry.text, left, middle, size)]
+    if isinstance(entry, Key):
+        sample = Placed(entry, left, middle - 0.4 * size, _SAMPLE * size, 0.8 * size)
+        return [sample, _text(entry.text, left + (_SAMPLE + _SPACE) * size, middle, size)]
+    start = left + text_width(entry.title, size) + _lead(entry, size)
+    bar = Placed(entry, start, top, _BAR * size, 0.55 * size)
+    return [
+        _text(entry.title, left, middle, size),
+        bar,
+        *(
+            _text(label, start + place * _BAR * size - text_width(label, size) / 2, top + 1.15 * size, size)
+            for place, label in entry.ticks
+        ),
+    ]
+
+
+def _text(text: str, left: float, middle: float, size: int) -> Placed:
+    return Placed(text, left, middle, text_width(text, size), size)

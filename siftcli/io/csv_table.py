@@ -1,0 +1,159 @@
+"""Comma-separated values: one keypoint a line, the columns named in the first.
+
+Columns: ``x,y,sigma,orientation``, or ``x,y,a11,a12,a21,a22`` for affine frames; where known, ``score,octave,level``;
+and the descriptor, ``d0`` to ``d127`` where its elements are integers 0-255, ``f0`` to ``f127`` where they are floats.
+Numbers are written so that every float32 comes back.  Conventions are the library's.
+
+Any order is read, and a part of the columns: ``x``, ``y`` and either ``sigma`` or the four affine numbers are needed,
+an orientation that is not there is zero; descriptors come last and whole.  A first line of 3, 4 or 6 numbers is taken
+as keypoints, of ``x,y,sigma``, with ``orientation``, or affine.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+
+import numpy as np
+import numpy.typing as npt
+
+from ..conventions import similarity_of
+from ..features import Features
+from .files import Source
+from .text_reader import Record, TextReader, open_text
+from .text_writer import EXACT, encode_records
+from .values import as_bytes, as_floats, require_finite
+
+__all__ = ["decode", "encode"]
+
+_AFFINE = ("a11", "a12", "a21", "a22")
+_OPTIONAL = (("score", "scores"), ("octave", "octaves"), ("level", "levels"))
+_KNOWN = ("x", "y", "sigma", "orientation", *_AFFINE, *(column for column, _ in _OPTIONAL))
+_BYTES = tuple(f"d{k}" for k in range(128))
+_FLOATS = tuple(f"f{k}" for k in range(128))
+_UNNAMED = {3: ("x", "y", "sigma"), 4: ("x", "y", "sigma", "orientation"), 6: ("x", "y", *_AFFINE)}
+
+
+def encode(features: Features, *, name: str | PathLike[str] = "<csv>") -> bytes:
+    """Encode features as comma-separated values.
+
+    Parameters
+    ----------
+    features : Features
+        What they have decides on the columns.
+    name : path
+        The file's name in messages.
+
+    Raises
+    ------
+    OutputError
+        If a number is not finite, or a descriptor of bytes negative.
+    """
+    require_finite(features, name)
+    columns: list[str] = ["x", "y"]
+    values: list[npt.NDArray[np.float32]] = [features.xy]
+    if features.affine is None:
+        columns += ["sigma", "orientation"]
+        values += [features.scales, features.orientations]
+    else:
+        columns += _AFFINE
+        values.append(features.affine.reshape(-1, 4))
+    for column, attribute in _OPTIONAL:
+        if (value := getattr(features, attribute)) is not None:
+            columns.append(column)
+            values.append(value)
+    integers = None
+    if features.descriptors is not None and features.descriptors.dtype == np.uint8:
+        integers = as_bytes(features.descriptors, name)
+    elif features.descriptors is not None:
+        values.append(as_floats(features.descriptors, name))
+    numbers = np.column_stack([value.astype(np.float64) for value in values])
+    template = ",".join([EXACT] * numbers.shape[1])
+    columns += _BYTES if integers is not None else _FLOATS if features.descriptors is not None else ()
+    return ",".join(columns).encode() + b"\n" + encode_records(template, numbers, integers, separator=b",")
+
+
+def decode(source: Source, *, name: str | None = None) -> Features:
+    """Read comma-separated values.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file
+        Plain, or compressed with gzip; fields may be separated by commas, semicolons, tabs or spaces.
+    name : str, optional
+        The file's name in messages.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, a column is unknown, missing or there twice, or a line holds something else; with the
+        line.
+    """
+    with open_text(source, "a CSV file of keypoints", name, separators=b",;") as reader:
+        columns = _columns(reader)
+        integers = 128 if columns[-128:] == _BYTES else 0
+        numbers = columns[: len(columns) - integers]
+        positive = tuple(i for i, column in enumerate(numbers) if column == "sigma")
+        values, descriptors = reader.records(Record(numbers, positive, integers=integers, one_line=True))
+        table = dict(zip(numbers, values.T, strict=True))
+        return _features(reader, table, descriptors if integers else None)
+
+
+def _columns(reader: TextReader) -> tuple[str, ...]:
+    """Read the names of the columns, or tell them from the number of values."""
+    line = reader.peek_line().removeprefix(b"\xef\xbb\xbf")
+    tokens = [token.strip(b'"').decode("latin-1").lower() for token in line.split()]
+    if tokens and tokens[0][:1] in "+-.0123456789":
+        if len(tokens) not in _UNNAMED:
+            reader.fail(f"begins with {len(tokens)} numbers; name the columns in a first line, such as x,y,sigma")
+        return _UNNAMED[len(tokens)]
+    line_number = reader.line
+    reader.take_line()
+    columns = tuple(tokens)
+    head = columns[:-128] if columns[-128:] in (_BYTES, _FLOATS) else columns
+    for i, column in enumerate(head):
+        if column not in _KNOWN or column in head[:i]:
+            what = "there twice" if column in _KNOWN else "none of " + ", ".join(_KNOWN) + " and d0 to d127 at the end"
+            reader.fail_at(line_number, f"column {column[:24]!r} is {what}")
+    missing = [column for column in ("x", "y") if column not in head]
+    if not missing and not set(_AFFINE) <= set(head) and "sigma" not in head:
+        missing = ["sigma"]
+    if missing:
+        reader.fail_at(line_number, f"has no column {missing[0]!r}; this is not a table of keypoints")
+    return columns
+
+
+def _features(
+    reader: TextReader, table: dict[str, npt.NDArray[np.float64]], descriptors: npt.NDArray[np.uint8] | None
+) -> Features:
+    affine = scales = None
+    orientations = np.zeros(len(table["x"]), np.float32)
+    if set(_AFFINE) <= set(table):
+        affine = np.stack([table[column] for column in _AFFINE], axis=-1).astype(np.float32).reshape(-1, 2, 2)
+        scales, orientations = similarity_of(affine)
+    if "sigma" in table:
+        scales = table["sigma"].astype(np.float32)
+    if "orientation" in table:
+        orientations = table["orientation"].astype(np.float32)
+    assert scales is not None
+    octaves, levels = (_whole(reader, table.get(column), column) for column in ("octave", "level"))
+    floats = np.stack([table[column] for column in _FLOATS], axis=-1).astype(np.float32) if "f0" in table else None
+    return Features(
+        xy=np.stack([table["x"], table["y"]], axis=-1).astype(np.float32),
+        scales=scales,
+        orientations=orientations,
+        scores=table["score"].astype(np.float32) if "score" in table else None,
+        octaves=octaves,
+        levels=levels,
+        descriptors=descriptors if descriptors is not None else floats,
+        affine=affine,
+    )
+
+
+def _whole(reader: TextReader, values: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[np.int16] | None:
+    if values is None:
+        return None
+    bad = (values != np.floor(values)) | (np.abs(values) > np.iinfo(np.int16).max)
+    if bad.any():
+        i = int(bad.argmax())
+        reader.fail_at(None, f"keypoint {i + 1} has the {column} {values[i]:g}, which is no small whole number")
+    return values.astype(np.int16)

@@ -1,0 +1,161 @@
+"""The arrays of features under the names that they have in HDF5 and NPZ files, and the checks on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from ..features import Features, ParameterValue
+
+__all__ = ["FIELDS", "Field", "arrays_of", "features_from", "plain_parameters"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One array.
+
+    Attributes
+    ----------
+    name : str
+        In files.
+    attribute : str
+        Of `Features`.
+    dtype : str
+        In files and in `Features`.
+    tail : tuple of int
+        The shape after the first axis, which is the keypoint's.
+    """
+
+    name: str
+    attribute: str
+    dtype: str
+    tail: tuple[int, ...] = ()
+
+
+FIELDS = (
+    Field("keypoints", "xy", "<f4", (2,)),
+    Field("scales", "scales", "<f4"),
+    Field("orientations", "orientations", "<f4"),
+    Field("affine", "affine", "<f4", (2, 2)),
+    Field("scores", "scores", "<f4"),
+    Field("octaves", "octaves", "<i2"),
+    Field("levels", "levels", "<i2"),
+    Field("descriptors", "descriptors", "|u1", (128,)),
+)
+"""What features are made of; descriptors may be ``<f4`` as well."""
+
+_REQUIRED = ("keypoints", "scales", "orientations")
+_LARGEST_SIDE = 2**31 - 1
+
+
+def arrays_of(features: Features) -> dict[str, Array]:
+    """Return the arrays of features by their names in files, those that they have; `image_size` included."""
+    arrays = {f.name: getattr(features, f.attribute) for f in FIELDS if getattr(features, f.attribute) is not None}
+    if features.image_size is not None:
+        arrays["image_size"] = np.array(features.image_size, "<i4")
+    return arrays
+
+
+def features_from(
+    arrays: Mapping[str, Array], path: str, *, where: str = "", parameters: Mapping[str, ParameterValue] | None = None
+) -> Features:
+    """Make features of arrays that were read from a file.
+
+    Parameters
+    ----------
+    arrays : mapping of str to array
+        By their names in files; `keypoints`, `scales` and `orientations` at least.  Numbers of other sizes than those
+        of `FIELDS` are converted; others are refused.
+    path : str
+        The file, for messages.
+    where : str
+        The place in it, for messages.
+    parameters : mapping, optional
+        With which the features were computed.
+
+    Raises
+    ------
+    FormatError
+        If an array is missing, or has another shape or kind of numbers, or a frame is not finite.
+    """
+    place = f"{where}: " if where else ""
+    for name in _REQUIRED:
+        if name not in arrays:
+            raise FormatError(path, f"{place}has no {name}; this is not a file of SIFT features, or not a whole one")
+    n = len(arrays["keypoints"]) if arrays["keypoints"].ndim else 0
+    values: dict[str, Any] = {}
+    for f in FIELDS:
+        if f.name in arrays:
+            check_array(f.name, arrays[f.name].shape, arrays[f.name].dtype, path, place, (n, *f.tail))
+            values[f.attribute] = _converted(arrays[f.name], f, path, place)
+    for name in ("xy", "scales", "orientations", "affine"):
+        if name in values and not np.isfinite(values[name]).all():
+            bad = int(np.argwhere(~np.isfinite(values[name]))[0, 0])
+            raise FormatError(path, f"{place}keypoint {bad + 1} has a frame that is not finite; the file is damaged")
+    if (values["scales"] < 0).any():
+        raise FormatError(
+            path, f"{place}keypoint {int((values['scales'] < 0).argmax()) + 1} has a scale below zero; it is damaged"
+        )
+    return Features(**values, image_size=_image_size(arrays.get("image_size"), path, place), parameters=parameters)
+
+
+def check_array(
+    name: str, shape: tuple[int, ...], dtype: np.dtype[Any], path: str, place: str, wanted: tuple[int | None, ...]
+) -> None:
+    """Raise FormatError if an array has not the wanted shape, None for any length, or does not hold numbers."""
+    if len(shape) != len(wanted) or any(w is not None and s != w for s, w in zip(shape, wanted, strict=True)):
+        told = "(" + ", ".join("N" if w is None else str(w) for w in wanted) + ("," if len(wanted) == 1 else "") + ")"
+        raise FormatError(
+            path, f"{place}{name} has shape {shape} instead of {told}; this is not a file of SIFT features"
+        )
+    if dtype.kind not in "fiu":
+        raise FormatError(path, f"{place}{name} holds {dtype} instead of numbers; this is not a file of SIFT features")
+
+
+def _converted(array: Array, field: Field, path: str, place: str) -> Array:
+    dtype = np.dtype(field.dtype)
+    if field.name == "descriptors" and array.dtype.kind == "f":
+        dtype = np.dtype("<f4")
+    if array.dtype == dtype:
+        return array
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        if array.dtype.kind == "f" or (array.size and (array.min() < limits.min or array.max() > limits.max)):
+            raise FormatError(
+                path, f"{place}{field.name} holds {array.dtype} instead of whole numbers {limits.min} to {limits.max}"
+            )
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
+
+
+def _image_size(array: Array | None, path: str, place: str) -> tuple[int, int] | None:
+    if array is None:
+        return None
+    check_array("image_size", array.shape, array.dtype, path, place, (2,))
+    if array.dtype.kind == "f" and not (array == np.floor(array)).all():
+        raise FormatError(path, f"{place}image_size {array.tolist()} is not in whole pixels")
+    width, height = (int(side) for side in array.tolist())
+    if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
+        raise FormatError(path, f"{place}image_size {width} x {height} cannot be; the file is damaged")
+    return width, height
+
+
+def plain_parameters(
+    parameters: Mapping[str, Any] | None, skip: Collection[str] = ()
+) -> dict[str, ParameterValue] | None:
+    """Keep of a file's attributes what a parameter may be: None, a truth value, a number or text; None if nothing."""
+    if parameters is None:
+        return None
+    plain: dict[str, ParameterValue] = {}
+    for key, value in parameters.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        if key not in skip and (value is None or isinstance(value, (bool, int, float, str))):
+            plain[key] = value
+    return plain or None

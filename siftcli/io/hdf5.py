@@ -1,0 +1,192 @@
+"""HDF5: the features of many images in one file, in this package's layout and in hloc's.
+
+The layout, version 1
+---------------------
+The root has the attributes ``format`` = "siftcli", ``version`` = 1 and, by name, the parameters of all features, a
+null (``h5py.Empty``) for None.  Each image is a group under its relative POSIX name, so folders nest, with the datasets
+
+======================  ===================  =========================================================
+keypoints               (N, 2) float32       x, y; the centre of the first pixel is (0, 0)
+scales, orientations    (N,) float32         sigma in pixels; radians, y down
+scores                  (N,) float32         the refined abs(DoG), where known
+octaves, levels         (N,) int16           of detection, where known
+affine                  (N, 2, 2) float32    for affine frames only
+descriptors             (N, 128) uint8       ``[y][x][orientation]``; float32 where not quantised
+image_size              (2,) int32           width, height, where known
+======================  ===================  =========================================================
+
+hloc's has the same groups with keypoints, scores and image_size, scales, ``oris`` in degrees, and descriptors (128, N)
+float32 of unit norm with Lowe's bins, see :mod:`siftcli.conventions`; there are no attributes but the ``uncertainty``
+of the keypoints.
+
+Compression is not used: gzip saves a quarter and takes ten times as long, see docs/formats.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..conventions import flip_bins
+from ..errors import OutputError
+from ..features import Features, ParameterValue
+from .collection import JournalWriter
+from .fields import arrays_of, plain_parameters
+from .files import output_error
+from .hdf5_reader import FORMAT, VERSION, H5Collection, read_collection
+from .values import as_floats
+
+if TYPE_CHECKING:
+    import h5py  # type: ignore[import-untyped]
+
+__all__ = ["H5Collection", "open_collection", "read_collection", "write_hdf5", "write_hloc"]
+
+_LIBVER = ("v110", "v110")
+"""Since HDF5 1.10 metadata has checksums, so that damage is found instead of followed."""
+
+
+def write_hdf5(
+    path: Path, images: Iterator[tuple[str, Features]], parameters: Mapping[str, ParameterValue] | None
+) -> None:
+    """Write a whole file in this package's layout; equal input gives equal bytes.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def fill(group: h5py.Group, name: str, features: Features) -> None:
+        for key, array in arrays_of(features).items():
+            group.create_dataset(key, data=array)
+
+    _write(path, images, fill, {"format": FORMAT, "version": VERSION, **(parameters or {})})
+
+
+def write_hloc(
+    path: Path, images: Iterator[tuple[str, Features]], parameters: Mapping[str, ParameterValue] | None
+) -> None:
+    """Write a whole file in hloc's layout, without the parameters; equal input gives equal bytes.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def fill(group: h5py.Group, name: str, features: Features) -> None:
+        for key, array in _hloc_arrays(features, name).items():
+            group.create_dataset(key, data=array)
+        group["keypoints"].attrs["uncertainty"] = 1.0  # the noise of detection, in pixels
+
+    _write(path, images, fill, {})
+
+
+def _check_hloc(features: Features, name: str) -> None:
+    """Raise OutputError if hloc could not use the features."""
+    if features.descriptors is None:
+        raise OutputError(name, "has no descriptors, which hloc needs; compute them with sift describe")
+    if features.image_size is None:
+        raise OutputError(name, "has no image size, which hloc needs; give the folder of the images with --images")
+    as_floats(features.descriptors, name)
+
+
+def _hloc_arrays(features: Features, name: str) -> dict[str, npt.NDArray[Any]]:
+    assert features.descriptors is not None
+    return {
+        "keypoints": features.xy,
+        "scales": features.scales,
+        "oris": np.rad2deg(features.orientations),
+        "scores": np.zeros(len(features), np.float32) if features.scores is None else features.scores,
+        "descriptors": np.ascontiguousarray(flip_bins(as_floats(features.descriptors, name)).T),
+        "image_size": np.array(features.image_size, np.int64),
+    }
+
+
+def _write(
+    path: Path,
+    images: Iterator[tuple[str, Features]],
+    fill: Callable[[h5py.Group, str, Features], None],
+    attributes: Mapping[str, ParameterValue],
+) -> None:
+    import h5py
+
+    try:
+        with h5py.File(path, "w", libver=_LIBVER) as file:
+            for key, value in attributes.items():
+                file.attrs[key] = h5py.Empty("f4") if value is None else value
+            for name, features in images:
+                fill(file.create_group(name), name, features)
+    except OSError as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        raise output_error(path, OSError(int(number[1]), str(error)) if number else error) from error
+    except ValueError as error:  # a name that is taken: an image that is a folder as well
+        raise OutputError(path, f"cannot be written: {error}") from error
+
+
+def open_collection(
+    path: str | PathLike[str],
+    *,
+    hloc: bool = False,
+    parameters: Mapping[str, ParameterValue] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> JournalWriter:
+    """Start, or go on with, a file of many images.
+
+    Parameters
+    ----------
+    path : path
+        The final name, under which there is always nothing, the old file, or the whole new one.
+    hloc : bool
+        In hloc's layout.
+    parameters : mapping, optional
+        Of all the features that will be added.
+    resume : bool
+        Go on from what a run that was killed has left, and keep the images of a file that exists.
+    overwrite : bool
+        Replace a file that exists; with `resume`, one that cannot be gone on with.
+
+    Returns
+    -------
+    JournalWriter
+        A `CollectionWriter`, see :mod:`siftcli.io.collection`.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and neither is told, it or what was left is of other parameters, or it cannot be written.
+    FormatError
+        If a file that exists is to be kept and cannot be read.
+    """
+    path = Path(path)
+    path = path.resolve() if path.is_symlink() else path
+    existing = None
+    if path.is_dir():
+        raise OutputError(path, "is a folder; give the name of a file")
+    if path.exists() and resume:
+        existing = path
+        with read_collection(path) as collection:
+            if collection.hloc != hloc or (not hloc and collection.parameters != plain_parameters(parameters)):
+                existing = None
+                if not overwrite:
+                    what = "hloc's layout" if collection.hloc != hloc else "other parameters"
+                    raise OutputError(path, f"is of {what}; give another name, or --overwrite to replace it")
+    elif path.exists() and not overwrite:
+        raise OutputError(path, "exists already; use --overwrite to replace it, or another output name")
+    return JournalWriter(
+        path,
+        write_hloc if hloc else write_hdf5,
+        check=_check_hloc if hloc else None,
+        existing=None if existing is None else partial(read_collection, path),
+        parameters=parameters,
+        resume=resume,
+        drop=overwrite,
+    )

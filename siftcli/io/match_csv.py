@@ -1,0 +1,123 @@
+"""Matches of one pair as comma-separated values: a header, then a line for each match.
+
+``index_a,index_b,x_a,y_a,x_b,y_b,distance,ratio,inlier``: the places of the keypoints in their files, from 0; their
+centres, that of the first pixel being (0, 0); the distance of the descriptors in units of their norm; that distance
+over the one to the second nearest; 1 or 0, or nothing where matches were not verified.  What is not known is left
+empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from ..features import Matches
+from .files import Source, open_source, source_name, why_unreadable
+
+__all__ = ["decode", "encode"]
+
+_COLUMNS = ("index_a", "index_b", "x_a", "y_a", "x_b", "y_b", "distance", "ratio", "inlier")
+
+
+def encode(matches: Matches) -> bytes:
+    """Encode matches as a CSV file."""
+    n = len(matches)
+    columns = [
+        *_column(matches.indices, 2, n, "%d"),
+        # The shortest text that gives the same float32.
+        *_column(matches.xy_a, 2, n, None),
+        *_column(matches.xy_b, 2, n, None),
+        *_column(matches.distances, 1, n, "%.6f"),
+        *_column(matches.ratios, 1, n, "%.6f"),
+        *_column(matches.inliers, 1, n, "%d"),
+    ]
+    lines = [",".join(_COLUMNS), *map(",".join, zip(*columns, strict=True))]
+    return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def _column(values: npt.NDArray[Any] | None, width: int, n: int, form: str | None) -> list[list[str]]:
+    """Return the columns of an array as text."""
+    if values is None:
+        return [[""] * n] * width
+    columns = values.reshape(n, width).T
+    return [[str(v) for v in column] if form is None else [form % v for v in column.tolist()] for column in columns]
+
+
+def decode(source: Source, *, name: str | None = None) -> Matches:
+    """Read a CSV file of matches.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file
+        The file.
+    name : str, optional
+        The file's name in messages.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, has another header, or a line that is not a match.
+    """
+    name = source_name(source, name)
+    try:
+        with open_source(source) as file:
+            text = file.read().decode("utf-8-sig")
+    except OSError as error:
+        raise FormatError(name, why_unreadable(error)) from error
+    except UnicodeDecodeError as error:
+        raise FormatError(name, "is not text; this is not a CSV file of matches") from error
+    rows = csv.reader(io.StringIO(text, newline=""))
+    try:
+        if tuple(next(rows, ())) != _COLUMNS:
+            raise FormatError(name, f"is not a CSV file of matches, which begins with {','.join(_COLUMNS)}", 1)
+        values = [_numbers(row, name, rows.line_num) for row in rows if row]
+    except csv.Error as error:
+        raise FormatError(name, f"is no CSV ({error})", rows.line_num) from error
+    return _matches(np.array(values, np.float64).reshape(-1, len(_COLUMNS)), name)
+
+
+def _numbers(row: list[str], name: str, line: int) -> list[float]:
+    """Turn a line into numbers; nan for what is empty."""
+    if len(row) != len(_COLUMNS):
+        raise FormatError(name, f"has {len(row)} values instead of {len(_COLUMNS)}", line)
+    numbers = []
+    for column, text in zip(_COLUMNS, row, strict=True):
+        try:
+            value = float(text) if text or column.startswith("index") else math.nan
+        except ValueError as error:
+            raise FormatError(name, f"{column} is {text[:40]!r} instead of a number", line) from error
+        if text and not math.isfinite(value):
+            raise FormatError(name, f"{column} is {text[:40]!r}, which is not finite", line)
+        if column.startswith("index") and not (value.is_integer() and 0 <= value < 2**31):
+            raise FormatError(name, f"{column} is {text[:40]!r} instead of the place of a keypoint", line)
+        numbers.append(value)
+    return numbers
+
+
+def _matches(table: npt.NDArray[np.float64], name: str) -> Matches:
+    def known(first: int, last: int, dtype: Any) -> npt.NDArray[Any] | None:
+        part = table[:, first:last]
+        if np.isnan(part).all() and len(part):
+            return None
+        if np.isnan(part).any():
+            row, column = np.argwhere(np.isnan(part))[0]
+            raise FormatError(name, f"match {row + 1} has no {_COLUMNS[first + column]}, and others have")
+        return np.ascontiguousarray(part.astype(dtype).reshape((-1, 2) if last - first == 2 else -1))
+
+    inliers = known(8, 9, np.float64)
+    if inliers is not None and not np.isin(inliers, (0, 1)).all():
+        raise FormatError(name, "has an inlier that is neither 0 nor 1")
+    return Matches(
+        indices=table[:, :2].astype(np.int32),
+        xy_a=known(2, 4, np.float32),
+        xy_b=known(4, 6, np.float32),
+        distances=known(6, 7, np.float64),
+        ratios=known(7, 8, np.float64),
+        inliers=None if inliers is None or not len(table) else inliers.astype(bool),
+    )

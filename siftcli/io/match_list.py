@@ -1,0 +1,129 @@
+"""Text files about pairs of images: COLMAP's raw match list, and lists of the pairs to match.
+
+The match list has, for each pair, a line with the two names, a line with two indices for each match, and a blank line.
+COLMAP separates the names at the space, so names cannot have one.  The format has no place for a verdict: of matches
+that were verified, the inliers are written.
+
+A list of pairs, as hloc has it, is a line with two names for each pair.  They are separated by a tab; or by blanks, and
+then names with blanks are in double quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FormatError, OutputError
+from ..features import Matches
+from .files import Source, open_source, source_name, why_unreadable
+
+__all__ = ["encode", "read", "read_pairs", "write"]
+
+_NAME = re.compile(r'"([^"]*)"|(\S+)')
+
+
+def encode(name_a: str, name_b: str, matches: Matches, *, path: str | Path = "<matches>") -> bytes:
+    """Encode one pair of a match list.
+
+    Raises
+    ------
+    OutputError
+        If a name has white space, or is empty.
+    """
+    for name in (name_a, name_b):
+        if not name or len(name.split()) != 1 or name != name.strip():
+            raise OutputError(path, f"COLMAP's match list cannot hold the name {name!r}, with a blank; use .h5 or .db")
+    lines = [f"{name_a} {name_b}", *(f"{i} {j}" for i, j in matches.only_inliers().indices.tolist()), "", ""]
+    return "\n".join(lines).encode()
+
+
+def write(path: Path, pairs: Iterable[tuple[str, str, Matches]]) -> None:
+    """Write a match list.
+
+    Raises
+    ------
+    OutputError
+        If a name has white space.
+    OSError
+        If it cannot be written.
+    """
+    with path.open("wb") as file:
+        for name_a, name_b, matches in pairs:
+            file.write(encode(name_a, name_b, matches, path=path))
+
+
+def read(source: Source, *, name: str | None = None) -> Iterator[tuple[str, str, Matches]]:
+    """Read a match list.
+
+    Yields
+    ------
+    name_a, name_b : str
+    matches : Matches
+        Indices alone.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, or has a line that is no match.
+    """
+    name = source_name(source, name)
+    pair: tuple[str, str] | None = None
+    indices: list[tuple[int, int]] = []
+    for number, line in enumerate([*_lines(source, name), ""], 1):
+        words = line.split()
+        if not words:
+            if pair is not None:
+                yield *pair, Matches(np.array(indices, np.int32).reshape(-1, 2))
+            pair, indices = None, []
+        elif len(words) != 2:
+            raise FormatError(name, f"has {len(words)} words instead of two names or two indices", number)
+        elif pair is None:
+            pair = words[0], words[1]
+        elif all(word.isascii() and word.isdigit() and int(word) < 2**31 for word in words):
+            indices.append((int(words[0]), int(words[1])))
+        else:
+            raise FormatError(name, f"{line.strip()[:60]!r} is no pair of indices; is a blank line missing?", number)
+
+
+def read_pairs(source: Source, *, name: str | None = None) -> list[tuple[str, str]]:
+    """Read a list of pairs.
+
+    Returns
+    -------
+    list of (str, str)
+        In the order of the file; blank lines, and those that begin with ``#``, are left out.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, or a line has not two names.
+    """
+    name = source_name(source, name)
+    pairs = []
+    for number, line in enumerate(_lines(source, name), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if "\t" in line:
+            words = [word.strip(" ").removeprefix('"').removesuffix('"') for word in line.split("\t")]
+        else:
+            words = [quoted or plain for quoted, plain in _NAME.findall(line)]
+        if len(words) != 2 or not all(words):
+            raise FormatError(
+                name, f"has {len(words)} names instead of two; put names with blanks in double quotes", number
+            )
+        pairs.append((words[0], words[1]))
+    return pairs
+
+
+def _lines(source: Source, name: str) -> list[str]:
+    try:
+        with open_source(source) as file:
+            text = file.read().decode("utf-8-sig")
+    except OSError as error:
+        raise FormatError(name, why_unreadable(error)) from error
+    except UnicodeDecodeError as error:
+        raise FormatError(name, "is not text in UTF-8") from error
+    return [line.removesuffix("\r") for line in text.split("\n")]

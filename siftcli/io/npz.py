@@ -1,0 +1,121 @@
+"""NumPy's ``.npz``: the arrays of one image's features, by the names of the HDF5 layout.
+
+The arrays are stored without compression; `image_size` is ``(width, height)``, and `parameters`, where there are any,
+is JSON text.  Reading takes compressed archives too, never unpickles, and allocates no more than the archive backs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from os import PathLike
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+from ..features import Features
+from .fields import FIELDS, arrays_of, features_from, plain_parameters
+from .files import Source, open_source, source_name, why_unreadable
+from .values import require_finite
+
+__all__ = ["decode", "encode"]
+
+_DATE = (1980, 1, 1, 0, 0, 0)
+"""Of every member, so that equal features give equal bytes."""
+
+_NAMES = (*(f.name for f in FIELDS), "image_size", "parameters")
+
+_MAX_RATIO = 200
+_FREE = 16 << 20
+"""An array may be this many bytes, or `_MAX_RATIO` times what the archive holds of it."""
+
+
+def encode(features: Features, *, name: str | PathLike[str] = "<npz>") -> bytes:
+    """Encode features as an ``.npz`` archive.
+
+    Raises
+    ------
+    OutputError
+        If a frame is not finite.
+    """
+    require_finite(features, name)
+    arrays = arrays_of(features)
+    if features.parameters is not None:
+        arrays["parameters"] = np.array(json.dumps(dict(features.parameters), sort_keys=True))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for key, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{key}.npy", _DATE), "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def decode(source: Source, *, name: str | None = None) -> Features:
+    """Read an ``.npz`` archive.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file
+        A file that can be searched.
+    name : str, optional
+        The file's name in messages.
+
+    Raises
+    ------
+    FormatError
+        If the archive cannot be read, lacks an array, or holds something else than features.
+    """
+    name = source_name(source, name)
+    try:
+        with open_source(source) as file:
+            stream = file if file.seekable() else io.BytesIO(file.read())
+            return _decode(stream, name)
+    except OSError as error:
+        raise FormatError(name, why_unreadable(error)) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
+        raise FormatError(name, f"is no whole .npz archive ({error}); get the file again") from error
+    except (ValueError, SyntaxError, TypeError, KeyError, OverflowError) as error:
+        raise FormatError(name, "has an array that is damaged; get the file again") from error
+
+
+def _decode(stream: BinaryIO, name: str) -> Features:
+    with zipfile.ZipFile(stream) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        arrays = {key: _array(archive, members[f"{key}.npy"], key, name) for key in _NAMES if f"{key}.npy" in members}
+    text = arrays.pop("parameters", None)
+    return features_from(arrays, name, parameters=None if text is None else _parameters(text, name))
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, key: str, name: str) -> npt.NDArray[Any]:
+    """Read one array; its header must promise exactly what the member holds."""
+    if info.file_size > max(_FREE, _MAX_RATIO * info.compress_size):
+        raise FormatError(name, f"{key} expands more than {_MAX_RATIO}-fold; this is not a feature file")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        if version not in ((1, 0), (2, 0)):
+            raise FormatError(name, f"{key} is an array of version {version}; only 1.0 and 2.0 are read")
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, by_column, dtype = read_header(member)
+        data = member.read()
+    if dtype.hasobject or any(side < 0 for side in shape):
+        raise FormatError(name, f"{key} holds Python objects or has no shape; it is not read")
+    expected = dtype.itemsize
+    for side in shape:
+        expected *= side
+    if expected != len(data):
+        raise FormatError(name, f"{key} promises {expected} bytes and has {len(data)}; get the file again")
+    array = np.frombuffer(bytearray(data), dtype).reshape(shape, order="F" if by_column else "C")
+    return np.ascontiguousarray(array) if array.ndim else array
+
+
+def _parameters(text: npt.NDArray[Any], name: str) -> dict[str, Any] | None:
+    if text.dtype.kind != "U" or text.shape != ():
+        raise FormatError(name, "parameters is not JSON text; the file is damaged")
+    value = json.loads(str(text))
+    if not isinstance(value, dict):
+        raise FormatError(name, "parameters is not a JSON object; the file is damaged")
+    return plain_parameters(value)

@@ -1,0 +1,217 @@
+"""Features of any format: read, written, converted by the one table of :mod:`siftcli.io.formats`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import PurePath
+from typing import TypeAlias
+
+from ..errors import FormatError, OutputError
+from ..features import Features, ParameterValue
+from .collection import Collection, CollectionWriter
+from .files import atomic_write
+from .formats import FORMATS, Conventions, Format, format_for, format_of_suffix
+from .single import SingleCollection
+
+__all__ = [
+    "FORMATS",
+    "Conventions",
+    "Format",
+    "encode_features",
+    "format_for",
+    "format_of_suffix",
+    "open_collection",
+    "read_collection",
+    "read_features",
+    "write_features",
+]
+
+_Path: TypeAlias = str | PathLike[str]
+
+
+# --- one image
+
+
+def read_features(path: _Path, format: str | None = None, *, image: str | None = None) -> Features:
+    """Read the features of one image.
+
+    Parameters
+    ----------
+    path : path
+        A file of any format.
+    format : str, optional
+        Its name, see `FORMATS`; by default the suffix, and where that is not enough the content, says it.
+    image : str, optional
+        Which image of a file of many; may be left out where there is one.
+
+    Returns
+    -------
+    Features
+        In the library's conventions, see :mod:`siftcli.conventions`.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read or is not what its format promises, or it holds several images and none is named.
+    ParameterError
+        For an unknown format.
+    """
+    with read_collection(path, format) as collection:
+        if image is not None and len(collection.names) == 1 and not format_for(path, format, reading=True).many:
+            image = collection.names[0]
+        if image is None:
+            if len(collection.names) != 1:
+                raise FormatError(path, f"holds {len(collection.names)} images; say which one")
+            image = collection.names[0]
+        if image not in collection.names:
+            raise FormatError(path, f"holds no image {image!r}; sift info lists what it holds")
+        return collection.read(image)
+
+
+def encode_features(features: Features, format: str = "lowe", *, name: _Path = "<features>") -> bytes:
+    """Return a feature file as bytes, for standard output.
+
+    Parameters
+    ----------
+    features : Features
+        Of one image.
+    format : str
+        Of one file for one image (`Format.kind` is "stream").
+    name : path
+        The output's name in messages.
+
+    Raises
+    ------
+    OutputError
+        If the format cannot hold the features, or is not a stream.
+    ParameterError
+        For an unknown format.
+    """
+    chosen = format_for("", format)
+    if chosen.kind != "stream":
+        raise OutputError(name, f"cannot be {chosen.title}, which needs a file of its own; give -o the name of one")
+    data: bytes = chosen.function(chosen.encoder)(features, name=name, **chosen.arguments)
+    return data
+
+
+def write_features(
+    path: _Path, features: Features, format: str | None = None, *, image: str | None = None, overwrite: bool = False
+) -> None:
+    """Write the features of one image; the file is complete or absent.
+
+    Parameters
+    ----------
+    path : path
+        Its folder must exist.
+    features : Features
+        What the format cannot hold (`Format.losses`) is left out.
+    format : str, optional
+        By default the suffix says it.
+    image : str, optional
+        The image's name, for files of many; by default the file's without its suffix.
+    overwrite : bool
+        Replace what exists.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and is not to be overwritten, cannot be written, or cannot hold the features.
+    FormatError
+        If the suffix does not say which format.
+    ParameterError
+        For an unknown format.
+    """
+    chosen = format_for(path, format)
+    if chosen.kind == "stream":
+        atomic_write(path, encode_features(features, chosen.name, name=path), overwrite=overwrite)
+    elif chosen.kind == "pair":
+        chosen.function("write")(path, features, overwrite=overwrite)
+    else:
+        name = image or chosen.image_name(PurePath(PurePath(path).name))
+        with open_collection(path, chosen.name, parameters=features.parameters, overwrite=overwrite) as writer:
+            writer.add(name, features)
+
+
+# --- many images
+
+
+def read_collection(path: _Path, format: str | None = None) -> Collection:
+    """Open a file of any format for reading, as a context manager.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    format : str, optional
+        As for `read_features`.
+
+    Returns
+    -------
+    Collection
+        Has `names`, ``read(name)`` and iterates over ``(name, Features)``.  A file of one image is read at once and has
+        one name, its own without the suffix.
+
+    Raises
+    ------
+    FormatError, ParameterError
+        As for `read_features`.
+
+    Examples
+    --------
+    >>> with read_collection("features.h5") as collection:  # doctest: +SKIP
+    ...     for name, features in collection:
+    ...         print(name, len(features))
+    """
+    chosen = format_for(path, format, reading=True)
+    if chosen.many:
+        collection: Collection = chosen.function("read_collection")(path)
+        return collection
+    read = chosen.function("read" if chosen.kind == "pair" else chosen.decoder)
+    return SingleCollection(chosen.image_name(PurePath(PurePath(path).name)), read(path))
+
+
+def open_collection(
+    path: _Path,
+    format: str | None = None,
+    *,
+    parameters: Mapping[str, ParameterValue] | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> CollectionWriter:
+    """Start, or go on with, a file of many images.
+
+    Parameters
+    ----------
+    path : path
+        The final name; its folder must exist.  Under it there is always nothing, the old file, or the whole new one.
+    format : str, optional
+        By default the suffix says it.
+    parameters : mapping, optional
+        Of all the features that will be added.
+    resume : bool
+        Keep what a run that was killed has left (``path`` + ".journal"), and the images of a file that exists.
+    overwrite : bool
+        Replace a file that exists.
+
+    Returns
+    -------
+    CollectionWriter
+        ``done()`` names what is there, ``add(name, features)`` adds an image, ``close()`` publishes the file and
+        ``abort()`` does not; as a context manager, it is closed, or aborted on an error.  For one process at a time.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and neither `resume` nor `overwrite` is given, it or what was left is of other parameters,
+        another run is writing it, it cannot be written, or the format is of one image a file.
+    FormatError, ParameterError
+        As for `write_features`.
+    """
+    chosen = format_for(path, format)
+    if not chosen.many:
+        raise OutputError(path, f"is {chosen.title}, which holds one image; give -o a folder")
+    writer: CollectionWriter = chosen.function("open_collection")(
+        path, parameters=parameters, resume=resume, overwrite=overwrite, **chosen.arguments
+    )
+    return writer

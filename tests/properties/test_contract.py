@@ -1,0 +1,313 @@
+"""What holds for every picture: the same result however it is computed, nothing changed, nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tolerances
+from agreement import common
+from engine_tools import field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import siftcli
+from siftcli import Features, ParameterError
+from siftcli.engine import pipeline, scale_space
+from siftcli.params import parameters
+
+Pixels = Callable[[str], npt.NDArray[np.uint8]]
+Detected = Callable[[Path, str], Features]
+PRESETS = pytest.mark.parametrize("preset", ["default", "lowe"])
+FRAME = ("xy", "scales", "orientations", "scores", "octaves", "levels", "descriptors")
+
+
+def assert_identical(a: Features, b: Features) -> None:
+    """Check every number of every keypoint, bit by bit."""
+    for name in FRAME:
+        assert np.array_equal(getattr(a, name), getattr(b, name)), name
+    assert a.image_size == b.image_size
+
+
+def differing(a: Features, b: Features) -> float:
+    """Share of keypoints of a that b has not within rounding, frame and descriptor."""
+    i, j = common(b, a)
+    same = np.abs(a.xy[j] - b.xy[i]).max(axis=1) < tolerances.CHUNKED_PIXELS
+    gap = np.abs(field(a, "descriptors")[j].astype(int) - field(b, "descriptors")[i])
+    same &= gap.max(axis=1) <= tolerances.CHUNKED_VALUES
+    return float(1 - same.sum() / len(a))
+
+
+# --- the order of computing
+
+
+@PRESETS
+@pytest.mark.parametrize("name", ["astronaut.jpg", "dandelion.jpg"])
+def test_describe_gives_detects_descriptors(
+    sample_images: Path, pixels: Pixels, detected: Detected, preset: str, name: str
+) -> None:
+    """Invariance: the frames that detect returned get the descriptors that it returned, byte for byte."""
+    if (preset, name) == ("lowe", "dandelion.jpg"):
+        image = pixels(name)[200:700, 300:900]
+        features = siftcli.detect(image, preset)
+    else:
+        image, features = pixels(name), detected(sample_images / name, preset)
+    again = siftcli.describe(image, features.without_descriptors(), preset)
+    assert len(features) > 500
+    assert_identical(again, features)
+
+
+def test_describe_keeps_order_and_number(sample_images: Path, pixels: Pixels, detected: Detected) -> None:
+    """Invariance: frames in any order, and some of them, get their own descriptors."""
+    features = detected(sample_images / "camera.png", "default")
+    pick = np.random.default_rng(0).permutation(len(features))[:300]
+    some = Features(**{name: getattr(features, name)[pick] for name in FRAME}, image_size=features.image_size)
+    assert_identical(siftcli.describe(pixels("camera.png"), some.without_descriptors()), some)
+
+
+def test_detect_without_descriptors(sample_images: Path, pixels: Pixels, detected: Detected) -> None:
+    """Invariance: the frames are those that come with descriptors."""
+    features = detected(sample_images / "camera.png", "default")
+    frames = siftcli.detect(pixels("camera.png"), descriptors=False)
+    assert frames.descriptors is None
+    assert_identical(frames, features.without_descriptors())
+
+
+@PRESETS
+def test_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str) -> None:
+    """Invariance: octaves in one piece, in bands of many heights, and all in bands: a few in ten thousand differ."""
+    image = pixels("hubble_deep_field.jpg")[:480, :640]
+    plain = siftcli.detect(image, preset)
+    for small, band, rows in ((10**9, 1 << 21, 256), (0, 1, 64), (0, 1, 112), (20_000, 1 << 18, 80)):
+        monkeypatch.setattr(scale_space, "SMALL", small)
+        monkeypatch.setattr(scale_space, "BAND", band)
+        monkeypatch.setattr(scale_space, "BAND_ROWS", rows)
+        other = siftcli.detect(image, preset)
+        assert differing(plain, other) <= tolerances.CHUNKED_SHARE
+        assert differing(other, plain) <= tolerances.CHUNKED_SHARE
+
+
+def test_describe_in_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariance: frames near the ends of bands get detect's descriptors too."""
+    monkeypatch.setattr(scale_space, "SMALL", 0)
+    monkeypatch.setattr(scale_space, "BAND", 1)
+    monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
+    image = pixels("hubble_deep_field.jpg")[:300, :320]
+    features = siftcli.detect(image)
+    assert_identical(siftcli.describe(image, features.without_descriptors()), features)
+
+
+@PRESETS
+def test_stack(pixels: Pixels, preset: str) -> None:
+    """Invariance: pictures of one size in a stack, and one by one."""
+    photo = pixels("astronaut.jpg")
+    crops = np.stack([photo[r : r + 128, c : c + 64] for r in (0, 150, 300) for c in (100, 200, 300)])
+    crops[4] = 90  # one without any keypoint
+    together = pipeline.detect(crops, *parameters(preset))
+    alone = [siftcli.detect(crop, preset) for crop in crops]
+    assert len(together[4]) == 0
+    assert sum(map(len, alone)) > 200
+    lost = sum(differing(a, b) * len(a) for a, b in zip(alone, together, strict=True) if len(a))
+    assert [len(a) for a in alone] == pytest.approx([len(b) for b in together], abs=1)
+    assert lost / sum(map(len, alone)) <= tolerances.STACKED_SHARE
+
+
+# --- nothing changed, nothing left behind
+
+
+@PRESETS
+def test_same_again_whatever_came_between(pixels: Pixels, preset: str) -> None:
+    """Invariance: a run gives the same bytes after runs on other pictures, one of large values among them."""
+    image = pixels("chelsea.jpg")
+    first = siftcli.detect(image, preset)
+    siftcli.detect(pixels("astronaut.jpg")[:500, :333], preset)
+    siftcli.detect(np.random.default_rng(0).random((64, 700), np.float32) * np.float32(1e6), preset)
+    assert_identical(siftcli.detect(image, preset), first)
+
+
+def test_absurd_values_leave_nothing_behind(pixels: Pixels) -> None:
+    """Invariance: grey levels whose squares overflow are refused, or at least do no harm to the next picture.
+
+    In a thread of its own, because work memory belongs to a thread: other tests are to keep theirs.
+    """
+    image = pixels("chelsea.jpg")
+    absurd = np.random.default_rng(0).random((64, 700), np.float32) * np.float32(1e30)
+
+    def run() -> tuple[Features, Features]:
+        first = siftcli.detect(image)
+        with suppress(ParameterError), np.errstate(all="ignore"):
+            siftcli.detect(absurd)
+        with np.errstate(all="ignore"):
+            return first, siftcli.detect(image)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert_identical(*pool.submit(run).result())
+
+
+@PRESETS
+@pytest.mark.parametrize("threads", [2, 3])
+def test_shared_between_threads(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str, threads: int) -> None:
+    """Invariance: one picture shared between threads gives the same bytes as in one."""
+    monkeypatch.setattr(scale_space, "SMALL", 5_000)
+    monkeypatch.setattr(scale_space, "BAND", 1 << 16)
+    monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
+    images = pixels("hubble_deep_field.jpg")[None, :400, :480]
+    alone, shared = (pipeline.detect(images, *parameters(preset), threads=n)[0] for n in (1, threads))
+    assert len(alone) > 300
+    assert_identical(shared, alone)
+
+
+def test_pictures_in_threads(pixels: Pixels) -> None:
+    """Invariance: two pictures at once in two threads, and one after the other."""
+    images = [pixels("chelsea.jpg"), pixels("coffee.jpg")] * 3
+    alone = [siftcli.detect(image) for image in images[:2]] * 3
+    with ThreadPoolExecutor(2) as pool:
+        for a, b in zip(pool.map(siftcli.detect, images), alone, strict=True):
+            assert_identical(a, b)
+
+
+@PRESETS
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_input_is_never_changed(pixels: Pixels, preset: str, dtype: type) -> None:
+    """Invariance: the picture and the frames are as before; read-only arrays will do."""
+    image: npt.NDArray[Any] = pixels("camera.png")[:200, :240].astype(dtype)
+    if dtype == np.float32:
+        image /= 255
+    before = image.copy()
+    features = siftcli.detect(image, preset)
+    frames = replace(features.without_descriptors(), octaves=None, levels=None)
+    kept = frames.xy.copy(), frames.scales.copy(), frames.orientations.copy()
+    for values in (image, frames.xy, frames.scales, frames.orientations):
+        values.setflags(write=False)
+    siftcli.describe(image, frames, preset)
+    siftcli.detect(image, preset)
+    assert np.array_equal(image, before)
+    assert all(np.array_equal(a, b) for a, b in zip(kept, (frames.xy, frames.scales, frames.orientations), strict=True))
+
+
+# --- pixels
+
+
+@PRESETS
+def test_pixel_types(pixels: Pixels, preset: str) -> None:
+    """Invariance: the same grey levels as uint8, as uint16, as float32 and as float64."""
+    image = pixels("camera.png")[:220, :260]
+    plain = siftcli.detect(image, preset)
+    assert len(plain) > 20
+    assert_identical(siftcli.detect(image.astype(np.uint16) * np.uint16(257), preset), plain)
+    assert_identical(siftcli.detect(image / np.float32(255), preset), plain)
+    assert_identical(siftcli.detect((image / np.float32(255)).astype(np.float64), preset), plain)
+
+
+def test_memory_layout(pixels: Pixels) -> None:
+    """Invariance: views with other strides hold the same picture."""
+    image = pixels("camera.png")[:220, :260]
+    plain = siftcli.detect(np.ascontiguousarray(image))
+    colour = np.stack([image] * 3, axis=2)
+    for view in (image, np.asfortranarray(image), colour[:, :, 1], image[::-1, ::-1].copy()[::-1, ::-1]):
+        assert_identical(siftcli.detect(view), plain)
+
+
+@PRESETS
+@pytest.mark.parametrize(
+    "shape", [(0, 0), (0, 7), (1, 1), (1, 5000), (5000, 1), (2, 2), (6, 6), (7, 7), (13, 900), (23, 24)], ids=str
+)
+def test_smallest_pictures(preset: str, shape: tuple[int, int]) -> None:
+    """Closed form: no keypoint where no octave has room for one; no error and no warning."""
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    features = siftcli.detect(noise, preset)
+    assert_sound(features, shape)
+    if min(shape) < 7:
+        assert len(features) == 0
+    assert_identical(siftcli.describe(noise, features.without_descriptors(), preset), features)
+
+
+@PRESETS
+@pytest.mark.parametrize("value", [0, 77, 255])
+def test_constant_pictures(preset: str, value: int) -> None:
+    """Closed form: a DoG of zero has no extremum."""
+    features = siftcli.detect(np.full((70, 90), value, np.uint8), preset)
+    assert len(features) == 0
+    assert_sound(features, (70, 90))
+
+
+@PRESETS
+def test_one_keypoint(preset: str) -> None:
+    """Closed form: one blob, one keypoint, one descriptor."""
+    y, x = np.mgrid[:64, :64]
+    blob = np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2)) + 0.001 * x
+    features = siftcli.detect(blob, preset, max_orientations=1)
+    assert len(features) == 1
+    assert_identical(siftcli.describe(blob, features.without_descriptors(), preset), features)
+
+
+@PRESETS
+def test_no_frames_to_describe(pixels: Pixels, preset: str) -> None:
+    """Closed form: none in, none out."""
+    none = Features(np.empty((0, 2), np.float32), np.empty(0, np.float32), np.empty(0, np.float32))
+    out = siftcli.describe(pixels("camera.png")[:99, :80], none, preset)
+    assert field(out, "descriptors").shape == (0, 128)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((4, 5, 3), np.uint8), np.zeros(5), np.full((20, 20), np.nan), np.zeros((9, 9), int), [["a"]]],
+    ids=["colour", "line", "nan", "integers", "text"],
+)
+def test_what_is_no_grey_image_is_refused(image: Any) -> None:
+    """Closed form: an error by name, in one line."""
+    with pytest.raises(ParameterError, match=r"^image: must be [^\n]*$"):
+        siftcli.detect(image)
+
+
+def assert_sound(features: Features, shape: tuple[int, int]) -> None:
+    """Check what holds for the features of any picture."""
+    scores, octaves, levels, descriptors = (field(features, n) for n in ("scores", "octaves", "levels", "descriptors"))
+    assert features.image_size == (shape[1], shape[0])
+    assert features.xy.dtype == features.scales.dtype == features.orientations.dtype == np.float32
+    assert descriptors.dtype == np.uint8
+    assert all(np.isfinite(getattr(features, name)).all() for name in FRAME)
+    assert (features.xy >= 0).all()
+    assert (features.xy <= np.array(shape[::-1]) - 1).all()
+    assert (features.scales > 0).all()
+    assert ((features.orientations >= -np.float32(np.pi)) & (features.orientations < np.float32(np.pi))).all()
+    assert (scores >= np.float32(0.04 / 3)).all()
+    key = np.stack([-octaves, -levels], axis=1).tolist()
+    assert key == sorted(key)  # coarse first
+    norm = np.linalg.norm(descriptors.astype(float), axis=1)
+    assert ((norm > 490) & (norm < 513)).all()
+
+
+@settings(max_examples=60)
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))),
+    st.integers(0, 2**32 - 1),
+    st.integers(20, 90),
+    st.integers(20, 90),
+)
+def test_any_picture(small: npt.NDArray[np.uint8], seed: int, height: int, width: int) -> None:
+    """Invariance: finite, inside the picture, in order, of unit norm, and the same again by describe."""
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    noise[: small.shape[0], : small.shape[1]] = small[:height, :width]
+    for image in (small, noise):
+        features = siftcli.detect(image)
+        assert_sound(features, image.shape)
+        assert_identical(siftcli.describe(image, features.without_descriptors()), features)
+
+
+@PRESETS
+def test_pictures_of_two_values(preset: str) -> None:
+    """Invariance: a checkerboard and a square, full of ties, give sound features."""
+    y, x = np.mgrid[:96, :80]
+    for image in ((x // 8 + y // 8) % 2 * 255, ((abs(x - 40) < 12) & (abs(y - 48) < 12)) * 255):
+        features = siftcli.detect(image.astype(np.uint8), preset)
+        assert len(features) > 0
+        assert_sound(features, (96, 80))

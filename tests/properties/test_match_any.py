@@ -1,0 +1,102 @@
+"""Matching of any descriptors.  Oracles: a loop over all keypoints in double precision, and symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from match_tools import brute_force, features
+
+import siftcli
+from siftcli import MatchParams
+from siftcli.engine import neighbours
+
+Side = npt.NDArray[Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_blocks() -> Any:
+    """Blocks so small that a few keypoints fill several, and bands of several blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "_BLOCK", 4)
+        patch.setattr(neighbours, "_BANDS", 3)
+        yield
+
+
+@st.composite
+def sides(draw: st.DrawFn, dtype: type) -> tuple[Side, Side]:
+    """Two sides that share descriptors: few different ones, so that there are ties, duplicates and zeros."""
+    if dtype is np.uint8:
+        elements: Any = st.sampled_from([0, 1, 2, 3, 127, 254, 255])
+    else:
+        elements = st.sampled_from([0.0, 0.25, 0.5, 1.0, 0.1, 0.3, 1e-20, 1e-30]).map(np.float32)
+    kinds = draw(st.integers(1, 12))
+    # Mostly zero, so that many distances are equal.
+    pool = draw(arrays.arrays(dtype, (kinds, 128), elements=elements, fill=st.just(dtype(0))))
+    pick = st.lists(st.integers(0, kinds - 1), max_size=30)
+    a, b = draw(pick), draw(pick)
+    return pool[np.array(a, np.intp)].reshape(-1, 128), pool[np.array(b, np.intp)].reshape(-1, 128)
+
+
+PARAMS = st.builds(
+    MatchParams,
+    ratio=st.sampled_from([0.5, 0.8, 0.95, 1.0]),
+    mutual=st.booleans(),
+    max_distance=st.sampled_from([None, 0.0, 0.1, 0.5, 1.0]),
+    metric=st.sampled_from(["l2", "root"]),
+)
+
+
+def pairs(a: Side, b: Side, params: MatchParams, threads: int = 1) -> list[tuple[int, int, float, float]]:
+    found = siftcli.match(features(a), features(b), threads=threads, **asdict(params))
+    assert found.distances is not None
+    assert found.ratios is not None
+    return [
+        (i, j, d, r)
+        for (i, j), d, r in zip(found.indices.tolist(), found.distances.tolist(), found.ratios.tolist(), strict=True)
+    ]
+
+
+@given(st.sampled_from([np.uint8, np.float32]).flatmap(sides), PARAMS, st.integers(1, 3))
+def test_the_loop_finds_the_same(both: tuple[Side, Side], params: MatchParams, threads: int) -> None:
+    assert pairs(*both, params, threads) == brute_force(*both, params)
+
+
+@given(sides(np.uint8), st.integers(0, 2**32 - 1))
+def test_without_a_ratio_mutual_matches_are_symmetric_but_for_ties(both: tuple[Side, Side], seed: int) -> None:
+    a, b = (np.unique(side, axis=0) for side in both)  # which of equals is found depends on their order
+    params = MatchParams(ratio=1.0)
+    there = {(i, j): d for i, j, d, _ in pairs(a, b, params)}
+    back = {(i, j): d for j, i, d, _ in pairs(b, a, params)}
+    for key in there.keys() ^ back.keys():  # a tie of the distance to different neighbours
+        distance = there.get(key, back.get(key))
+        others = [d for (i, j), d in {**there, **back}.items() if (i, j) != key and (i == key[0] or j == key[1])]
+        assert distance in others or tied(a, b, key)
+
+
+def tied(a: Side, b: Side, key: tuple[int, int]) -> bool:
+    """Whether one of two matched keypoints is as near to a third."""
+    x, y = a.astype(int), b.astype(int)
+    i, j = key
+    own = np.square(x[i] - y[j]).sum()
+    return bool(
+        (np.square(x[i] - y).sum(axis=1) == own).sum() > 1 or (np.square(x - y[j]).sum(axis=1) == own).sum() > 1
+    )
+
+
+@given(sides(np.uint8), PARAMS)
+def test_every_match_passes_its_tests(both: tuple[Side, Side], params: MatchParams) -> None:
+    found = pairs(*both, params)
+    assert [i for i, *_ in found] == sorted({i for i, *_ in found})
+    for _, _, distance, ratio in found:
+        assert params.max_distance is None or distance <= params.max_distance
+        assert ratio < params.ratio or params.ratio == 1
+        assert 0 <= ratio <= 1
+    if params.mutual:
+        assert len({j for _, j, *_ in found}) == len(found)

@@ -1,0 +1,132 @@
+"""Conventions: every conversion against its definition, and there and back."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from siftcli import conventions
+
+byte_descriptors = arrays(np.uint8, st.tuples(st.integers(0, 4), st.just(128)))
+angles = arrays(np.float32, st.integers(0, 6), elements=st.floats(-10, 10, width=32))
+
+
+def vlfeat(descriptor: npt.NDArray[np.uint8], y: int, x: int, k: int) -> int:
+    """One value by its place in the library's layout."""
+    return int(descriptor[(y * 4 + x) * 8 + k])
+
+
+@pytest.mark.parametrize(("value", "byte"), [(0.0, 0), (0.25, 128), (0.2, 102), (1 / 512 - 1e-6, 0), (1.0, 255)])
+def test_quantise(value: float, byte: int) -> None:
+    """Closed form: min(255, floor(512 d))."""
+    assert conventions.quantise(np.array([[value]], np.float32)).tolist() == [[byte]]
+
+
+@given(arrays(np.float32, (1, 128), elements=st.floats(0, 1, width=32)))
+def test_quantise_never_wraps(values: npt.NDArray[np.float32]) -> None:
+    """Closed form: in exact arithmetic, value by value."""
+    expected = [min(255, math.floor(512 * float(v))) for v in values[0]]
+    assert conventions.quantise(values).tolist() == [expected]
+
+
+def test_dequantise() -> None:
+    """Closed form: unit norm; zero stays zero."""
+    d = np.zeros((3, 128), np.uint8)
+    d[0, :2] = 3, 4
+    d[1] = 255
+    out = conventions.dequantise(d)
+    assert out[0, :2].tolist() == pytest.approx([0.6, 0.8])
+    assert np.linalg.norm(out, axis=1).tolist() == pytest.approx([1, 1, 0])
+
+
+@given(byte_descriptors)
+def test_flip_bins_is_lowes_order_and_its_own_inverse(d: npt.NDArray[np.uint8]) -> None:
+    """Closed form: bin k of a cell is bin (8 - k) mod 8; the cells keep their order."""
+    out = conventions.flip_bins(d)
+    assert np.array_equal(conventions.flip_bins(out), d)
+    for a, b in zip(d, out, strict=True):
+        for y, x, k in ((0, 0, 0), (0, 3, 1), (2, 1, 7), (3, 3, 4)):
+            assert vlfeat(b, y, x, k) == vlfeat(a, y, x, (8 - k) % 8)
+
+
+def test_a_gradient_keeps_its_bin_when_both_are_flipped() -> None:
+    """Closed form: a gradient at angle a (y down) to the orientation lies at -a (y up)."""
+    for k in range(8):
+        a = k * math.pi / 4
+        descriptor = np.zeros((1, 128), np.uint8)
+        descriptor[0, round(a * 4 / math.pi) % 8] = 1
+        assert conventions.flip_bins(descriptor)[0, round(-a * 4 / math.pi) % 8] == 1
+
+
+@given(angles)
+def test_flip_angles(a: npt.NDArray[np.float32]) -> None:
+    """Closed form: the same direction with y up; there and back, bit by bit."""
+    up = conventions.flip_angles(a)
+    np.testing.assert_allclose(np.sin(up), -np.sin(a), atol=1e-6)
+    np.testing.assert_allclose(np.cos(up), np.cos(a), atol=1e-6)
+    assert np.array_equal(conventions.flip_angles(up), a)
+
+
+@given(arrays(np.float32, st.tuples(st.integers(0, 5), st.just(2)), elements=st.floats(-1, 5000, width=32)))
+def test_origins(xy: npt.NDArray[np.float32]) -> None:
+    """Closed form: the first pixel's centre is (0, 0) here and (0.5, 0.5) there; there and back."""
+    corner = conventions.corner_origin(xy)
+    np.testing.assert_array_equal(corner, xy.astype(np.float64) + 0.5)
+    np.testing.assert_allclose(conventions.pixel_origin(corner), xy, rtol=1e-7, atol=1e-12)
+
+
+@given(angles)
+def test_wrapped(a: npt.NDArray[np.float32]) -> None:
+    """Closed form: in [-pi, pi), the same direction, idempotent."""
+    out = conventions.wrapped(a)
+    assert out.dtype == np.float32
+    assert ((out >= np.float32(-np.pi)) & (out < np.float32(np.pi))).all()
+    np.testing.assert_allclose(np.exp(1j * out), np.exp(1j * a.astype(float)), atol=2e-6)
+    assert np.array_equal(conventions.wrapped(out), out)
+
+
+def test_wrapped_ends() -> None:
+    """Closed form: -pi stays, pi becomes it, and the number before pi stays."""
+    pi = np.float32(np.pi)
+    before = np.nextafter(pi, np.float32(0))
+    out = conventions.wrapped(np.array([-pi, pi, 3 * pi, before]))
+    assert (out[0], out[3]) == (-pi, before)
+    assert (out[1:3] >= -pi).all()
+    np.testing.assert_allclose(out[1:3], -np.pi, atol=2e-6)
+
+
+@given(angles)
+def test_ipol_angles(a: npt.NDArray[np.float32]) -> None:
+    """Closed form: measured from the row axis (down) towards the column axis (right)."""
+    out = conventions.ipol_angles(conventions.wrapped(a))
+    np.testing.assert_allclose(np.cos(out), np.sin(a.astype(float)), atol=2e-6)  # the row component
+    np.testing.assert_allclose(np.sin(out), np.cos(a.astype(float)), atol=2e-6)  # the column component
+
+
+@given(byte_descriptors)
+def test_ipol_bins(d: npt.NDArray[np.uint8]) -> None:
+    """Closed form: [i][j][k] is the library's [3 - j][i][(8 - k) mod 8]; there and back."""
+    out = conventions.ipol_bins(d)
+    assert np.array_equal(conventions.library_bins(out), d)
+    for a, b in zip(d, out, strict=True):
+        for i, j, k in ((0, 0, 0), (3, 1, 2), (2, 3, 7)):
+            assert vlfeat(b, i, j, k) == vlfeat(a, 3 - j, i, (8 - k) % 8)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(-3.1, 3.1)), max_size=5))
+def test_similarity_is_an_affine_map(frames: list[tuple[float, float]]) -> None:
+    """Closed form: sigma R(orientation), y down; there and back."""
+    scales, orientations = np.array(frames, np.float32).reshape(-1, 2).T
+    affine = conventions.affine_of(scales, orientations)
+    for a, s, o in zip(affine, scales, orientations, strict=True):
+        expected = s * np.array([[math.cos(o), -math.sin(o)], [math.sin(o), math.cos(o)]])
+        np.testing.assert_allclose(a, expected, rtol=1e-5, atol=1e-5)
+    back = conventions.similarity_of(affine)
+    np.testing.assert_allclose(back[0], scales, rtol=1e-5)
+    np.testing.assert_allclose(back[1], orientations, atol=1e-5)

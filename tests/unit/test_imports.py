@@ -1,0 +1,171 @@
+"""Who may import whom.  Oracle: the two tables below, which `docs/design.md` explains."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import siftcli
+
+PACKAGE = Path(siftcli.__file__).parent
+
+LAYERS: dict[str, set[str]] = {
+    "errors": set(),
+    "params": {"errors"},
+    "features": set(),
+    "conventions": {"features"},
+    "engine": {"errors", "params", "features", "conventions"},
+    "io": {"errors", "features", "conventions"},
+    "draw": {"errors", "features", "conventions"},
+    "api": {"errors", "params", "features", "conventions", "engine", "io", "draw"},
+    "batch": {"errors", "params", "features", "conventions", "engine", "io"},
+    "cli": {"__init__", "errors", "params", "features", "conventions", "engine", "io", "draw", "api", "batch"},
+    "__init__": {"errors", "params", "features", "io", "api"},
+    "__main__": {"cli"},
+}
+"""Each part of the package, and the parts that it may import besides itself."""
+
+ANYWHERE = {"numpy"}
+PACKAGES: dict[str, tuple[str, ...]] = {
+    "scipy": ("engine",),
+    "PIL": ("io.image", "draw"),
+    "h5py": ("io.hdf5", "io.hdf5_reader", "io.match_hdf5"),
+    "click": ("cli",),
+    "rich": ("cli",),
+}
+"""Third-party packages, and the modules (with what is below them) that may import them."""
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "poselib": ("engine.geometry",),
+    "pycolmap": ("io.colmap_db",),
+    "dask": ("batch",),
+    "distributed": ("batch",),
+}
+"""The same for packages of extras, which may be missing: these are imported inside functions only."""
+
+SLOW_IN_FUNCTIONS = {"rich"}
+"""Packages that most runs do not need: imported inside functions only."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: who imports what, and whether the module needs it to be imported itself."""
+
+    module: str
+    target: str
+    line: int
+    at_start: bool
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line} imports {self.target}"
+
+
+@pytest.fixture
+def design() -> str:
+    """The page that explains the tables."""
+    return (PACKAGE.parent / "docs" / "design.md").read_text()
+
+
+def name_of(path: Path) -> str:
+    """The module's name below the package: `__init__`, `io`, `io.image`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    """All imports of a file; those of this package by their name below it."""
+    module = name_of(path)
+    package = [siftcli.__name__, *path.parent.relative_to(PACKAGE).parts]
+    tree = ast.parse(path.read_text())
+    later = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING")
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *(node.module.split(".") if node.module else [])]
+            targets = [".".join([*base, alias.name]) for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            yield Import(module, target, node.lineno, id(node) not in later)
+
+
+IMPORTS = [found for path in sorted(PACKAGE.rglob("*.py")) for found in imports_of(path)]
+
+
+def part(target: str) -> str:
+    """The part of this package that an import of it is about."""
+    name = target.removeprefix(f"{siftcli.__name__}.").split(".")[0]
+    return name if name in LAYERS else "__init__"
+
+
+def internal(found: Import) -> bool:
+    return found.target.split(".")[0] == siftcli.__name__
+
+
+def test_the_walk_sees_what_there_is() -> None:
+    seen = {(found.module, found.target) for found in IMPORTS}
+    assert ("engine.pipeline", "siftcli.params.DetectorParams") in seen
+    assert ("batch.run", "siftcli.params.DetectorParams") in seen
+    assert ("cli.main", "siftcli.__version__") in seen
+    assert ("io.image", "PIL.Image") in seen
+    parts = {path.stem for path in PACKAGE.iterdir() if path.suffix in ("", ".py")} - {"__pycache__"}
+    assert parts <= set(LAYERS), "a new part of the package needs a line in LAYERS"
+
+
+def test_the_documentation_has_the_same_table(design: str) -> None:
+    table = design.split("## Who may import whom")[1].split("\n\n")[2]
+    rows = [re.findall(r"`(\w+)`", line) for line in table.splitlines() if "`" in line]
+    assert {name: set(allowed) for name, *allowed in rows} == LAYERS
+    described = design.split("## Layout")[1].split("\n\n")[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", described, re.M)) == set(LAYERS)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_parts_import_only_what_they_may(name: str) -> None:
+    allowed = LAYERS[name] | {name}
+    wrong = [
+        str(found)
+        for found in IMPORTS
+        if found.module.split(".")[0] == name and internal(found) and part(found.target) not in allowed
+    ]
+    assert not wrong
+
+
+def test_the_layers_have_no_cycle() -> None:
+    done: set[str] = set()
+    while rest := {name for name in LAYERS if name not in done}:
+        free = {name for name in rest if LAYERS[name] - {"__init__"} <= done}
+        assert free, f"a cycle among {rest}"
+        done |= free
+
+
+def test_packages_are_imported_only_where_they_may() -> None:
+    homes = {**PACKAGES, **EXTRAS}
+    wrong = []
+    for found in IMPORTS:
+        package = found.target.split(".")[0]
+        if package in sys.stdlib_module_names or package in ANYWHERE or internal(found):
+            continue
+        home = homes.get(package, ())
+        if not any(found.module == place or found.module.startswith(f"{place}.") for place in home):
+            wrong.append(str(found))
+    assert not wrong
+
+
+def test_what_may_be_missing_or_is_slow_is_imported_when_it_is_needed() -> None:
+    late = SLOW_IN_FUNCTIONS | set(EXTRAS)
+    assert not [str(found) for found in IMPORTS if found.at_start and found.target.split(".")[0] in late]

@@ -1,0 +1,135 @@
+"""Orientations: ramps of known direction, the peak rule, and the window."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tolerances
+from engine_tools import points_at, sheet_of
+
+from siftcli.engine.orientation import assign_orientations
+from siftcli.params import DetectorParams
+
+STANDARD, LOWE = DetectorParams(), DetectorParams(variant="lowe")
+SIZE = 97
+DEGREES = np.arange(-179.7, 180.0, 1.9)
+
+
+def ramp(degrees: float, slope: float = 0.004) -> npt.NDArray[np.float64]:
+    """A plane that rises in this direction (y down)."""
+    y, x = np.mgrid[:SIZE, :SIZE] - SIZE // 2
+    return np.asarray(0.5 + slope * (np.cos(np.deg2rad(degrees)) * x + np.sin(np.deg2rad(degrees)) * y))
+
+
+def orientations(
+    image: npt.NDArray[np.float64],
+    detector: DetectorParams = STANDARD,
+    xy: tuple[float, float] = (48.2, 47.7),
+    sigma: float = 2.0,
+) -> npt.NDArray[np.float64]:
+    """Orientations in degrees of one point."""
+    sheet = sheet_of(np.repeat(image[None], 6, axis=0))
+    sheet.extrapolate()
+    index, angle = assign_orientations(sheet, points_at([xy], sigma), detector)
+    assert (index == 0).all()
+    assert angle.dtype == np.float32
+    assert ((angle >= -np.pi) & (angle < np.pi)).all()
+    return np.asarray(np.rad2deg(angle.astype(float)))
+
+
+def gap(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Absolute difference of angles, in degrees."""
+    difference = np.asarray(a, float) - np.asarray(b, float)
+    return np.asarray(np.abs((difference + 180) % 360 - 180))
+
+
+@pytest.mark.parametrize("sigma", [1.6, 2.4, 3.4])
+def test_orientation_of_a_ramp(sigma: float) -> None:
+    """Closed form: the direction in which the plane rises, within half a degree."""
+    found = [orientations(ramp(d), sigma=sigma) for d in DEGREES]
+    assert {len(f) for f in found} == {1}
+    assert gap(np.concatenate(found), DEGREES).max() < tolerances.RAMP_DEGREES
+
+
+def test_orientation_of_a_ramp_at_the_border_of_the_image() -> None:
+    """Closed form: the linear continuation beyond the border keeps the gradient."""
+    for xy in ((0.0, 0.0), (1.4, 60.0), (50.2, 94.0)):
+        found = [orientations(ramp(d), xy=xy)[0] for d in DEGREES]
+        assert gap(found, DEGREES).max() < tolerances.RAMP_DEGREES
+
+
+def test_lowe_takes_the_nearest_of_36_bins() -> None:
+    """Closed form: all weight in one bin of 10 degrees gives its middle, 5 degrees from either end.
+
+    Away from 180 degrees, where smoothing in place moves peaks by up to half a bin (see test_reference.py).
+    """
+    for d in np.arange(-115.0, 120.0, 10.0):
+        for off in (-4.0, 0.0, 4.0):
+            assert gap(orientations(ramp(d + off), LOWE), d).tolist() == pytest.approx([0], abs=1e-3)
+
+
+@pytest.mark.parametrize("strength", [0.7, 0.9])
+def test_second_peak_counts_from_eight_tenths(strength: float) -> None:
+    """Closed form: gradients of two directions on two halves, their strengths in a known ratio."""
+    image = np.where(np.arange(SIZE)[:, None] < 48, ramp(0.0), ramp(90.0, 0.004 * strength))
+    image[48:] += image[47].mean() - image[48:].mean()  # so that the seam is low
+    found = orientations(image, DetectorParams(orientation_window=8.0), xy=(48.0, 47.5))
+    assert gap(found, 0).min() < 5
+    assert bool((gap(found, 90) < 5).any()) == (strength > 0.8)
+
+
+def test_peak_ratio_is_a_parameter() -> None:
+    """Closed form: with a ratio of 1 only the highest peak is left."""
+    image = np.where(np.arange(SIZE)[:, None] < 48, ramp(0.0), ramp(90.0, 0.0036))
+    image[48:] += image[47].mean() - image[48:].mean()
+    only, more = (DetectorParams(peak_ratio=ratio, orientation_window=8.0) for ratio in (1.0, 0.5))
+    assert len(orientations(image, only, xy=(48.0, 47.5))) == 1
+    assert len(orientations(image, more, xy=(48.0, 47.5))) >= 2
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 36])
+def test_no_more_than_max_orientations(most: int) -> None:
+    """Closed form: a six-sided pyramid has six equal directions; so many of them are given, ascending y up."""
+    sides = np.deg2rad(np.arange(0, 360, 60) + 7)
+    y, x = np.mgrid[:SIZE, :SIZE] - 48.0
+    pyramid = 0.5 + 0.004 * np.max([np.cos(a) * x + np.sin(a) * y for a in sides], axis=0)
+    found = orientations(pyramid, DetectorParams(max_orientations=most), xy=(48.0, 48.0), sigma=4.0)
+    assert len(found) == min(most, 6)
+    assert (np.diff(found) < 0).all()
+    assert (gap(found[:, None], np.rad2deg(sides)).min(axis=1) < 3).all()
+
+
+def test_upright_is_zero() -> None:
+    """Closed form: orientation 0 for every point, one each."""
+    assert orientations(ramp(50.0), DetectorParams(upright=True)).tolist() == [0.0]
+
+
+def test_flat_image_has_no_orientation() -> None:
+    """Closed form: an empty histogram has no peak."""
+    assert len(orientations(np.full((SIZE, SIZE), 0.5))) == 0
+
+
+@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+def test_window_ends_at_three_sigma(detector: DetectorParams) -> None:
+    """Closed form: what lies beyond 3 x 1.5 sigma in every direction changes nothing; what lies within does."""
+    sigma, (x, y) = 2.0, (48.2, 47.7)
+    i, j = np.mgrid[:SIZE, :SIZE]
+    outside = (np.hypot(i - y, j - x) > 3 * 1.5 * sigma * 2**0.5 + 1.5) * 0.1
+    inside = (np.hypot(i - y, j - x) > 3 * sigma) * 0.1 * (j > x)
+    image = ramp(25.0)
+    plain = orientations(image, detector)
+    assert orientations(image + outside, detector).tolist() == plain.tolist()
+    assert orientations(image + inside, detector).tolist() != plain.tolist()
+
+
+@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+def test_last_two_rows_and_columns_are_left_out(detector: DetectorParams) -> None:
+    """Closed form: their pixels reach the gradients of the third last, and no further."""
+    image = ramp(25.0)
+    plain = orientations(image, detector, xy=(90.0, 90.0))
+    for change, rows in ((False, slice(-1, None)), (True, slice(-2, None))):
+        for axis in (0, 1):
+            other = image.copy()
+            np.moveaxis(other, axis, 0)[rows] += 0.2
+            assert (orientations(other, detector, xy=(90.0, 90.0)).tolist() != plain.tolist()) == change

@@ -1,0 +1,142 @@
+"""The Gaussian scale space: sizes, levels and borders, whichever way the image passes through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import reference
+import tolerances
+from engine_tools import gaussian_levels
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siftcli.engine import scale_space
+from siftcli.engine.scale_space import octave_shapes, to_unit
+from siftcli.params import DetectorParams
+
+Pixels = Callable[[str], npt.NDArray[np.uint8]]
+LOWE, STANDARD = DetectorParams(variant="lowe"), DetectorParams()
+
+
+@pytest.fixture(scope="module")
+def crop(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """A part of a photograph of odd size."""
+    return pixels("astronaut.jpg")[40:169, 150:295]
+
+
+def test_octave_sizes() -> None:
+    """Closed form: 2 H - 2, then half of it rounded down, while both sides have 12 pixels."""
+    assert octave_shapes(97, 121, STANDARD) == [(-1, 192, 240), (0, 96, 120), (1, 48, 60), (2, 24, 30), (3, 12, 15)]
+    assert octave_shapes(97, 121, DetectorParams(first_octave=0))[:2] == [(0, 97, 121), (1, 48, 60)]
+    assert octave_shapes(97, 121, DetectorParams(first_octave=1, octaves=1)) == [(1, 48, 60)]
+    assert octave_shapes(97, 121, DetectorParams(first_octave=-2))[0] == (-2, 384, 480)
+
+
+@given(st.integers(0, 300), st.integers(0, 300), st.integers(-2, 3))
+def test_octaves_end_where_a_side_is_too_short(height: int, width: int, first: int) -> None:
+    """Invariance: every octave has 12 pixels a side, the one after the last has not."""
+    shapes = octave_shapes(height, width, DetectorParams(first_octave=first))
+    assert all(min(shape[1:]) >= 12 for shape in shapes)
+    assert [shape[0] for shape in shapes] == list(range(first, first + len(shapes)))
+    if shapes:
+        assert min(shapes[-1][1:]) // 2 < 12
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_white_is_one(dtype: npt.DTypeLike, white: int) -> None:
+    """Closed form: the largest value of the type is 1, half of it a half."""
+    out = to_unit(np.array([[[0, white]]], dtype))
+    assert out.dtype == np.float32
+    assert out.tolist() == [[[0.0, 1.0]]]
+
+
+@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+def test_levels_without_doubling(crop: npt.NDArray[np.uint8], detector: DetectorParams) -> None:
+    """Slow reference: every pixel of every level, borders included."""
+    expected = reference.scale_space(crop / 255.0, doubling=False)
+    levels = gaussian_levels(crop[None], DetectorParams(first_octave=0, variant=detector.variant))
+    assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
+    for octave, values in enumerate(expected):
+        np.testing.assert_allclose(levels[octave, 0], values, atol=tolerances.FLOAT32)
+
+
+def test_levels_of_the_lowe_variant(crop: npt.NDArray[np.uint8]) -> None:
+    """Slow reference: every pixel of every level of the doubled image, borders included."""
+    levels = gaussian_levels(crop[None], LOWE)
+    for octave, values in enumerate(reference.scale_space(crop / 255.0), start=-1):
+        np.testing.assert_allclose(levels[octave, 0], values, atol=tolerances.FLOAT32)
+
+
+def test_levels_of_the_standard_variant(crop: npt.NDArray[np.uint8]) -> None:
+    """Slow reference: as for lowe, but for the border.
+
+    The doubled octave's levels come straight from the image, with a border that only comes near a replicated one at
+    every level.
+    """
+    margin = 40
+    levels = gaussian_levels(crop[None], STANDARD)
+    for octave, values in enumerate(reference.scale_space(crop / 255.0), start=-1):
+        error = np.abs(levels[octave, 0] - values)
+        assert error[:, margin:-margin, margin:-margin].max(initial=0) < tolerances.DOUBLED_INSIDE
+        assert error.max() < tolerances.DOUBLED_BORDER
+
+
+@pytest.mark.parametrize("first", [-2, -1, 0, 1])
+def test_levels_of_a_blob_are_wider_blobs(first: int) -> None:
+    """Closed form: a Gaussian of s0 blurred to sigma, of which sigma_input is there already, at 2^octave spacing.
+
+    Octave -2 begins with less blur (0.4 px) than the input has (0.5 px), which stays.
+    """
+    s0, size, centre = 8.0, 161, np.array([83.3, 76.6])
+    y, x = np.mgrid[:size, :size]
+    image = np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * s0**2)).astype(np.float32)
+    levels = gaussian_levels(image[None], DetectorParams(first_octave=first))
+    for octave in (first, first + 1):
+        unit = 2.0**octave
+        y, x = (v * unit for v in np.mgrid[: levels[octave, 0].shape[1], : levels[octave, 0].shape[2]])
+        for s, level in enumerate(levels[octave, 0]):
+            variance = s0**2 + (1.6 * 2 ** (s / 3) * unit) ** 2 - min(0.5, 1.6 * 2.0**first) ** 2
+            expected = s0**2 / variance * np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * variance))
+            tolerance = tolerances.BLOB_LEVEL if first >= 0 else tolerances.BLOB_LEVEL_INTERPOLATED
+            np.testing.assert_allclose(level, expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+def test_constant_stays_constant(detector: DetectorParams) -> None:
+    """Closed form: the value times the gain of each blur, which is short by some 1e-5."""
+    for levels in gaussian_levels(np.full((1, 60, 90), 0.5, np.float32), detector).values():
+        assert np.ptp(levels, axis=(1, 2)).max() < tolerances.FLOAT32
+        assert 0.4995 < levels.min() <= levels.max() < 0.5
+
+
+@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+def test_bands_make_no_difference(
+    crop: npt.NDArray[np.uint8], detector: DetectorParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariance: an octave in one piece, and the same in bands of 32 rows."""
+    whole = gaussian_levels(crop[None], detector)
+    monkeypatch.setattr(scale_space, "SMALL", 0)
+    monkeypatch.setattr(scale_space, "BAND", 32 * 240)
+    monkeypatch.setattr(scale_space, "BAND_ROWS", 32)
+    bands = gaussian_levels(crop[None], detector)
+    assert sorted(bands) == sorted(whole)
+    for key, levels in bands.items():
+        np.testing.assert_allclose(levels, whole[key], atol=tolerances.CHUNKING)
+
+
+def test_stack_makes_no_difference(crop: npt.NDArray[np.uint8]) -> None:
+    """Invariance: two images in a stack, and one by one."""
+    stack = np.stack([crop, crop[::-1]])
+    together = gaussian_levels(stack, STANDARD)
+    for image in (0, 1):
+        for (octave, _), levels in gaussian_levels(stack[image : image + 1], STANDARD).items():
+            np.testing.assert_allclose(together[octave, image], levels, atol=tolerances.CHUNKING)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (1, 5000), (6, 6), (13, 3)])
+def test_images_too_small_for_an_octave(shape: tuple[int, int]) -> None:
+    """Closed form: no octave, no level."""
+    assert gaussian_levels(np.ones((1, *shape), np.uint8), STANDARD) == {}
