@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from os import PathLike
 
-__all__ = ["FormatError", "ImageError", "OutputError", "ParameterError", "SiftError"]
+__all__ = ["FormatError", "FrameError", "ImageError", "OutputError", "ParameterError", "SiftError"]
 
 
 class SiftError(Exception):
@@ -28,6 +28,24 @@ class ParameterError(SiftError, ValueError):
         super().__init__(f"{name}: {message}")
         self.name = name
         self.reason = message
+
+
+class FrameError(ParameterError):
+    """A frame that was given and cannot be described.
+
+    Attributes
+    ----------
+    index : int
+        Which one; the first is 0.
+    """
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__("frames", f"frame {index + 1} {message}")
+        self.index = index
+        self.reason = message
+
+    def __reduce__(self) -> tuple[type[FrameError], tuple[int, str]]:
+        return type(self), (self.index, self.reason)
 
 
 class _FileError(SiftError):

@@ -53,6 +53,9 @@ class Features:
     parameters : mapping of str to parameter value, or None
         With which the features were computed, by the names of :mod:`siftcli.params`; None where the source does not
         tell.
+    sources : (N,) int32 or None
+        Of frames that were given and got orientations of their own: which of those given each came from, the first
+        is 0.
     """
 
     xy: Float32
@@ -65,12 +68,13 @@ class Features:
     image_size: tuple[int, int] | None = field(default=None)
     affine: Float32 | None = None
     parameters: Mapping[str, ParameterValue] | None = None
+    sources: npt.NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xy)
         if self.xy.shape != (n, 2):
             raise ValueError(f"xy must be (N, 2), not {self.xy.shape}")
-        for name in ("scales", "orientations", "scores", "octaves", "levels"):
+        for name in ("scales", "orientations", "scores", "octaves", "levels", "sources"):
             value = getattr(self, name)
             if value is not None and value.shape != (n,):
                 raise ValueError(f"{name} must be ({n},), not {value.shape}")
@@ -81,6 +85,11 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.xy)
+
+    def take(self, index: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Features:
+        """The features of these indices, (M,) intp, or those where a mask, (N,) bool, is true."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v[index] for k, v in arrays.items() if isinstance(v, np.ndarray)})
 
     def without_descriptors(self) -> Features:
         """The frames alone."""

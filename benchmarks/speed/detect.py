@@ -128,13 +128,12 @@ def crops(options: Options) -> Section:
         parts = (stack[i : i + size] for i in range(0, len(stack), size))
         return sum(len(found) for part in parts for found in pipeline.detect(part, detector, descriptor))
 
-    # pycolmap and scikit-image in the first set of contenders: what is said of large pictures holds for crops too.
     runners = [one for one in contenders(options.peers) if one.name not in ("engine2", "lowe")]
     count = 64 if options.quick else 512
-    data = []
+    data: list[dict[str, Any]] = []
     table = Table("crops", "Crops of 64 × 128 pixels, in process: median ms a crop", ["set", "keypoints a crop"])
-    labels = {one.name: one.label for one in runners} | {f"stack {n}": f"siftcli, stacks of {n}" for n in STACKS}
-    labels["engine"] = "siftcli, one at a time"
+    labels = {"engine": "siftcli, one at a time"} | {f"stack {n}": f"siftcli, stacks of {n}" for n in STACKS}
+    labels |= {one.name: one.label for one in runners if one.name != "engine"}
     for source in options.chosen_sources():
         stack = images.crops(source, count)
         actions: dict[str, Callable[[], int]] = {

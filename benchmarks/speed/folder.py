@@ -59,13 +59,13 @@ def folder(options: Options) -> Section:
                 data.append({"source": source, "program": name, "seconds": times[name].seconds, "memory": memory})
             table.rows.append(_tenth(place, target, source, count, options, data))
     table.notes.append(
-        "ratio: of the images a second of two jobs to those of one and, after the semicolon, of OpenCV in two processes."
+        "ratio: images a second of two jobs over those of one and, after the semicolon, of OpenCV in two processes."
     )
     return Section([table], data)
 
 
 def _alternate(commands: dict[str, list[str]], options: Options) -> dict[str, Timing]:
-    runs = {name: lambda command=command: float(run_command(command)["seconds"]) for name, command in commands.items()}  # type: ignore[misc]
+    runs = {name: lambda command=command: float(run_command(command)["seconds"]) for name, command in commands.items()}
     return alternate(runs, options.rounds(3), options.progress, slow=60)
 
 
@@ -94,7 +94,7 @@ def _tenth(
     data.append(
         {"source": source, "program": "sift, a tenth of the files", "memory": found["tree"], "files": len(files)}
     )
-    name = f"sift detect{f' {jobs} 2' if jobs else ''}, {len(files):,} files only"
+    name = f"sift detect{f' {jobs} 2' if jobs else ''}, the first {len(files):,}"
     return [source, name, "", "", "", memory_cell(found["tree"])]
 
 

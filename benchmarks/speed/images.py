@@ -174,7 +174,7 @@ def mosaic(photos: Mapping[str, UInt8], height: int, width: int, name: str = "mo
 
 def _tiles(photos: Mapping[str, UInt8], height: int, width: int, side: int, blend: int) -> Iterator[Tile]:
     names, step = list(photos), side - blend
-    places = {name: windows(photos[name].shape[:2], side, side) for name in names}  # type: ignore[arg-type]
+    places = {name: windows(photos[name].shape[:2], side, side) for name in names}
     for i, top in enumerate(range(-blend, height, step)):
         for j, left in enumerate(range(-blend, width - blend, step)):
             turn, which = divmod(i * (-(-width // step)) + j, len(names))
@@ -239,7 +239,7 @@ def crops(source: str, count: int, height: int = 128, width: int = 64) -> UInt8:
     cut = [
         photo[row : row + height, column : column + width]
         for photo in photos
-        for row, column in windows(photo.shape[:2], height, width)  # type: ignore[arg-type]
+        for row, column in windows(photo.shape[:2], height, width)
     ]
     order = np.random.default_rng(0).permutation(len(cut))
     return np.stack([cut[order[i % len(cut)]] for i in range(count)])

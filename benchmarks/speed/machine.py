@@ -59,7 +59,7 @@ def _simd() -> list[str]:
 
 def _blas() -> str:
     try:
-        from threadpoolctl import threadpool_info
+        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
     except ImportError:
         built: dict[str, Any] = np.show_config(mode="dicts") or {}  # type: ignore[assignment]
         blas = built.get("Build Dependencies", {}).get("blas", {})

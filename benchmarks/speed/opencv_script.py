@@ -13,9 +13,13 @@ import multiprocessing
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
 
 THREADS = 2
 """Of OpenCV, for a single image."""
@@ -28,7 +32,7 @@ CELLS = np.array([b" %d" % value for value in range(256)], "S4").view(np.uint32)
 NEWLINE = np.array([b"\n"], "S4").view(np.uint32)[0]
 
 
-def key_text(keypoints: tuple[cv2.KeyPoint, ...], descriptors: np.ndarray) -> bytes:
+def key_text(keypoints: tuple[cv2.KeyPoint, ...], descriptors: Array) -> bytes:
     """Return Lowe's text of keypoints: row, column, sigma, angle (y up), and descriptors on seven lines."""
     frames = np.array([(k.pt[1], k.pt[0], k.size / 2, -k.angle) for k in keypoints]).reshape(-1, 4)
     frames[:, 3] = (np.radians(frames[:, 3]) + np.pi) % (2 * np.pi) - np.pi
@@ -38,7 +42,7 @@ def key_text(keypoints: tuple[cv2.KeyPoint, ...], descriptors: np.ndarray) -> by
     return b"".join(parts)
 
 
-def records(frames: np.ndarray, descriptors: np.ndarray) -> bytes:
+def records(frames: Array, descriptors: Array) -> bytes:
     """Return the text of some keypoints.
 
     One row of 32-bit cells a keypoint, each cell the text of a number, padded with NUL; these are dropped in the end.
@@ -65,7 +69,7 @@ def convert(output: Path, image: Path) -> None:
     pixels = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE)
     if pixels is None:
         sys.exit(f"{image}: OpenCV cannot read it")
-    keypoints, descriptors = cv2.SIFT_create().detectAndCompute(pixels, None)
+    keypoints, descriptors = cv2.SIFT_create().detectAndCompute(pixels, None)  # type: ignore[attr-defined]
     if output.is_dir():
         output = output / f"{image.stem}.key"
     output.write_bytes(key_text(keypoints, descriptors))

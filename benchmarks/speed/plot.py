@@ -73,10 +73,11 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
 
 def _frame(x_axis: _Axis, y_axis: _Axis, title: str, x_label: str, y_label: str) -> list[str]:
     right, bottom = WIDTH - 16, HEIGHT - BOTTOM
+    middle, turned = (LEFT + right) / 2, f"translate(14 {(TOP + bottom) / 2}) rotate(-90)"
     parts = [
-        f'<text x="{(LEFT + right) / 2}" y="{TOP - 12}" text-anchor="middle" font-weight="bold">{escape(title)}</text>',
-        f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x_label)}</text>',
-        f'<text transform="translate(14 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>',
+        f'<text x="{middle}" y="{TOP - 12}" text-anchor="middle" font-weight="bold">{escape(title)}</text>',
+        f'<text x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x_label)}</text>',
+        f'<text transform="{turned}" text-anchor="middle">{escape(y_label)}</text>',
     ]
     for value in x_axis.ticks():
         x = x_axis.place(value, LEFT, right)

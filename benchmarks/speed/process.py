@@ -77,7 +77,7 @@ def flag(*names: str) -> str | None:
 
 def save(pixels: UInt8, path: Path) -> None:
     """Store a picture as the suffix says."""
-    Image.fromarray(pixels).save(path, **({"quality": QUALITY} if path.suffix == ".jpg" else {}))
+    Image.fromarray(pixels).save(path, quality=QUALITY)  # formats other than JPEG do not heed it
 
 
 def memory_cell(size: int, goal: targets.Goal | None = None) -> str:
@@ -88,7 +88,7 @@ def memory_cell(size: int, goal: targets.Goal | None = None) -> str:
 def process(options: Options) -> Section:
     """Time the command and the script on every picture, and take the peak memory of each process."""
     threads = flag("--threads", "--jobs")
-    data = []
+    data: list[dict[str, Any]] = []
     table = Table("process", "Whole process, JPEG file to .key file: median seconds, peak MB", ["picture", "keypoints"])
     with tempfile.TemporaryDirectory() as folder:
         for source in options.chosen_sources():

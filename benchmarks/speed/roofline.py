@@ -181,7 +181,7 @@ def work(pixels: images.UInt8) -> Work:
     samples = descriptor_stage._grid().shape[1]
     return Work(
         pixels=sum(height * width for _, height, width in shapes),
-        flops=blur_flops(*pixels.shape),  # type: ignore[call-arg]
+        flops=blur_flops(*pixels.shape),
         window=int((side**2).sum()),
         grid=len(features) * samples,
     )

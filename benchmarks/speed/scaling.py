@@ -1,4 +1,4 @@
-"""How time and memory grow with the picture: a mosaic of one density from 1 to 50 MP, a fit, and the largest that fits."""
+"""How time and memory grow with the picture: mosaics of one density, a fit, and the largest that fits."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fit(rows: Sequence[tuple[float, float]], values: Sequence[float]) -> tuple[F
     worst : float
         Largest relative error.
     """
-    from scipy.optimize import nnls
+    from scipy.optimize import nnls  # type: ignore[import-untyped]
 
     y = np.asarray(values, np.float64)
     matrix = np.column_stack([np.ones(len(rows)), np.asarray(rows, np.float64)])

@@ -13,13 +13,13 @@ import numpy as np
 from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
+from .orientation_bins import ANGLES, PLANES, hats
 from .pixel_descriptor import pixel_descriptors
 from .scale_space import Index, Sheet
 
 __all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise"]
 
 CELLS = 4
-_ANGLES = 8
 _REACH = 2.5
 """The grid covers +-2.5 cells, all that the spatial bins reach."""
 _SIDE = 20
@@ -28,7 +28,6 @@ _CHUNK = 64
 """Keypoints at a time, so that what they need stays in the L2 cache."""
 _TINY = np.float32(1e-18)
 """Keeps quotients finite; below it, squares vanish in float32."""
-_PLANES = _ANGLES + 1
 
 
 def descriptor_reach(sigma: float, descriptor: DescriptorParams) -> float:
@@ -50,7 +49,25 @@ def compute_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor
         Normalised, clamped and normalised again; see `normalise`.
     """
     sample = pixel_descriptors if descriptor.sampling == "pixels" else grid_descriptors
-    return normalise(sample(sheet, points, angle, descriptor), descriptor)
+    histograms = sample(sheet, points, angle, descriptor)
+    if descriptor.norm_threshold > 0:
+        histograms[_mean_gradient(histograms, points, descriptor) < descriptor.norm_threshold] = 0
+    return normalise(histograms, descriptor)
+
+
+def _mean_gradient(histograms: Float32, points: Points, descriptor: DescriptorParams) -> Float32:
+    """Return the mean norm of the gradient in octave pixels, (N,), over all that raw histograms are sums of.
+
+    The mean is weighed as the sums are: by the Gaussian window and the spatial bins.  Samples outside the image count
+    as zero.  Histograms have twice the gradient, that of a grid in the frame, where the unit is a cell.
+    """
+    cell = np.float32(descriptor.magnification) * points.sigma
+    weights = _cells(descriptor.window_size).sum()
+    if descriptor.sampling == "pixels":
+        weights = weights * (2 * _REACH / _SIDE * cell) ** 2  # as many pixels as there are, instead of samples
+        cell = np.ones_like(cell)
+    means: Float32 = histograms.sum(axis=1) / (2 * weights * cell)
+    return means
 
 
 def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
@@ -59,7 +76,8 @@ def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
         norm = np.sqrt(np.einsum("ij,ij->i", histograms, histograms))
         histograms = histograms / np.maximum(norm, _TINY)[:, None]
         if clamp is not None:
-            np.minimum(histograms, np.float32(clamp), out=histograms)
+            # Hats that are made of differences are below zero by rounding.
+            np.clip(histograms, np.float32(0), np.float32(clamp), out=histograms)
     if descriptor.root_sift:
         histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), _TINY))
     return histograms
@@ -82,23 +100,6 @@ def _cells(window_size: float) -> Float32:
     gauss = np.exp(-(x * x + y * y) / (2 * window_size**2))
     weights = wy[:, :, None] * wx[:, None, :] * gauss[:, None, None]
     return weights.reshape(len(x), CELLS * CELLS).astype(np.float32)
-
-
-@lru_cache
-def _hats() -> Float32:
-    """Return the matrix (8, 9) from the planes 1, u and |u - b|, b = -3 ... 3, to the eight orientation bins.
-
-    A bin's weight is a hat, the second difference of |u - b|; u = 4 / pi * angle - 2 lies in [-4, 4], and bin k is
-    centred at u = k - 2.  The bin at both ends, u = +-4, is (|u - 3| + |u + 3|) / 2 - 3.
-    """
-    planes = {b: np.eye(_PLANES)[5 + b] for b in range(-3, 4)}
-    one, u = np.eye(_PLANES)[0], np.eye(_PLANES)[1]
-    planes[4], planes[-4] = 4 * one - u, 4 * one + u  # |u - 4| and |u + 4|
-    out = np.zeros((_ANGLES, _PLANES))
-    for b in range(-3, 4):
-        out[b + 2] = (planes[b - 1] - 2 * planes[b] + planes[b + 1]) / 2
-    out[6] = (planes[3] + planes[-3]) / 2 - 3 * one
-    return out.astype(np.float32)
 
 
 @lru_cache
@@ -127,7 +128,7 @@ def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: D
     reach = _REACH * np.abs(frames).sum(axis=2) + 1
     leaves = ((reach > -low) | (reach > high)).any(axis=1)
 
-    out = np.empty((len(points), CELLS * CELLS * _ANGLES), np.float32)
+    out = np.empty((len(points), CELLS * CELLS * ANGLES), np.float32)
     scratch = _Scratch()
     for start in range(0, len(points), _CHUNK):
         chunk = slice(start, start + _CHUNK)
@@ -145,7 +146,7 @@ class _Scratch:
         self.position, self.pixel = np.empty((2, _CHUNK, 2, samples), np.float32)
         self.index = np.empty((_CHUNK, samples), np.intp)
         self.gradient = np.empty((2, _CHUNK, samples), np.float32)
-        self.planes = np.empty(_PLANES * _CHUNK * samples, np.float32)
+        self.planes = np.empty(PLANES * _CHUNK * samples, np.float32)
 
 
 def _histograms(
@@ -173,7 +174,7 @@ def _histograms(
     np.rint(position, out=pixel)
     position -= pixel
     u, v = scratch.gradient[:, :n]
-    planes = scratch.planes[: _PLANES * n * samples].reshape(_PLANES, n, samples)
+    planes = scratch.planes[: PLANES * n * samples].reshape(PLANES, n, samples)
     gx, gy, spare = planes[-1], planes[-2], planes[0]
     index = scratch.index[:n]
     np.multiply(pixel[:, 1], np.float32(sheet.stride), out=gx)
@@ -193,9 +194,9 @@ def _histograms(
         u[near] *= inside
         v[near] *= inside
     _angle_planes(u, v, planes)
-    cells = planes.reshape(_PLANES * n, samples) @ _cells(descriptor.window_size)
-    bins = _hats() @ cells.reshape(_PLANES, n * CELLS * CELLS)
-    return bins.T.reshape(n, CELLS * CELLS * _ANGLES)
+    cells = planes.reshape(PLANES * n, samples) @ _cells(descriptor.window_size)
+    bins = hats() @ cells.reshape(PLANES, n * CELLS * CELLS)
+    return bins.T.reshape(n, CELLS * CELLS * ANGLES)
 
 
 def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Float32, spare: Float32) -> None:
@@ -268,6 +269,6 @@ def _angle_planes(gx: Float32, gy: Float32, planes: Float32) -> None:
     mu *= m
     np.multiply(m, np.float32(3), out=planes[2])
     planes[2] += mu
-    for b in range(3, _PLANES):
+    for b in range(3, PLANES):
         np.subtract(planes[b - 1], m, out=planes[b])
     np.abs(planes[2:], out=planes[2:])

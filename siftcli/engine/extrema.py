@@ -69,7 +69,8 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     """Return the extrema of a sheet, in the order level, row, column.
 
     An extremum exceeds 0.8 of the DoG threshold, lies strictly above or below all its 26 neighbours, and is not on an
-    edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]
+    edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]  With another `refinement`
+    than "lowe", edges are left in, to be tested where the fit ends.
     """
     threshold = np.float32(_PREFILTER * detector.dog_threshold)
     border = detector.border
@@ -103,7 +104,7 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
         keep = np.flatnonzero(inside)
         cubes = dog_cubes(sheet, flat[keep])
         good = _strict(cubes, precedes, extreme)
-        if detector.refinement == "lowe":  # others test where the fit ends
+        if detector.refinement == "lowe":
             good &= no_edge(cubes[1], detector.edge_threshold)
         keep = keep[good]
         parts.append(np.stack([region[keep], level[keep], y[keep], x[keep]]))

@@ -11,6 +11,7 @@ from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
 from .orientation import by_radius, windows
+from .orientation_bins import KNOTS, PLANES, hats
 from .scale_space import Sheet
 from .scratch import scratch
 
@@ -75,7 +76,7 @@ def _histograms(
     _hats(v, across)
     np.arctan2(np.negative(gy, out=spare), gx, out=turn)
     turn -= np.repeat(angle, np.diff(ends))
-    planes = _orientation_planes(turn, scratch("planes", 8, len(pick)))
+    planes = _orientation_planes(turn, scratch("planes", PLANES, len(pick)))
     # The weight: gradient times Gaussian.
     for a, b in ((u, v), (gx, gy)):
         a *= a
@@ -87,11 +88,11 @@ def _histograms(
     u *= gx
     across *= u
     np.multiply(across[:, None], along, out=cells)
-    out = np.empty((len(points), 16, 8), np.float32)
+    sums = np.empty((n, 16, PLANES), np.float32)
     flat = cells.reshape(16, -1)
     for i, (start, stop) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
-        np.matmul(flat[:, start:stop], planes[:, start:stop].T, out=out[i])
-    return out.reshape(-1, 128)
+        np.matmul(flat[:, start:stop], planes[:, start:stop].T, out=sums[i])
+    return (sums @ hats().T).reshape(n, 128)
 
 
 @lru_cache
@@ -104,21 +105,18 @@ def _pixels(radius: int) -> Float32:
 def _hats(position: Float32, out: Float32) -> None:
     """Compute the bilinear weight of positions in the four cells of one axis, (4, N)."""
     np.subtract(position, _CENTRES[:, None], out=out)
-    _hat(out)
-
-
-def _hat(distance: Float32) -> None:
-    """Replace distances by max(0, 1 - |distance|)."""
-    np.abs(distance, out=distance)
-    np.subtract(np.float32(1), distance, out=distance)
-    np.maximum(distance, np.float32(0), out=distance)
+    np.abs(out, out=out)
+    np.subtract(np.float32(1), out, out=out)
+    np.maximum(out, np.float32(0), out=out)
 
 
 def _orientation_planes(turn: Float32, out: Float32) -> Float32:
-    """Compute the linear weight of angles in the eight orientation bins, (8, N); radians, within two turns."""
-    turn *= np.float32(8 / (2 * np.pi))
-    turn -= np.floor(turn * np.float32(1 / 8)) * np.float32(8)
-    np.subtract(turn, np.arange(8, dtype=np.float32)[:, None], out=out)
-    np.minimum(np.abs(out[0]), np.float32(8) - out[0], out=out[0])
-    _hat(out)
+    """Compute the planes 1, u and |u - b| of angles, see `hats`; radians, overwritten."""
+    turn *= np.float32(1 / (2 * np.pi))
+    turn -= np.float32(0.25)
+    turn -= np.rint(turn)
+    out[0] = 1
+    np.multiply(turn, np.float32(8), out=out[1])
+    np.subtract(out[1], KNOTS[:, None], out=out[2:])
+    np.abs(out[2:], out=out[2:])
     return out

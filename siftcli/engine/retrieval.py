@@ -66,9 +66,9 @@ def sample(names: Sequence[str], read: Callable[[str], npt.NDArray[np.uint8] | F
 def _nearest(rows: Float32, centres: Float32) -> npt.NDArray[np.intp]:
     """Find the centre nearest to each row."""
     offset = np.square(centres).sum(axis=1) / 2
-    parts = [(rows[i : i + _BLOCK] @ centres.T - offset).argmax(axis=1) for i in range(0, len(rows), _BLOCK)] or [
-        np.empty(0, np.intp)
-    ]
+    parts = [np.empty(0, np.intp)]
+    for i in range(0, len(rows), _BLOCK):
+        parts.append((rows[i : i + _BLOCK] @ centres.T - offset).argmax(axis=1))
     return np.concatenate(parts)
 
 
@@ -122,6 +122,8 @@ def aggregate(descriptors: npt.NDArray[np.uint8] | Float32, codebook: Float32) -
     (128 K,) float32
         Of unit norm; zero for an image without descriptors.
     """
+    if not len(codebook):
+        return np.empty(0, np.float32)
     rows = _root(descriptors)
     label = _nearest(rows, codebook)
     count = np.bincount(label, minlength=len(codebook))[:, None]

@@ -26,7 +26,7 @@ from .values import as_bytes, as_floats, require_finite
 __all__ = ["decode", "encode"]
 
 _AFFINE = ("a11", "a12", "a21", "a22")
-_OPTIONAL = (("score", "scores"), ("octave", "octaves"), ("level", "levels"))
+_OPTIONAL = (("score", "scores"), ("octave", "octaves"), ("level", "levels"), ("source", "sources"))
 _KNOWN = ("x", "y", "sigma", "orientation", *_AFFINE, *(column for column, _ in _OPTIONAL))
 _BYTES = tuple(f"d{k}" for k in range(128))
 _FLOATS = tuple(f"f{k}" for k in range(128))
@@ -135,7 +135,7 @@ def _features(
     if "orientation" in table:
         orientations = table["orientation"].astype(np.float32)
     assert scales is not None
-    octaves, levels = (_whole(reader, table.get(column), column) for column in ("octave", "level"))
+    octaves, levels = (_whole(reader, table.get(column), column, np.int16) for column in ("octave", "level"))
     floats = np.stack([table[column] for column in _FLOATS], axis=-1).astype(np.float32) if "f0" in table else None
     return Features(
         xy=np.stack([table["x"], table["y"]], axis=-1).astype(np.float32),
@@ -144,6 +144,7 @@ def _features(
         scores=table["score"].astype(np.float32) if "score" in table else None,
         octaves=octaves,
         levels=levels,
+        sources=_whole(reader, table.get("source"), "source", np.int32),
         descriptors=descriptors if descriptors is not None else floats,
         affine=affine,
     )

@@ -47,6 +47,7 @@ FIELDS = (
     Field("scores", "scores", "<f4"),
     Field("octaves", "octaves", "<i2"),
     Field("levels", "levels", "<i2"),
+    Field("sources", "sources", "<i4"),
     Field("descriptors", "descriptors", "|u1", (128,)),
 )
 """What features are made of; descriptors may be ``<f4`` as well."""

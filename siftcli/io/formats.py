@@ -146,6 +146,7 @@ _WORDS = {
     "scores": "scores",
     "octaves": "octaves",
     "levels": "levels",
+    "sources": "numbers of the frames that were given",
     "affine": "affine shapes",
     "image_size": "image size",
     "parameters": "parameters",

@@ -10,6 +10,7 @@ keypoints               (N, 2) float32       x, y; the centre of the first pixel
 scales, orientations    (N,) float32         sigma in pixels; radians, y down
 scores                  (N,) float32         the refined abs(DoG), where known
 octaves, levels         (N,) int16           of detection, where known
+sources                 (N,) int32           for frames that got orientations of their own: which of those given, from 0
 affine                  (N, 2, 2) float32    for affine frames only
 descriptors             (N, 128) uint8       ``[y][x][orientation]``; float32 where not quantised
 image_size              (2,) int32           width, height, where known

@@ -68,26 +68,14 @@ def test_the_loop_finds_the_same(both: tuple[Side, Side], params: MatchParams, t
     assert pairs(*both, params, threads) == brute_force(*both, params)
 
 
-@given(sides(np.uint8), st.integers(0, 2**32 - 1))
-def test_without_a_ratio_mutual_matches_are_symmetric_but_for_ties(both: tuple[Side, Side], seed: int) -> None:
-    a, b = (np.unique(side, axis=0) for side in both)  # which of equals is found depends on their order
-    params = MatchParams(ratio=1.0)
-    there = {(i, j): d for i, j, d, _ in pairs(a, b, params)}
-    back = {(i, j): d for j, i, d, _ in pairs(b, a, params)}
-    for key in there.keys() ^ back.keys():  # a tie of the distance to different neighbours
-        distance = there.get(key, back.get(key))
-        others = [d for (i, j), d in {**there, **back}.items() if (i, j) != key and (i == key[0] or j == key[1])]
-        assert distance in others or tied(a, b, key)
-
-
-def tied(a: Side, b: Side, key: tuple[int, int]) -> bool:
-    """Whether one of two matched keypoints is as near to a third."""
-    x, y = a.astype(int), b.astype(int)
-    i, j = key
-    own = np.square(x[i] - y[j]).sum()
-    return bool(
-        (np.square(x[i] - y).sum(axis=1) == own).sum() > 1 or (np.square(x - y[j]).sum(axis=1) == own).sum() > 1
-    )
+@given(st.sampled_from([np.uint8, np.float32]).flatmap(sides), st.sampled_from([None, 0.5]))
+def test_without_a_ratio_mutual_matches_are_the_same_both_ways(
+    both: tuple[Side, Side], max_distance: float | None
+) -> None:
+    a, b = both
+    params = MatchParams(ratio=1.0, max_distance=max_distance)
+    there = {(i, j, d) for i, j, d, _ in pairs(a, b, params)}
+    assert there == {(i, j, d) for j, i, d, _ in pairs(b, a, params)}
 
 
 @given(sides(np.uint8), PARAMS)
