@@ -92,7 +92,7 @@ def multiplied(pool: UInt8, count: int, seed: int) -> UInt8:
 
 
 def shuffled(pool: UInt8, count: int, seed: int) -> UInt8:
-    """Return as many descriptors as asked for, no two alike, by putting the cells of those there are in other order."""
+    """Return as many descriptors as asked for, hardly two alike: those there are, their cells in another order."""
     random = np.random.default_rng(seed)
     cells = pool[random.integers(0, len(pool), count)].reshape(count, 16, 8)
     return random.permuted(cells, axis=1).reshape(count, 128)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +13,7 @@ import pycolmap
 from siftcli import Features
 from siftcli.conventions import flip_bins
 
-__all__ = ["colmap", "opencv"]
+__all__ = ["LOWES", "VLFEATS", "colmap", "opencv"]
 
 
 def opencv(image: npt.NDArray[np.uint8], *, contrast_threshold: float = 0.04) -> Features:
@@ -46,31 +49,39 @@ def opencv(image: npt.NDArray[np.uint8], *, contrast_threshold: float = 0.04) ->
     )
 
 
-def colmap(image: npt.NDArray[np.uint8], *, max_orientations: int = 4, peak_threshold: float = 0.04 / 3) -> Features:
-    """Detect and describe with COLMAP's SIFT (VLFeat's) on the CPU, L2-normalised.
+LOWES = {
+    "max_num_features": 10**7,
+    "num_octaves": 12,
+    "max_num_orientations": 4,
+    "peak_threshold": 0.04 / 3,
+    "normalization": pycolmap.Normalization.L2,
+}
+"""Lowe's defaults, as COLMAP has them."""
 
-    Its first pixel's centre is (0.5, 0.5); angles are y down; orientation bins run y up.  Its own defaults are two
-    orientations, half the threshold and four octaves; what is set here are Lowe's.
+VLFEATS = {**LOWES, "peak_threshold": 1e-12}
+"""VLFeat's defaults: no threshold, which COLMAP wants to be above zero."""
+
+
+def colmap(image: npt.NDArray[np.uint8], options: Mapping[str, Any] = LOWES) -> Features:
+    """Detect and describe with COLMAP's SIFT (VLFeat's) on the CPU.
+
+    Its first pixel's centre is (0.5, 0.5); angles are y down; orientation bins run y up.
 
     Parameters
     ----------
     image : (H, W) uint8
         Grey.
-    max_orientations : int
-        At one location.
-    peak_threshold : float
-        For one scale, image in [0, 1].
+    options : mapping
+        Of pycolmap's `SiftExtractionOptions`, changed from COLMAP's own defaults: two orientations, half of Lowe's
+        threshold, four octaves, 8192 keypoints, RootSIFT.
     """
-    options = pycolmap.FeatureExtractionOptions()
-    options.use_gpu = False
-    options.num_threads = 1
-    options.sift.max_num_features = 10**7
-    options.sift.num_octaves = 12
-    options.sift.max_num_orientations = max_orientations
-    options.sift.peak_threshold = peak_threshold
-    options.sift.normalization = pycolmap.Normalization.L2
+    extraction = pycolmap.FeatureExtractionOptions()
+    extraction.use_gpu = False
+    extraction.num_threads = 1
+    for name, value in options.items():
+        setattr(extraction.sift, name, value)
     pycolmap.logging.minloglevel = 1  # it announces every extractor
-    extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
+    extractor = pycolmap.FeatureExtractor.create(extraction, pycolmap.Device.cpu)
     points, descriptors = extractor.extract_from_uint8_array(np.ascontiguousarray(image))
     return Features(
         xy=np.array([(p.x - 0.5, p.y - 0.5) for p in points], np.float32).reshape(-1, 2),

@@ -10,15 +10,22 @@ import numpy.typing as npt
 
 from .engine import pipeline
 from .engine.matching import match_features
+from .engine.selection import select
 from .errors import ParameterError
 from .features import Features, Image, Matches
-from .params import MatchParams, parameters
+from .params import MatchParams, all_parameters, parameters
 
 __all__ = ["describe", "detect", "match"]
 
 
 def detect(
-    image: npt.ArrayLike, preset: str = "default", *, descriptors: bool = True, threads: int = 1, **overrides: Any
+    image: npt.ArrayLike,
+    preset: str = "default",
+    *,
+    descriptors: bool = True,
+    mask: npt.ArrayLike | None = None,
+    threads: int = 1,
+    **overrides: Any,
 ) -> Features:
     """Detect SIFT keypoints and describe them. [Lowe04]
 
@@ -30,10 +37,13 @@ def detect(
         See `siftcli.params.PRESETS`.
     descriptors : bool
         False gives the keypoints alone.
+    mask : (H, W) array, optional
+        Keypoints are kept where it is not zero, at the pixel that holds their centre.
     threads : int
         Threads that share one image; the features do not depend on it.
     **overrides
-        Single parameters by name, see `siftcli.params`.
+        Single parameters by name, see `siftcli.params`; among them what is kept: `max_keypoints` and `keep`
+        ("strongest", "largest" or "spread"), `region`, `min_scale` and `max_scale`.
 
     Returns
     -------
@@ -54,11 +64,22 @@ def detect(
     >>> features.xy.round(1).tolist()
     [[30.2, 33.8]]
     """
-    detector, descriptor = parameters(preset, **overrides)
-    return pipeline.detect(_grey(image)[None], detector, descriptor if descriptors else None, threads)[0]
+    detector, descriptor, selection = all_parameters(preset, **overrides)
+    pixels = _grey(image)
+    kept = None if mask is None else _mask(mask, pixels.shape)
+    features = pipeline.detect(pixels[None], detector, descriptor if descriptors else None, threads)[0]
+    return select(features, selection, kept)
 
 
-def describe(image: npt.ArrayLike, frames: Features, preset: str = "default", **overrides: Any) -> Features:
+def describe(
+    image: npt.ArrayLike,
+    frames: Features,
+    preset: str = "default",
+    *,
+    assign_orientations: bool = False,
+    bad_frames: str = "error",
+    **overrides: Any,
+) -> Features:
     """Describe given frames.
 
     Parameters
@@ -67,9 +88,19 @@ def describe(image: npt.ArrayLike, frames: Features, preset: str = "default", **
         Grey; floats are in [0, 1].
     frames : Features
         Their order and number are kept.  Where `octaves` and `levels` are missing, the level nearest in scale is
-        used.  The frames that `detect` returned get the descriptors that it returned.
-    preset, **overrides
+        used.  The frames that `detect` returned get the descriptors that it returned, byte for byte; but for rounding
+        if the image was reduced to `max_image_size`.  Affine frames are described as VLFeat's page has it,
+        "Calculation in the image frame".
+    preset : str
         As for `detect`.
+    assign_orientations : bool
+        Estimate the orientations.  A frame is then there once for each that it shows, up to `max_orientations`, and
+        with its own if it shows none; `sources` tells which frame each came from.
+    bad_frames : "error" or "zero"
+        What becomes of frames that cannot be described: their centre lies outside the image, their scale is below
+        0.001 px or beyond the scale space, or a number is not finite.  "zero" gives them a descriptor of zeros.
+    **overrides
+        Single parameters by name, see `siftcli.params`; those of the selection do not apply.
 
     Returns
     -------
@@ -80,9 +111,14 @@ def describe(image: npt.ArrayLike, frames: Features, preset: str = "default", **
     ------
     ParameterError
         For an image of another shape or dtype, or a parameter outside its range.
+    FrameError
+        For the first frame that cannot be described.
     """
     detector, descriptor = parameters(preset, **overrides)
-    return pipeline.describe(_grey(image)[None], frames, detector, descriptor)
+    if bad_frames not in ("error", "zero"):
+        raise ParameterError("bad_frames", f"must be error or zero, not {bad_frames!r}")
+    pixels, skip = _grey(image)[None], bad_frames == "zero"
+    return pipeline.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
 
 
 def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matches:
@@ -137,3 +173,10 @@ def _grey(image: npt.ArrayLike) -> Image:
     elif pixels.dtype not in (np.uint8, np.uint16):
         raise ParameterError("image", f"must be uint8, uint16 or float, not {pixels.dtype}")
     return pixels
+
+
+def _mask(mask: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    kept = np.asarray(mask)
+    if kept.shape != shape:
+        raise ParameterError("mask", f"must be of the image's shape {shape}, not {kept.shape}")
+    return kept != 0

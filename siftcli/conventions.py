@@ -123,8 +123,9 @@ def wrapped(angles: npt.NDArray[Any]) -> Float32:
     angles : (N,) array
         Radians.
     """
-    kept = angles.astype(np.float32)
-    turned = ((angles.astype(np.float64) + np.pi) % (2 * np.pi) - np.pi).astype(np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite stays so
+        kept = angles.astype(np.float32)
+        turned = ((angles.astype(np.float64) + np.pi) % (2 * np.pi) - np.pi).astype(np.float32)
     turned[turned >= _PI] = -_PI  # rounded up
     return np.where((kept >= -_PI) & (kept < _PI), kept, turned)
 

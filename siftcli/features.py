@@ -88,8 +88,9 @@ class Features:
 
     def take(self, index: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Features:
         """The features of these indices, (M,) intp, or those where a mask, (N,) bool, is true."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v[index] for k, v in arrays.items() if isinstance(v, np.ndarray)})
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        arrays: dict[str, Any] = {k: v[index] for k, v in values.items() if isinstance(v, np.ndarray)}
+        return replace(self, **arrays)
 
     def without_descriptors(self) -> Features:
         """The frames alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from siftcli.engine import pipeline
@@ -32,7 +33,7 @@ def compare(options: Options) -> Section:
             times = alternate(
                 {one.name: clock(_counted(one, picture.pixels, counts)) for one in runners},
                 options.rounds(3 if picture.megapixels > 5 else 7 if picture.megapixels > 1.5 else 15),
-                lambda message, name=picture.name: options.progress(f"{name}: {message}"),  # type: ignore[misc]
+                options.about(picture.name),
             )
             data.append(
                 {
@@ -124,6 +125,9 @@ def crops(options: Options) -> Section:
     """Time crops of 64 x 128 pixels: one at a time with every contender, and in stacks with the engine."""
     detector, descriptor = parameters()
 
+    def each(one: Contender, stack: UInt8) -> int:
+        return sum(one.run(crop) for crop in stack)
+
     def stacked(stack: UInt8, size: int) -> int:
         parts = (stack[i : i + size] for i in range(0, len(stack), size))
         return sum(len(found) for part in parts for found in pipeline.detect(part, detector, descriptor))
@@ -136,12 +140,9 @@ def crops(options: Options) -> Section:
     labels |= {one.name: one.label for one in runners if one.name != "engine"}
     for source in options.chosen_sources():
         stack = images.crops(source, count)
-        actions: dict[str, Callable[[], int]] = {
-            one.name: lambda one=one, stack=stack: sum(one.run(crop) for crop in stack)  # type: ignore[misc]
-            for one in runners
-        }
+        actions: dict[str, Callable[[], int]] = {one.name: partial(each, one, stack) for one in runners}
         for size in STACKS:
-            actions[f"stack {size}"] = lambda size=size, stack=stack: stacked(stack, size)  # type: ignore[misc]
+            actions[f"stack {size}"] = partial(stacked, stack, size)
         times = alternate(
             {name: clock(action) for name, action in actions.items()}, options.rounds(7), options.progress
         )

@@ -154,7 +154,7 @@ def mosaic(photos: Mapping[str, UInt8], height: int, width: int, name: str = "mo
     tiles = tuple(_tiles(photos, height, width, side, blend))
     ramp = (np.arange(blend, dtype=np.float32) + np.float32(0.5)) / np.float32(max(blend, 1))
     weight = np.concatenate([ramp, np.ones(side - 2 * blend, np.float32), ramp[::-1]])
-    columns = -(-width // step) * step + blend
+    columns = _count(width, step, blend) * step + blend
     pixels = np.empty((height, width), np.uint8)
     carried = np.zeros((blend, columns), np.float32)
     for top in sorted({tile.top for tile in tiles}):
@@ -175,13 +175,19 @@ def mosaic(photos: Mapping[str, UInt8], height: int, width: int, name: str = "mo
 def _tiles(photos: Mapping[str, UInt8], height: int, width: int, side: int, blend: int) -> Iterator[Tile]:
     names, step = list(photos), side - blend
     places = {name: windows(photos[name].shape[:2], side, side) for name in names}
-    for i, top in enumerate(range(-blend, height, step)):
-        for j, left in enumerate(range(-blend, width - blend, step)):
-            turn, which = divmod(i * (-(-width // step)) + j, len(names))
+    rows, columns = (_count(size, step, blend) for size in (height, width))
+    for i in range(rows):
+        for j in range(columns):
+            turn, which = divmod(i * columns + j, len(names))
             # Each row starts with the next photograph, so that columns are not all of one.
             name = names[(which + i) % len(names)]
             turns, place = divmod(turn, len(places[name]))
-            yield Tile(name, *places[name][place], turns % 4, top, left)
+            yield Tile(name, *places[name][place], turns % 4, i * step - blend, j * step - blend)
+
+
+def _count(size: int, step: int, blend: int) -> int:
+    """Return how many windows cover so many pixels; the last one fades out beyond them, the first one before."""
+    return -(-(size + blend) // step)
 
 
 def _cut(photos: Mapping[str, UInt8], tile: Tile, side: int) -> UInt8:

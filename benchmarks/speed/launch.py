@@ -58,7 +58,8 @@ def run(command: list[str], *, sample: bool) -> dict[str, object]:
     watcher = threading.Thread(target=watch, args=(child.pid, stop, peak))
     if sample:
         watcher.start()
-    stderr = child.stderr.read()
+    with child.stderr:
+        stderr = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)

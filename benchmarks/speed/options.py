@@ -40,6 +40,10 @@ class Options:
     gigapixel: float = 1000
     progress: Callable[[str], None] = quiet
 
+    def about(self, name: str) -> Callable[[str], None]:
+        """Return what tells the progress of one thing, by its name."""
+        return lambda message: self.progress(f"{name}: {message}")
+
     def rounds(self, usual: int) -> int:
         """Return the number of rounds of a section that usually has so many."""
         return self.repeat or (1 if self.quick else usual)

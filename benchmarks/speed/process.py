@@ -105,7 +105,7 @@ def process(options: Options) -> Section:
                 times = alternate(
                     {name: _measured(command, memory[name]) for name, command in commands.items()},
                     options.rounds(3 if picture.megapixels > 5 else 7),
-                    lambda message, name=picture.name: options.progress(f"{name}: {message}"),  # type: ignore[misc]
+                    options.about(picture.name),
                 )
                 data.append(
                     {

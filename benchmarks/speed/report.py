@@ -61,7 +61,7 @@ def show(table: Table) -> None:
         console.width = 160
     rich = RichTable(title=table.title, box=box.SIMPLE, title_justify="left", title_style="bold")
     for i, column in enumerate(table.columns):
-        rich.add_column(column, justify="right" if i else "left")
+        rich.add_column(column, justify="right" if _numbers([row[i] for row in table.rows]) else "left")
     for row in table.rows:
         rich.add_row(*(Text(text, style="red" if "NOT met" in text else "") for text in row))
     console.print(rich)
@@ -71,12 +71,17 @@ def show(table: Table) -> None:
 
 def markdown(table: Table) -> str:
     """Return a table as Markdown, its notes below it."""
-    align = [" --- "] + [" ---: "] * (len(table.columns) - 1)
+    align = [" ---: " if _numbers([row[i] for row in table.rows]) else " --- " for i in range(len(table.columns))]
     lines = [f"| {' | '.join(table.columns)} |", f"|{'|'.join(align)}|"]
     lines += [f"| {' | '.join(row)} |" for row in table.rows]
     for note in table.notes:
         lines += ["", note]
     return "\n".join(lines) + "\n"
+
+
+def _numbers(cells: list[str]) -> bool:
+    """Whether the cells of a column that are not empty all begin with a number."""
+    return all(re.match(r"[-+]?\d", cell) for cell in cells if cell)
 
 
 def update(path: Path, tables: list[Table]) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 
 import siftcli
 from siftcli.engine import descriptor as descriptor_stage
+from siftcli.engine import orientation as orientation_stage
 from siftcli.engine.gaussian import BLOCK, Operator, blur_columns, blur_rows
 from siftcli.engine.scale_space import Octave, octave_shapes
 from siftcli.params import DetectorParams
@@ -22,7 +23,7 @@ from siftcli.params import DetectorParams
 from . import images
 from .options import Options
 from .report import Section, Table
-from .stages import measure
+from .stages import measure, replaced
 
 __all__ = ["Work", "bandwidth", "blur_flops", "matrix_products", "operations", "roofline", "work"]
 
@@ -36,11 +37,11 @@ EXTREMA = {"add": 10, "compare": 10, "boolean": 12}
 """Operations a pixel of the octave: 5 differences of levels and, on half as many pairs of rows, twice (maxima, minima)
 the extreme of 5 DoG levels and the comparisons with the threshold, 4 scales and 3 neighbours, and their masks."""
 
-ORIENTATION = {"add": 13, "window": 1, "arctan2": 1, "bincount": 1}
-"""Operations a sample of the window: differences, weights, magnitude, angle to bin."""
+ORIENTATION = {"add": 17, "window": 1, "arctan2": 1, "bincount": 2}
+"""Operations a sample of the window: differences 2, weights 3, magnitude 4, bins 8."""
 
-DESCRIPTOR = {"add": 68, "take": 7}
-"""Operations a sample of the grid: coordinates 6, gradient 21, into the frame 6, angle 19, planes 16."""
+DESCRIPTOR = {"add": 72, "take": 7}
+"""Operations a sample of the grid: coordinates 12, gradient 21, into the frame 6, angle 18, planes 15."""
 
 
 def best(action: Callable[[], object], least: float = 0.05) -> float:
@@ -170,19 +171,23 @@ def _sum(counts: Mapping[str, int], rates: Mapping[str, float]) -> float:
 
 def work(pixels: images.UInt8) -> Work:
     """Return what an image asks of the stages."""
-    shapes = octave_shapes(*pixels.shape, DetectorParams())  # type: ignore[call-arg]
-    features = siftcli.detect(pixels)
-    assert features.octaves is not None
-    places = np.column_stack([features.xy, features.scales])
-    _, first = np.unique(places, axis=0, return_index=True)
-    sigma = features.scales[first] / np.exp2(features.octaves[first])
-    # The window is a square of the area of the disc with a radius of three times 1.5 sigma.
-    side = 2 * np.floor(4.5 * sigma * np.sqrt(np.pi) / 2 + 0.5) + 1
+    height, width = pixels.shape
+    shapes = octave_shapes(height, width, DetectorParams())
+    window, cut = 0, orientation_stage.windows
+
+    def counted(*args: Any) -> Any:
+        nonlocal window
+        squares = cut(*args)
+        window += len(squares) * (squares.shape[1] - 2) ** 2  # a pixel more to each side, for differences
+        return squares
+
+    with replaced(orientation_stage, "windows", counted):
+        features = siftcli.detect(pixels)
     samples = descriptor_stage._grid().shape[1]
     return Work(
-        pixels=sum(height * width for _, height, width in shapes),
-        flops=blur_flops(*pixels.shape),
-        window=int((side**2).sum()),
+        pixels=sum(rows * columns for _, rows, columns in shapes),
+        flops=blur_flops(height, width),
+        window=window,
         grid=len(features) * samples,
     )
 

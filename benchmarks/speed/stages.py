@@ -7,7 +7,7 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from siftcli.engine import pipeline, scale_space
@@ -18,7 +18,7 @@ from .images import UInt8
 from .options import Options
 from .report import Section, Table
 
-__all__ = ["STAGES", "Profile", "profiled", "stages"]
+__all__ = ["STAGES", "Profile", "measure", "profiled", "replaced", "stages"]
 
 STAGES = ("sheets", "blur", "borders", "extrema", "refine", "orientation", "descriptors", "collect", "rest")
 """In the order of the pipeline. sheets: moving bands, bases of octaves; blur: all levels, from the image on; borders:
@@ -32,7 +32,7 @@ _CALLS: tuple[tuple[Any, str, str], ...] = (
     (pipeline, "refine", "refine"),
     (pipeline, "assign_orientations", "orientation"),
     (pipeline, "compute_descriptors", "descriptors"),
-    (pipeline, "quantise", "collect"),
+    (pipeline, "stored", "collect"),
     (pipeline, "_features", "collect"),
 )
 """Where a function is looked up, its name there, and the stage that its time counts for."""
@@ -104,19 +104,26 @@ class Profile:
 
 
 @contextmanager
+def replaced(place: Any, name: str, value: Any) -> Iterator[None]:
+    """Give an attribute of a module or class another value inside."""
+    kept = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, kept)
+
+
+@contextmanager
 def profiled() -> Iterator[Profile]:
     """Time the stages of everything that the engine does inside, in one thread."""
     profile = Profile()
-    kept = [(place, name, getattr(place, name)) for place, name, _ in _CALLS]
-    try:
+    with ExitStack() as stack:
         for place, name, stage in _CALLS:
             wrap = profile.wrap_generator if stage == "sheets" else profile.wrap
-            setattr(place, name, wrap(getattr(place, name), stage))
-        with profile.stage("rest"):
-            yield profile
-    finally:
-        for place, name, function in kept:
-            setattr(place, name, function)
+            stack.enter_context(replaced(place, name, wrap(getattr(place, name), stage)))
+        stack.enter_context(profile.stage("rest"))
+        yield profile
 
 
 def measure(pixels: UInt8, repeat: int) -> tuple[dict[str, float], dict[str, int], int]:

@@ -119,7 +119,7 @@ def plan_conversion(
         raise PlanError("the name of the input or the output is empty")
     finder = None if images is None else ImageFinder(images)
     items, notes = _named(list(_sources(source, source_format, recursive)), finder)
-    several = len(items) != 1 or Path(source).is_dir()
+    several = len(items) != 1 or _exists_as_folder(source)
     target = _target(output, target_format, several)
     folder = _is_folder(output) or (several and not target.many)
     if output == STDOUT:
@@ -136,13 +136,20 @@ def plan_conversion(
     return Conversion(tuple(items), target, output, overwrite, finder, tuple(notes))
 
 
+def _exists_as_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return output.endswith(("/", os.sep)) or _exists_as_folder(output)
 
 
 def _sources(source: str, name: str | None, recursive: bool) -> Iterator[Item]:
     """Find the features of a file or a folder."""
-    if Path(source).is_dir():
+    if _exists_as_folder(source):
         found = list(_folder(Path(source), Path(source), name, recursive))
         if not found:
             raise PlanError(f"{source}: no feature files in it" + ("" if recursive else ", subfolders not searched"))

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from ..io.registry import FORMATS, Format, format_for, format_of_suffix
 from .inputs import STDIN, Inputs, PlanError
 
-__all__ = ["DEFAULT_FORMAT", "STDOUT", "Job", "make_jobs"]
+__all__ = ["DEFAULT_FORMAT", "STDOUT", "Job", "make_jobs", "take_shard"]
 
 STDOUT = "-"
 """The output that stands for standard output."""
@@ -48,7 +48,12 @@ class Job:
 
 
 def make_jobs(
-    inputs: Inputs, output: str | None = None, *, format: str | None = None, overwrite: bool = False
+    inputs: Inputs,
+    output: str | None = None,
+    *,
+    format: str | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
 ) -> list[Job]:
     """Decide where the features of every input go.
 
@@ -63,6 +68,8 @@ def make_jobs(
         Name of the format; by default the output's suffix says it.
     overwrite : bool
         Existing outputs may be replaced.
+    resume : bool
+        Outputs may exist.
 
     Returns
     -------
@@ -80,9 +87,29 @@ def make_jobs(
     jobs = _jobs(inputs, output, None if format is None else format_for("", format))
     _refuse_collisions(jobs)
     _refuse_inputs(jobs)
-    if not overwrite:
+    if not overwrite and not resume:
         _refuse_existing(jobs)
     return jobs
+
+
+def take_shard(jobs: Sequence[Job], text: str) -> list[Job]:
+    """Return the jobs of one of several runs that share them.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    text : str
+        "K/N": every N-th job, beginning with the K-th; K from 1 to N.
+
+    Raises
+    ------
+    PlanError
+        If it is not that.
+    """
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise PlanError(f"--shard: must be K/N with K from 1 to N, such as 1/4, not {text!r}")
+    return list(jobs[int(k) - 1 :: int(n)])
 
 
 def _jobs(inputs: Inputs, output: str | None, given: Format | None) -> list[Job]:
@@ -174,4 +201,13 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
     taken = [output for output in outputs if Path(output).is_file()]
     if taken:
         more = f" (as do {len(taken) - 1} more of {len(outputs)} outputs)" if len(taken) > 1 else ""
-        raise PlanError(f"{taken[0]}: exists already{more}; use --overwrite to replace, or -o for another place")
+        raise PlanError(
+            f"{taken[0]}: exists already{more}; use --overwrite to replace, --resume to go on with what is there, "
+            "or -o for another place"
+        )
+    left = next((job.output for job in jobs[:1] if job.shared and Path(f"{job.output}.journal").exists()), None)
+    if left is not None:
+        raise PlanError(
+            f"{left}.journal: is what a run that did not end has left; use --resume to go on with it, "
+            "or --overwrite to begin anew"
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..features import Features
+    from .manifest import Fingerprint
 
 __all__ = ["Report", "Result"]
 
@@ -19,9 +20,10 @@ class Result:
     ----------
     path, output : str
         As in the job.
-    status : "done" or "failed"
+    status : "done", "failed" or "skipped"
+        Skipped is what was done by an earlier run.
     keypoints : int or None
-        How many were written; None if the job failed.
+        How many were written; None if the job failed or was skipped.
     seconds : float
         From before the image was read until after the features were written.
     error : str or None
@@ -32,17 +34,29 @@ class Result:
         The output, where it goes to stdout: that is for the process that owns stdout to write.
     features : Features or None
         Where they go to a file of many images: that is for its one writer to write.
+    pixels : int
+        Of the image.
+    again : bool
+        There was an output of another input or of other parameters.
+    fatal : bool
+        Whatever comes next would fail for the same reason, such as a full disk.
+    source : Fingerprint or None
+        Of the image, where what is done is recorded and `data` or `features` still have to be written.
     """
 
     path: str
     output: str
-    status: Literal["done", "failed"]
+    status: Literal["done", "failed", "skipped"]
     keypoints: int | None
     seconds: float
     error: str | None = None
     warnings: tuple[str, ...] = ()
     data: bytes | None = None
     features: Features | None = None
+    pixels: int = 0
+    again: bool = False
+    fatal: bool = False
+    source: Fingerprint | None = None
 
     def record(self) -> dict[str, object]:
         """What is told about the job in machine-readable form."""
@@ -70,13 +84,20 @@ class Report:
         self.total = total
         self.done = 0
         self.failed = 0
+        self.skipped = 0
+        self.again = 0
         self.keypoints = 0
+        self.pixels = 0
 
     def add(self, result: Result) -> None:
         """Count one job."""
-        if result.status == "done":
+        if result.status == "skipped":
+            self.skipped += 1
+        elif result.status == "done":
             self.done += 1
+            self.again += result.again
             self.keypoints += result.keypoints or 0
+            self.pixels += result.pixels
         else:
             self.failed += 1
 
@@ -93,8 +114,18 @@ class Report:
         seconds : float
             That it took.
         """
-        failed = f", {self.failed:,} failed" if self.failed else ""
-        left = self.total - self.done - self.failed
-        unfinished = f", {left:,} not reached" if left else ""
-        images = "image" if self.done == 1 else "images"
-        return f"{self.done:,} {images} done{failed}{unfinished}: {self.keypoints:,} keypoints in {seconds:.1f} s"
+        parts = [f"{self.done:,} {'image' if self.done == 1 else 'images'} done"]
+        if self.again:
+            parts[0] += f" ({self.again:,} of them anew, of a changed image or with other parameters)"
+        if self.skipped:
+            parts.append(f"{self.skipped:,} skipped as done before")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        if self.left:
+            parts.append(f"{self.left:,} not reached")
+        return f"{', '.join(parts)}: {self.keypoints:,} keypoints in {seconds:.1f} s"
+
+    @property
+    def left(self) -> int:
+        """Number of jobs that have no result yet."""
+        return self.total - self.done - self.failed - self.skipped

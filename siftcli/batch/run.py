@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from hashlib import blake2b
 from pathlib import Path
 
+import numpy as np
+
 from ..engine import pipeline
-from ..errors import OutputError, SiftError
-from ..features import Features, ParameterValue
-from ..io.files import output_error
+from ..errors import SiftError
+from ..features import Features, Image, ParameterValue
+from ..io.files import atomic_write, output_error
 from ..io.image import DEFAULT_MAX_PIXELS, LoadedImage, read_image
-from ..io.registry import encode_features, open_collection, write_features
+from ..io.registry import FORMATS, encode_features, write_features
 from ..params import DescriptorParams, DetectorParams
+from .collect import is_fatal
 from .inputs import STDIN
+from .manifest import fingerprint, recorded
 from .plan import STDOUT, Job
 from .report import Result
 from .select import inside
+from .units import SMALL
 
-__all__ = ["Settings", "execute", "make_folders", "run_job"]
+__all__ = ["Settings", "make_folders", "run_job", "run_jobs", "store"]
+
+STACK = 16
+"""Most small images of one size that go through the engine together."""
+
+_HOW = ("overwrite", "threads", "remote", "signature")
+"""Fields of `Settings` that the features do not depend on."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,13 @@ class Settings:
         Turn images upright as their EXIF orientation says.
     max_pixels : int
         Larger images are refused.
+    threads : int
+        That share one image.
+    remote : bool
+        Outputs are in the results, for another process to write.
+    signature : str or None
+        Of everything that the features depend on besides the image, see `signed`; None if what is done is not
+        recorded.
     """
 
     detector: DetectorParams
@@ -45,6 +63,15 @@ class Settings:
     overwrite: bool = False
     exif_orientation: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
+    threads: int = 1
+    remote: bool = False
+    signature: str | None = None
+
+    def signed(self, format: str, version: str) -> Settings:
+        """Return these settings with their signature for outputs of a format, made by a version of this package."""
+        values = {f.name: repr(getattr(self, f.name)) for f in fields(self) if f.name not in _HOW}
+        text = repr((version, format, sorted(values.items())))
+        return replace(self, signature=blake2b(text.encode(), digest_size=16).hexdigest())
 
     @property
     def parameters(self) -> Mapping[str, ParameterValue]:
@@ -67,28 +94,6 @@ def make_folders(jobs: Iterable[Job]) -> None:
             raise output_error(folder, error) from error
 
 
-def execute(jobs: Sequence[Job], settings: Settings, on_result: Callable[[Result], None]) -> None:
-    """Carry out jobs, one after another in this process.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        With outputs in folders that exist.
-    settings : Settings
-        The same for all.
-    on_result : callable
-        Called with the result of each job as soon as it is there, in this thread.
-
-    Raises
-    ------
-    OutputError
-        If an output that is shared by all jobs cannot be written.
-    """
-    with _collected(jobs, settings) as collect:
-        for job in jobs:
-            on_result(collect(job, run_job(job, settings)))
-
-
 def run_job(job: Job, settings: Settings) -> Result:
     """Carry out one job.  Depends on nothing but its arguments and the files that they name, so it may run anywhere.
 
@@ -98,19 +103,93 @@ def run_job(job: Job, settings: Settings) -> Result:
         A job that fails leaves no output, and says why.  Features that go to stdout or to a shared output are in the
         result, for the one process that writes there.
     """
-    start = time.perf_counter()
+    return _attempt(job, settings, time.perf_counter())
+
+
+def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Result]:
+    """Carry out jobs; small images of one size go through the engine together, which changes nothing but the time.
+
+    Returns
+    -------
+    list of Result
+        In the order of the jobs, each as by :func:`run_job`.
+    """
+    if len(jobs) == 1:
+        return [run_job(jobs[0], settings)]
+    results: dict[int, Result] = {}
+    stacks: dict[tuple[object, ...], list[tuple[int, LoadedImage, float]]] = {}
+
+    def finish(stack: list[tuple[int, LoadedImage, float]]) -> None:
+        start = time.perf_counter()
+        try:
+            found = _detect_all([image for _, image, _ in stack], settings)
+        except Exception:  # each alone says what is wrong with it
+            found = []
+        share = (time.perf_counter() - start) / len(stack)
+        for k, (i, image, seconds) in enumerate(stack):
+            done = found[k] if found else None
+            results[i] = _attempt(jobs[i], settings, time.perf_counter() - seconds - share, image, done)
+
+    for i, job in enumerate(jobs):
+        start = time.perf_counter()
+        try:
+            image = _read(job, settings)
+        except Exception:
+            results[i] = _attempt(job, settings, start)
+            continue
+        seconds = time.perf_counter() - start
+        if image.pixels.size > SMALL:
+            results[i] = _attempt(job, settings, start, image)
+            continue
+        stack = stacks.setdefault((image.pixels.shape, image.pixels.dtype), [])
+        stack.append((i, image, seconds))
+        if len(stack) == STACK:
+            finish(stack)
+            stack.clear()
+    for stack in filter(None, stacks.values()):
+        finish(stack)
+    return [results[i] for i in range(len(jobs))]
+
+
+def store(job: Job, result: Result, settings: Settings) -> Result:
+    """Write the output that the result of a job brings from another machine."""
+    try:
+        if job.shared or job.output == STDOUT or result.status != "done":
+            return result
+        if result.data is not None:
+            with recorded(
+                job, result.source, settings.signature or "", exists=Path(job.output).exists(), size=len(result.data)
+            ):
+                atomic_write(job.output, result.data, overwrite=settings.overwrite)
+        elif result.features is not None:
+            _write(job, result.features, replace(settings, remote=False), result)
+    except SiftError as error:
+        result = replace(result, status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
+    return replace(result, data=None, features=None, source=None)
+
+
+def _attempt(
+    job: Job, settings: Settings, start: float, image: LoadedImage | None = None, features: Features | None = None
+) -> Result:
+    """Carry out one job, of which something may be done already; `start` is when it began."""
     result = Result(job.path, job.output, "failed", None, 0.0)
     try:
-        image = _read(job, settings)
-        result = replace(result, warnings=tuple(f"{image.name}: {warning}" for warning in image.warnings))
-        features = _detect(image, settings)
+        # Before the image is read: if it changes meanwhile, a later run sees that.
+        if settings.signature is not None:
+            result = replace(result, source=fingerprint(job.path, job.data))
+        image = image or _read(job, settings)
+        warnings = tuple(f"{image.name}: {warning}" for warning in image.warnings)
+        result = replace(result, warnings=warnings, pixels=image.pixels.size)
+        features = _detect(image, settings) if features is None else features
         result = replace(_written(job, features, settings, result), status="done", keypoints=len(features))
     except SiftError as error:
-        result = replace(result, error=str(error))
+        result = replace(result, error=str(error), fatal=is_fatal(error))
     except MemoryError:
         result = replace(result, error=f"{_name(job)}: needs more memory than there is; make the image smaller")
     except Exception as error:  # a fault of ours must not cost the images that are still to come
         result = replace(result, error=f"{_name(job)}: internal error, please report it: {_where(error)}")
+    if result.data is None and result.features is None:
+        result = replace(result, source=None)
     return replace(result, seconds=time.perf_counter() - start)
 
 
@@ -128,45 +207,44 @@ def _read(job: Job, settings: Settings) -> LoadedImage:
 
 
 def _detect(image: LoadedImage, settings: Settings) -> Features:
-    features = pipeline.detect(image.pixels[None], settings.detector, settings.descriptor)[0]
+    return _detect_all([image], settings)[0]
+
+
+def _detect_all(images: Sequence[LoadedImage], settings: Settings) -> list[Features]:
+    """Find the features of images of one size and type."""
+    pixels: Image = images[0].pixels[None] if len(images) == 1 else np.stack([image.pixels for image in images])  # type: ignore[assignment]
+    found = pipeline.detect(pixels, settings.detector, settings.descriptor, settings.threads)
+    return [_chosen(features, image, settings) for features, image in zip(found, images, strict=True)]
+
+
+def _chosen(features: Features, image: LoadedImage, settings: Settings) -> Features:
     features = replace(features, parameters=settings.parameters)
     return features if image.mask is None else inside(features, image.mask)
 
 
 def _written(job: Job, features: Features, settings: Settings, result: Result) -> Result:
     """Write features, or put them into the result where another process has to."""
-    if job.shared:
+    stream = FORMATS[job.format].kind == "stream"
+    if job.shared or (settings.remote and not stream):
         return replace(result, features=features)
     if job.output == STDOUT:
         return replace(result, data=encode_features(features, job.format, name="<stdout>"))
-    write_features(job.output, features, job.format, image=job.name, overwrite=settings.overwrite)
+    if settings.remote:
+        return replace(result, data=encode_features(features, job.format, name=job.output))
+    _write(job, features, settings, result)
     return result
 
 
-@contextmanager
-def _collected(jobs: Sequence[Job], settings: Settings) -> Iterator[Callable[[Job, Result], Result]]:
-    """Open the output that all jobs share, if they do; lend a function that moves features from a result to it."""
-    if not jobs or not jobs[0].shared:
-        yield lambda job, result: result
+def _write(job: Job, features: Features, settings: Settings, result: Result) -> None:
+    """Write features to the output of a job, and record that."""
+    exists, signature = Path(job.output).exists(), settings.signature or ""
+    if FORMATS[job.format].kind == "stream":
+        data = encode_features(features, job.format, name=job.output)
+        with recorded(job, result.source, signature, exists=exists, size=len(data)):
+            atomic_write(job.output, data, overwrite=settings.overwrite)
         return
-    first, empty = jobs[0], True
-
-    def collect(job: Job, result: Result) -> Result:
-        nonlocal empty
-        features, result = result.features, replace(result, features=None)
-        if features is not None:
-            try:
-                writer.add(job.name, features)
-            except OutputError as error:
-                return replace(result, status="failed", keypoints=None, error=str(error))
-            empty = False
-        return result
-
-    writer = open_collection(first.output, first.format, parameters=settings.parameters, overwrite=settings.overwrite)
-    with writer:
-        yield collect
-        if empty:
-            writer.abort()
+    with recorded(job, result.source, signature, exists=exists):
+        write_features(job.output, features, job.format, image=job.name, overwrite=settings.overwrite)
 
 
 def _where(error: Exception) -> str:

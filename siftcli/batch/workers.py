@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -29,6 +31,9 @@ _Result = TypeVar("_Result")
 _TRIES = 2
 """How often a task is begun before it is given up, if the worker dies of it."""
 
+_PATIENCE = 0.8
+"""Seconds that workers have to tidy up before they are killed."""
+
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -42,19 +47,32 @@ class Outcome(Generic[_Task, _Result]):
 
 
 def run_tasks(
-    tasks: Iterable[_Task], make: Callable[[], Callable[[_Task], _Result]], jobs: int
-) -> Iterator[Outcome[_Task, _Result]]:
+    tasks: Iterable[_Task],
+    make: Callable[[], Callable[[_Task], _Result]],
+    jobs: int,
+    *,
+    cost: Callable[[_Task], int] | None = None,
+    budget: int | None = None,
+    divide: Callable[[_Task], list[_Task]] | None = None,
+) -> Generator[Outcome[_Task, _Result]]:
     """Carry out tasks, in this process or in others.
 
     Parameters
     ----------
     tasks : iterable
-        Begun in this order.
+        Begun in this order, and asked for no sooner.
     make : callable
         Called once in every worker; gives what is called with each task.  Like the tasks and the results, it must be
         something that can be pickled, if `jobs` is not 1.
     jobs : int
         Number of processes; 1 is this one.
+    cost : callable, optional
+        What a task takes of the budget while it is worked on.
+    budget : int, optional
+        A task that would exceed it waits until others are done; it is begun in any case when there are none.
+    divide : callable, optional
+        Gives the tasks to begin in place of one that a worker died of; by default it is begun again as it is.  With a
+        budget, they are worked on one at a time.
 
     Yields
     ------
@@ -66,9 +84,9 @@ def run_tasks(
         for task in tasks:
             yield Outcome(task, *_attempt(work, task))
         return
-    crew = _Crew(pickle.dumps(make), jobs)
+    crew = _Crew(pickle.dumps(make), jobs, iter(tasks), cost or (lambda _: 0), budget, divide or (lambda task: [task]))
     try:
-        yield from crew.run(deque(tasks))
+        yield from crew.run()
     finally:
         crew.stop()
 
@@ -92,12 +110,18 @@ def _attempt(work: Callable[[Any], Any], task: Any) -> tuple[Any, str | None]:
 def _serve(make: bytes, connection: Connection) -> None:
     """Be a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides
+    signal.signal(signal.SIGTERM, _leave)
     for name in _THREADS:  # before NumPy is imported
         os.environ.setdefault(name, "1")
     work = _made(make)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             connection.send(_attempt(work, connection.recv()))
+
+
+def _leave(*_: object) -> None:
+    """End as an exception does, which removes temporary files."""
+    raise SystemExit(1)
 
 
 def _made(make: bytes) -> Callable[[Any], Any]:
@@ -112,40 +136,61 @@ def _made(make: bytes) -> Callable[[Any], Any]:
     return refuse
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """A task, how often it was begun, and what it costs."""
+
+    task: Any
+    tries: int
+    cost: int
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
     connection: Connection
-    task: Any = None
-    tries: int = 0
-    """How often its task was begun; 0 while it has none."""
+    turn: _Turn | None = None
 
 
 @dataclass
 class _Crew:
-    """Some workers."""
+    """Some workers, and the tasks for them."""
 
     make: bytes
     size: int
+    tasks: Iterator[Any]
+    cost: Callable[[Any], int]
+    budget: int | None
+    divide: Callable[[Any], list[Any]]
     workers: list[_Worker] = field(default_factory=list)
+    waiting: deque[_Turn] = field(default_factory=deque)
 
-    def run(self, tasks: deque[Any]) -> Iterator[Outcome[Any, Any]]:
+    def run(self) -> Iterator[Outcome[Any, Any]]:
         """Carry out all tasks."""
-        again: deque[tuple[Any, int]] = deque()
-        while True:
-            for worker in self.workers:
-                if not worker.tries and (again or tasks):
-                    self._give(worker, *(again.popleft() if again else (tasks.popleft(), 0)))
-            while (again or tasks) and len(self.workers) < self.size:
-                self.workers.append(self._start())
-                self._give(self.workers[-1], *(again.popleft() if again else (tasks.popleft(), 0)))
-            busy = [worker for worker in self.workers if worker.tries]
-            if not busy:
-                return
+        self._hand_out()
+        while busy := [worker for worker in self.workers if worker.turn]:
             ready = wait([worker.connection for worker in busy])
-            for worker in busy:
-                if worker.connection in ready:
-                    yield from self._collect(worker, again)
+            answers = [self._collect(worker) for worker in busy if worker.connection in ready]
+            self._hand_out()  # so that no worker waits for what is done with the answers
+            yield from (answer for answer in answers if answer is not None)
+
+    def _hand_out(self) -> None:
+        """Give every worker a task, as far as there are tasks and the budget allows."""
+        while True:
+            worker = next((worker for worker in self.workers if worker.turn is None), None)
+            if worker is None and len(self.workers) == self.size:
+                return
+            if not self.waiting:
+                self.waiting.extend(_Turn(task, 0, self.cost(task)) for task in islice(self.tasks, 1))
+            if not self.waiting:
+                return
+            taken = [worker.turn.cost for worker in self.workers if worker.turn]
+            if self.budget is not None and taken and sum(taken) + self.waiting[0].cost > self.budget:
+                return
+            if worker is None:
+                worker = self._start()
+                self.workers.append(worker)
+            self._give(worker, self.waiting.popleft())
 
     def _start(self) -> _Worker:
         context = get_context("spawn")
@@ -155,31 +200,38 @@ class _Crew:
         theirs.close()
         return _Worker(process, ours)
 
-    def _give(self, worker: _Worker, task: Any, tries: int) -> None:
-        worker.task, worker.tries = task, tries + 1
+    def _give(self, worker: _Worker, turn: _Turn) -> None:
+        worker.turn = replace(turn, tries=turn.tries + 1)
         with suppress(BrokenPipeError, ConnectionResetError):  # it died; that shows when its answer is read
-            worker.connection.send(task)
+            worker.connection.send(turn.task)
 
-    def _collect(self, worker: _Worker, again: deque[tuple[Any, int]]) -> Iterator[Outcome[Any, Any]]:
+    def _collect(self, worker: _Worker) -> Outcome[Any, Any] | None:
         """Take a worker's answer; one that died is let go, and its task begun again or given up."""
+        turn, worker.turn = worker.turn, None
+        assert turn is not None
         try:
             result, error = worker.connection.recv()
         except (EOFError, ConnectionResetError):
             self.workers.remove(worker)
             worker.connection.close()
             worker.process.join()
-            if worker.tries < _TRIES:
-                again.append((worker.task, worker.tries))
-                return
+            if turn.tries < _TRIES:
+                alone = 0 if self.budget is None else self.budget
+                self.waiting.extendleft(_Turn(part, turn.tries, alone) for part in reversed(self.divide(turn.task)))
+                return None
             code = worker.process.exitcode
             result, error = None, f"the worker was killed (status {code}), for want of memory perhaps; use fewer --jobs"
-        task, worker.task, worker.tries = worker.task, None, 0
-        yield Outcome(task, result, error)
+        return Outcome(turn.task, result, error)
 
     def stop(self) -> None:
         """End all workers, whatever they do."""
         for worker in self.workers:
-            worker.connection.close()
+            worker.connection.close()  # which ends those that wait for a task
+            if worker.turn is not None:
+                worker.process.terminate()
+        deadline = time.monotonic() + _PATIENCE
+        for worker in self.workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
             worker.process.kill()
         for worker in self.workers:
             worker.process.join()

@@ -20,6 +20,7 @@ COMMANDS = {
     "match": "Match the keypoints of two images, or of a collection.",
     "convert": "Convert features from one format to another.",
     "info": "Tell what is in feature files.",
+    "doctor": "Check this installation.",
 }
 """Every command and its help in one line.
 

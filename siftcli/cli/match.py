@@ -81,7 +81,7 @@ class Request:
 
 
 def _formats() -> str:
-    from ..io.matches import MATCH_FORMATS  # and NumPy
+    from ..io.matches import MATCH_FORMATS
 
     return ", ".join(f"{f.name} ({f.suffixes[0]})" for f in MATCH_FORMATS.values())
 

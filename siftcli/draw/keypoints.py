@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from . import shapes
 from ..conventions import affine_of
 from ..errors import ParameterError
 from ..features import Features
+from . import shapes
 from .choice import best, uncrowded
 from .color import Colors
 from .coloring import colored
@@ -21,7 +20,7 @@ from .picture import ImageLike, View, to_rgb
 from .scene import Marks, Scene, halo_width, line_width
 from .style import KeypointStyle
 
-__all__ = ["draw_keypoints", "keypoint_scene", "support_of"]
+__all__ = ["draw_keypoints", "keypoint_scene"]
 
 _Array = npt.NDArray[np.float64]
 
@@ -87,11 +86,11 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
     style : KeypointStyle
     """
     view = View.of(image.size, style.region, style.zoom)
-    shown = taken(features, np.flatnonzero(view.holds(features.xy)))
+    shown = features.take(view.holds(features.xy))
     word = "largest" if features.scores is None else "strongest"
     count = len(shown)
-    shown = taken(shown, best(_strength(shown), style.top))
-    shown = taken(shown, np.argsort(-shown.scales, kind="stable"))  # the small ones on top
+    shown = shown.take(best(_strength(shown), style.top))
+    shown = shown.take(np.argsort(-shown.scales, kind="stable"))  # the small ones on top
     line = style.line_width or line_width(*view.size)
     centres, maps = _frames(shown, view)
     colors, entries = colored(shown, style.color)
@@ -104,7 +103,7 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
         maps *= reach_of(shown, style.radius)
         if style.thin and style.top is None:
             radius = _radius(maps)
-            ink = _STROKES[style.style] * radius * (line + halo_width(line))
+            ink = _STROKES[style.style] * radius * (_widths(radius, line) + halo_width(line))
             full = uncrowded(centres, radius, ink, _strength(shown), _CELL * line, _SHARE)
     marks = _marks(style.style, shown, centres, maps, colors, line, view.zoom, full)
     notes: list[Entry] = [Note(_count(style, len(shown), count, int(full.sum()), word)), Note(_meaning(style, shown))]
@@ -118,13 +117,6 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
 
 
 # --- frames
-
-
-def taken(features: Features, index: npt.NDArray[np.intp]) -> Features:
-    """Return the features of these indices."""
-    values = {name: getattr(features, name) for name in features.__dataclass_fields__}
-    arrays: dict[str, Any] = {name: v[index] for name, v in values.items() if isinstance(v, np.ndarray)}
-    return replace(features, **arrays)
 
 
 def magnification(features: Features) -> float:
@@ -189,13 +181,13 @@ def _marks(
     if style == "points":
         return [_dots(centres, colors, np.full(len(colors), _DOT * line))]
     rest = ~full
-    diameter = np.clip(1.2 * zoom * features.scales, 1.5, max(1.5, _SMALL_DOT * line))  # not larger than their circle
+    diameter = np.clip(1.2 * zoom * features.scales, min(1.5, line), _SMALL_DOT * line)  # not larger than their circle
     dots = [_dots(centres[rest], colors[rest], diameter[rest])] if rest.any() else []
     centres, maps, colors = centres[full], maps[full], colors[full]
     radius = _radius(maps)
     if style == "descriptors":
-        return [*dots, *_descriptors(taken(features, np.flatnonzero(full)), centres, maps, colors, line)]
-    widths = np.clip(0.4 * radius, 1, line)  # or small ones would be blobs
+        return [*dots, *_descriptors(features.take(full), centres, maps, colors, line)]
+    widths = _widths(radius, line)
     if style == "arrows":
         return [*dots, Marks.of("keypoint", colors, widths, segments=shapes.arrows(centres, maps, _HEAD * line))]
     if style == "frames":
@@ -206,6 +198,11 @@ def _marks(
         return [*dots, Marks.of("keypoint", colors, widths, segments=outlines)]
     circles = np.concatenate([centres, radius[:, None]], axis=1)
     return [*dots, Marks.of("keypoint", colors, widths, circles=circles, segments=lines)]
+
+
+def _widths(radius: _Array, line: float) -> _Array:
+    """Width of the lines of marks: less for small ones, which would be blobs."""
+    return np.minimum(np.maximum(0.4 * radius, 1), line)
 
 
 def _dots(centres: _Array, colors: Colors, diameter: npt.NDArray[np.floating]) -> Marks:
@@ -243,7 +240,8 @@ def _meaning(style: KeypointStyle, features: Features) -> str:
     if style.style == "descriptors":
         return f"cells of {magnification(features):g} sigma"
     reach = reach_of(features, style.radius)
-    return f"{_SIZE[style.style]} sigma" if reach == 1 else f"{_SIZE[style.style]} {reach:g} sigma, the descriptor's support"
+    text = f"{_SIZE[style.style]} {reach:g} sigma"
+    return f"{text}, the descriptor's support" if style.radius == "support" else text.replace(" 1 ", " ")
 
 
 _SIZE = {"circles": "radius", "arrows": "length", "frames": "half side"}

@@ -139,8 +139,8 @@ def _sample(draw: ImageDraw.ImageDraw, placed: Placed, size: int) -> None:
     assert isinstance(key, Key)
     thick = max(2, size // 6)
     if key.kind == "dot":
-        centre = (left + right) / 2
-        draw.ellipse((centre - 1.5 * thick, middle - 1.5 * thick, centre + 1.5 * thick, middle + 1.5 * thick), key.color)
+        centre, radius = (left + right) / 2, 1.5 * thick
+        draw.ellipse((centre - radius, middle - radius, centre + radius, middle + radius), key.color)
     elif key.kind == "area":
         draw.rectangle((left, placed.top, right, placed.top + placed.height), key.color)
     else:
@@ -171,12 +171,13 @@ def _width(entry: Entry, size: int) -> float:
 
 def _overhang(bar: Bar, size: int) -> float:
     """By how much the last tick's label reaches beyond the bar."""
-    return max((place - 1) * _BAR * size + text_width(text, size) / 2 for place, text in (*bar.ticks, (1.0, "")))
+    return max([0.0, *(text_width(text, size) / 2 - (1 - place) * _BAR * size for place, text in bar.ticks)])
 
 
 def _lead(bar: Bar, size: int) -> float:
     """Room between the title and the bar, for the first tick's label reaches beyond it too."""
-    return max(_SPACE * size + text_width(text, size) / 2 - place * _BAR * size for place, text in (*bar.ticks, (0.0, "")))
+    reach = [text_width(text, size) / 2 - place * _BAR * size for place, text in bar.ticks]
+    return max([0.0, *reach]) + _SPACE * size
 
 
 def _placed(entry: Entry, left: float, top: float, size: int) -> list[Placed]:

@@ -56,7 +56,7 @@ def picture_format(path: str | PathLike[str], name: str | None = None) -> str:
         if suffix in suffixes:
             return format
     known = ", ".join(suffixes[0] for suffixes in FORMATS.values())
-    raise ParameterError("output", f"the suffix of {str(path)!r} is of no picture; use one of {known}, or give --format")
+    raise ParameterError("output", f"{str(path)!r} has no picture's suffix; use one of {known}, or give --format")
 
 
 def encode(scene: Scene, format: str, *, name: str | PathLike[str] = "<picture>") -> bytes:

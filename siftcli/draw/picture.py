@@ -40,7 +40,7 @@ def to_rgb(image: ImageLike) -> Image.Image:
     if pixels.dtype.kind == "f":
         pixels = np.rint(np.nan_to_num(pixels).clip(0, 1) * 255).astype(np.uint8)
     elif pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+        pixels = np.right_shift(pixels, 8, dtype=np.uint16).astype(np.uint8)
     elif pixels.dtype != np.uint8:
         raise ParameterError("image", f"must be uint8, uint16 or float, not {pixels.dtype}")
     return Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
@@ -131,5 +131,5 @@ class View:
 
     def holds(self, xy: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
         """Tell which points of the image, (N, 2), lie in this part."""
-        low = np.array([self.left, self.top]) - 0.5
-        return np.asarray(((xy >= low) & (xy < low + (self.width, self.height))).all(axis=1))
+        place = (np.asarray(xy, np.float64) - (self.left - 0.5, self.top - 0.5)) / (self.width, self.height)
+        return np.asarray(((place >= 0) & (place < 1)).all(axis=1))

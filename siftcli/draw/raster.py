@@ -12,6 +12,7 @@ the stroke's edge is half a pixel away, none where it is so on the other side.  
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ class Canvas:
         # Closeness in the upper eight bits, the stroke's number below.
         dtype = np.uint32 if strokes <= 1 << 24 else np.uint64
         self._shift = dtype(dtype().itemsize * 8 - 8)
-        self._keys = np.zeros(width * height, dtype)
+        self._keys: npt.NDArray[Any] = np.zeros(width * height, dtype)
 
     def circles(self, circles: _Floats, width: _Floats, halo: _Floats, number: Index) -> None:
         """Add circles; those of radius 0 are dots as wide as the line.
@@ -76,12 +77,12 @@ class Canvas:
         if big.any():
             ends, which = _polygons(circles[big])
             self.segments(ends, width[big][which], halo[big][which], number[big][which])
-            circles, width, halo, number = (values[~big] for values in (circles, width, halo, number))
+            circles, width, halo, number = circles[~big], width[~big], halo[~big], number[~big]
         x, y, radius = circles.astype(np.float32).T
         edge, rim = _edges(width, halo)
         for part, columns, rows in self._squares(circles[:, :2], circles[:, :2], radius + edge + rim):
             dx, dy = columns - x[part, None], rows - y[part, None]
-            distance = (dx * dx)[:, None, :] + (dy * dy)[:, :, None]
+            distance: Float32 = (dx * dx)[:, None, :] + (dy * dy)[:, :, None]
             np.sqrt(distance, out=distance)
             distance -= radius[part, None, None]
             np.abs(distance, out=distance)
@@ -102,8 +103,8 @@ class Canvas:
         ends, which = _pieces(ends)
         edge, rim = (values[which] for values in _edges(width, halo))
         number = number[which]
-        middle = (ends[:, :2] + ends[:, 2:]).astype(np.float32) / 2
-        along = (ends[:, 2:] - ends[:, :2]).astype(np.float32)
+        middle: Float32 = (ends[:, :2] / 2 + ends[:, 2:] / 2).astype(np.float32)
+        along: Float32 = (ends[:, 2:] - ends[:, :2]).astype(np.float32)
         length = np.hypot(along[:, 0], along[:, 1])
         along /= np.maximum(length, np.float32(1e-9))[:, None]
         half = length / 2
@@ -116,7 +117,7 @@ class Canvas:
             beyond -= half[part, None, None]
             np.maximum(beyond, 0, out=beyond)
             beyond *= beyond
-            distance = (dy * ux)[:, :, None] - (dx * uy)[:, None, :]
+            distance: Float32 = (dy * ux)[:, :, None] - (dx * uy)[:, None, :]
             distance *= distance
             distance += beyond
             np.sqrt(distance, out=distance)
@@ -138,7 +139,8 @@ class Canvas:
         size = (stop - start).max(axis=1, initial=0) + 1
         shown = np.flatnonzero((stop >= start).all(axis=1))
         start = start.astype(np.float32)
-        sizes = np.append(_SIZES[_SIZES < size[shown].max(initial=0)], size[shown].max(initial=0))
+        largest = size[shown].max(initial=0)
+        sizes = np.append(_SIZES[largest > _SIZES], largest)
         kind = np.searchsorted(sizes, size[shown])
         for k, side in enumerate(sizes.astype(int).tolist()):
             members = shown[kind == k]
@@ -204,7 +206,8 @@ class Canvas:
 
 def _edges(width: _Floats, halo: _Floats) -> tuple[Float32, Float32]:
     """Return how far from the middle of a line its coverage ends, and how much further its halo does."""
-    return width.astype(np.float32) / 2 + np.float32(0.5), np.maximum(halo, 1e-3).astype(np.float32)
+    half: Float32 = width.astype(np.float32) / np.float32(2)
+    return half + np.float32(0.5), np.maximum(halo, 1e-3).astype(np.float32)
 
 
 def _polygons(circles: _Floats) -> tuple[_Floats, Index]:

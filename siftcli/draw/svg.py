@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -25,12 +26,16 @@ _STOPS = 32
 _FEW = 16
 """Colour bars of fewer colours are drawn as rectangles, others as a gradient of so many stops."""
 _QUALITY = 92
+_LARGE = 1 << 20
+"""Of images of more pixels, no PNG is tried."""
 
 
 def data_url(image: Image.Image) -> str:
-    """Return an image as a ``data:`` URL: PNG, or JPEG where that is smaller."""
+    """Return an image as a ``data:`` URL: PNG, or JPEG where that is smaller or the image large."""
     choices = []
-    for kind, options in (("png", {"optimize": False}), ("jpeg", {"quality": _QUALITY, "subsampling": 0})):
+    for kind, options in (("jpeg", {"quality": _QUALITY, "subsampling": 0}), ("png", {})):
+        if choices and image.width * image.height > _LARGE:
+            break
         stream = io.BytesIO()
         image.save(stream, kind, **options)
         choices.append((stream.tell(), kind, stream))
@@ -41,8 +46,8 @@ def data_url(image: Image.Image) -> str:
 def to_svg(scene: Scene) -> str:
     """Return a scene as an SVG document.
 
-    Each mark is one element, a ``path`` or for dots a ``circle``, in a group of its kind's class; what makes the halos is
-    in groups of class ``halo``.
+    Each mark is one element, a ``path`` or for dots a ``circle``, in a group of its kind's class; what makes the halos
+    is in groups of class ``halo``.
     """
     width, height = scene.ground.size
     legend = Legend.of(scene.legend, width, max(width, height))
@@ -147,7 +152,7 @@ def _bar(placed: Placed, bar: Bar, name: str) -> Iterator[str]:
     top, height = _number(placed.top), _number(placed.height)
     if len(edges) <= _FEW:
         unit = placed.width / len(bar.colors)
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             left, width = _number(placed.left + start * unit), _number((stop - start) * unit)
             yield f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="{_hex(bar.colors[start])}"/>'
         return

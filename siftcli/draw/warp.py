@@ -8,13 +8,18 @@ from PIL import Image
 
 from ..errors import ParameterError
 from ..features import Matches
+from .legend import GROUND
 
-__all__ = ["fit_homography", "homography_of", "mapped", "warped"]
+__all__ = ["fit_homography", "homography_of", "mapped", "overlaid", "union", "warped"]
 
 _Array = npt.NDArray[np.float64]
 
 _FEWEST = 4
 """Matches that determine a homography."""
+_GAIN = 3.0
+"""By how much contrast is changed, at most."""
+_DIM = 0.45
+"""Brightness of what only one image shows."""
 
 
 def mapped(homography: _Array, xy: npt.NDArray[np.floating]) -> _Array:
@@ -40,8 +45,8 @@ def fit_homography(xy_a: npt.NDArray[np.floating], xy_b: npt.NDArray[np.floating
     (a, to_a), (b, to_b) = _centred(xy_a), _centred(xy_b)
     one, none = np.ones(len(a)), np.zeros((len(a), 3))
     points = np.column_stack([a, one])
-    rows = np.concatenate([np.hstack([points, none, -b[:, :1] * points]), np.hstack([none, points, -b[:, 1:] * points])])
-    matrix = np.linalg.inv(to_b) @ np.linalg.svd(rows)[2][-1].reshape(3, 3) @ to_a
+    rows = np.hstack([points, none, -b[:, :1] * points]), np.hstack([none, points, -b[:, 1:] * points])
+    matrix = np.linalg.inv(to_b) @ np.linalg.svd(np.concatenate(rows))[2][-1].reshape(3, 3) @ to_a
     return np.asarray(matrix / matrix[2, 2])
 
 
@@ -53,33 +58,41 @@ def _centred(xy: npt.NDArray[np.floating]) -> tuple[_Array, _Array]:
     return (xy - mean) * scale, np.array([[scale, 0, -scale * mean[0]], [0, scale, -scale * mean[1]], [0, 0, 1]])
 
 
-def homography_of(matches: Matches, xy_a: npt.NDArray[np.floating], xy_b: npt.NDArray[np.floating]) -> _Array:
+def homography_of(matches: Matches) -> _Array:
     """Return the homography of matches: that of their model, or else the one that fits their inliers.
-
-    Parameters
-    ----------
-    matches : Matches
-    xy_a, xy_b : (M, 2) array
-        Where they are.
 
     Raises
     ------
     ParameterError
-        If they have neither.
+        If they have neither, or do not tell where they are.
     """
-    model = matches.model
+    model, inliers = matches.model, matches.inliers
     if model is not None and model.kind in ("homography", "similarity"):
         return model.matrix
-    if matches.inliers is None or (model is not None):
-        raise ParameterError("layout", "needs matches that were verified by a homography; match with --verify homography")
-    if int(matches.inliers.sum()) < _FEWEST:
-        raise ParameterError("layout", f"needs {_FEWEST} inliers, and the matches have {int(matches.inliers.sum())}")
-    return fit_homography(xy_a[matches.inliers], xy_b[matches.inliers])
+    if inliers is None or model is not None or matches.xy_a is None or matches.xy_b is None:
+        raise ParameterError("layout", "needs matches verified by a homography; match with --verify homography")
+    if int(inliers.sum()) < _FEWEST:
+        raise ParameterError("layout", f"needs {_FEWEST} inliers of a homography, and there are {int(inliers.sum())}")
+    return fit_homography(matches.xy_a[inliers], matches.xy_b[inliers])
 
 
-def warped(
-    image: Image.Image, homography: _Array, size: tuple[int, int]
-) -> tuple[Image.Image, npt.NDArray[np.bool_]]:
+def union(homography: _Array, size_a: tuple[int, int], size_b: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return left, top, width and height of what holds b, and a as the homography takes it, in pixels of b.
+
+    It reaches beyond b by b's own size at most, for a steep perspective knows no end.
+    """
+    (width_a, height_a), size = size_a, np.array(size_b)
+    right, bottom = width_a - 0.5, height_a - 0.5
+    corners = mapped(homography, np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]]))
+    far = np.where(np.isnan(corners), np.array([[-1.0], [2.0], [2.0], [-1.0]]) * size, corners)
+    low = np.minimum(np.maximum(far.min(axis=0) + 0.5, -size), 0)
+    high = np.maximum(np.minimum(far.max(axis=0) + 0.5, 2 * size), size)
+    left, top = np.floor(low).astype(int).tolist()
+    width, height = (np.ceil(high) - np.floor(low)).astype(int).tolist()
+    return left, top, width, height
+
+
+def warped(image: Image.Image, homography: _Array, size: tuple[int, int]) -> tuple[Image.Image, npt.NDArray[np.bool_]]:
     """Return an RGB image as a homography takes it, and where it covers the result.
 
     Parameters
@@ -96,3 +109,36 @@ def warped(
     how = Image.Transform.PERSPECTIVE, back.ravel()[:8].tolist()
     cover = Image.new("L", image.size, 255).transform(size, *how, Image.Resampling.NEAREST)
     return image.transform(size, *how, Image.Resampling.BICUBIC), np.asarray(cover) > 0
+
+
+def overlaid(
+    a: Image.Image, b: Image.Image, homography: _Array, offset: tuple[int, int], size: tuple[int, int]
+) -> Image.Image:
+    """Return a, as a homography takes it, in magenta over b in green: grey where they agree.
+
+    Where both are, a is brought to b's mean and contrast; where only one is, it is grey and dimmed.
+
+    Parameters
+    ----------
+    homography : (3, 3) array
+        From pixels of a to pixels of the result.
+    offset : (x, y)
+        Pixel of the result at which b begins.
+    size : (width, height)
+        Of the result.
+    """
+    moved, in_a = warped(a, homography, size)
+    other, cover = Image.new("L", size), Image.new("L", size)
+    other.paste(b.convert("L"), offset)
+    cover.paste(255, (*offset, offset[0] + b.width, offset[1] + b.height))
+    magenta, green, in_b = np.asarray(moved.convert("L"), np.float32), np.asarray(other), np.asarray(cover) > 0
+    both = in_a & in_b
+    if both.any():
+        ours, theirs = magenta[both], green[both]
+        gain = float(np.clip(theirs.std() / max(float(ours.std()), 1.0), 1 / _GAIN, _GAIN))
+        magenta = ((magenta - ours.mean()) * gain + theirs.mean()).clip(0, 255)
+    result = np.full((*green.shape, 3), GROUND, np.uint8)
+    result[both] = np.stack([magenta[both], green[both], magenta[both]], axis=1)
+    for grey, alone in ((magenta, in_a & ~in_b), (green, in_b & ~in_a)):
+        result[alone] = (_DIM * grey[alone])[:, None]
+    return Image.fromarray(result)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
+from ..conventions import quantise
 from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
@@ -17,7 +19,7 @@ from .orientation_bins import ANGLES, PLANES, hats
 from .pixel_descriptor import pixel_descriptors
 from .scale_space import Index, Sheet
 
-__all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise"]
+__all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise", "stored"]
 
 CELLS = 4
 _REACH = 2.5
@@ -53,6 +55,11 @@ def compute_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor
     if descriptor.norm_threshold > 0:
         histograms[_mean_gradient(histograms, points, descriptor) < descriptor.norm_threshold] = 0
     return normalise(histograms, descriptor)
+
+
+def stored(descriptors: Float32, descriptor: DescriptorParams) -> npt.NDArray[np.uint8] | Float32:
+    """Return descriptors as features have them: quantised, or as they are."""
+    return descriptors if descriptor.float_descriptors else quantise(descriptors)
 
 
 def _mean_gradient(histograms: Float32, points: Points, descriptor: DescriptorParams) -> Float32:

@@ -23,6 +23,7 @@ _SQUARE = 0.8
 """Half the side of the standard variant's window, in radii of Lowe's disc: it agrees as well, with fewer pixels."""
 _CLASSES = (6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Windows are cut in a few sizes, not in one per radius."""
+_FEW = 300
 _CHUNK = 1 << 15
 """Samples per chunk, to stay in the cache."""
 
@@ -42,7 +43,9 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
     chunk : (N,) intp
         Indices of keypoints whose windows have about `samples` pixels together.
     """
-    classes = np.array([c for c in _CLASSES if c < radius.max(initial=0)] + [radius.max(initial=0)])
+    # Few keypoints are done in fewer, larger windows: calls cost more than samples then.
+    sizes = _CLASSES if len(radius) > _FEW else _CLASSES[2::4]
+    classes = np.array([c for c in sizes if c < radius.max(initial=0)] + [radius.max(initial=0)])
     which = np.searchsorted(classes, radius)
     for i, r in enumerate(classes.tolist()):
         members = np.flatnonzero(which == i)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import quantise
 from ..features import Features, Float32, Image
 from ..params import DescriptorParams, DetectorParams
-from .descriptor import compute_descriptors, descriptor_reach
+from .descriptor import compute_descriptors, descriptor_reach, stored
 from .extrema import find_extrema
-from .frames import levels_of, place
+from .given import describe
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
-from .scale_space import Index, ScaleSpace, Sheet, octave_shapes
+from .reduction import reduced
+from .scale_space import Index, ScaleSpace, Sheet
 from .threads import share
 
 __all__ = ["describe", "detect"]
@@ -43,6 +43,7 @@ def detect(
     list of Features
         One for each image, in Lowe's order: coarse octaves first.
     """
+    images, reduction = reduced(images, detector.max_image_size)
     space = ScaleSpace(images, detector, _halo(detector, descriptor), threads)
 
     def work(worker: int) -> list[_Found]:
@@ -53,48 +54,20 @@ def detect(
                 sheet.extrapolate()
                 index, angle = assign_orientations(sheet, points, detector)
                 points = points.take(index)
-                described = None if descriptor is None else compute_descriptors(sheet, points, angle, descriptor)
+                described = None
+                if descriptor is not None:
+                    described = stored(compute_descriptors(sheet, points, angle, descriptor), descriptor)
                 found.append(_Found.of(sheet, points, angle, described))
         return found
 
     found = [part for parts in share(work, threads) for part in parts]
-    described = descriptor is not None
-    return [_features(found, image, images.shape[1:], described) for image in range(len(images))]
+    shape = images.shape[1:]
+    return [reduction.outward(_features(found, image, shape, descriptor)) for image in range(len(images))]
 
 
-def describe(images: Image, frames: Features, detector: DetectorParams, descriptor: DescriptorParams) -> Features:
-    """Compute the descriptors of given frames of one image.
-
-    Parameters
-    ----------
-    images : (1, H, W) uint8, uint16 or float32
-    frames : Features
-        Kept, in their order.
-    detector : DetectorParams
-        For the scale space.
-    descriptor : DescriptorParams
-
-    Returns
-    -------
-    Features
-        The frames with descriptors; those of frames that no octave holds are zero.
-    """
-    octave, level = levels_of(frames, octave_shapes(images.shape[1], images.shape[2], detector), detector)
-    out = np.zeros((len(frames), 128), np.uint8)
-    sigma = frames.scales / np.exp2(octave).astype(np.float32)
-    halo = _halo(detector, descriptor, float(sigma.max(initial=0)))
-    for sheet in ScaleSpace(images, detector, halo).sheets():
-        for _ in sheet.strips():
-            pass
-        sheet.extrapolate()
-        index, points = place(sheet, frames, octave, level)
-        out[index] = quantise(compute_descriptors(sheet, points, frames.orientations[index], descriptor))
-    return replace(frames, descriptors=out, image_size=(images.shape[2], images.shape[1]))
-
-
-def _halo(detector: DetectorParams, descriptor: DescriptorParams | None, largest: float = 0) -> int:
-    """Rows that are read above and below an extremum, or a frame of sigma `largest` (octave pixels)."""
-    largest = max(largest, detector.sigma_base * 2 ** (1 + 1.5 / detector.scales_per_octave))
+def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
+    """Rows that are read above and below an extremum."""
+    largest = detector.sigma_base * 2 ** (1 + 1.5 / detector.scales_per_octave)
     reach = orientation_reach(largest, detector)
     if descriptor is not None:
         reach = max(reach, descriptor_reach(largest, descriptor))
@@ -109,10 +82,12 @@ class _Found:
     order: npt.NDArray[np.intp]
     pixel: Index
     frames: Float32
-    descriptors: npt.NDArray[np.uint8] | None
+    descriptors: npt.NDArray[np.uint8] | Float32 | None
 
     @classmethod
-    def of(cls, sheet: Sheet, points: Points, angle: Float32, descriptors: Float32 | None) -> _Found:
+    def of(
+        cls, sheet: Sheet, points: Points, angle: Float32, descriptors: npt.NDArray[np.uint8] | Float32 | None
+    ) -> _Found:
         octave = sheet.octave[points.region]
         unit = np.exp2(octave).astype(np.float32)
         return cls(
@@ -120,11 +95,11 @@ class _Found:
             order=np.stack([octave, points.level, points.scan[:, 0], points.scan[:, 1]], axis=1),
             pixel=(octave << 56) + (points.row << 28) + points.column,
             frames=np.stack([points.x * unit, points.y * unit, points.sigma * unit, angle, points.score], axis=1),
-            descriptors=None if descriptors is None else quantise(descriptors),
+            descriptors=descriptors,
         )
 
 
-def _features(found: list[_Found], image: int, shape: tuple[int, ...], described: bool) -> Features:
+def _features(found: list[_Found], image: int, shape: tuple[int, ...], descriptor: DescriptorParams | None) -> Features:
     """Collect the features of one image, in the reverse of the order octave, level, row, column, peak."""
     picks = [np.flatnonzero(f.image == image) for f in found]
 
@@ -134,7 +109,9 @@ def _features(found: list[_Found], image: int, shape: tuple[int, ...], described
 
     order, pixel = gather("order", (0, 4), np.intp), gather("pixel", (0,), np.intp)
     frames = gather("frames", (0, 5), np.float32)
-    descriptors = gather("descriptors", (0, 128), np.uint8) if described else None
+    described = None
+    if descriptor is not None:
+        described = gather("descriptors", (0, 128), np.float32 if descriptor.float_descriptors else np.uint8)
     rank = np.lexsort(order.T[::-1])
     # Two bands may find the same pixel from extrema on either side: the first in order counts.
     rank = rank[_first_of_pixel(order[rank], pixel[rank])][::-1]
@@ -146,7 +123,7 @@ def _features(found: list[_Found], image: int, shape: tuple[int, ...], described
         scores=frames[:, 4].copy(),
         octaves=order[:, 0].astype(np.int16),
         levels=order[:, 1].astype(np.int16),
-        descriptors=None if descriptors is None else descriptors[rank],
+        descriptors=None if described is None else described[rank],
         image_size=(shape[1], shape[0]),
     )
 

@@ -23,7 +23,7 @@ from . import npz
 from .files import output_error
 from .records import framed, next_record, open_locked, write_all
 
-__all__ = ["Collection", "CollectionWriter", "JournalWriter", "WriteAll", "check_name"]
+__all__ = ["Collection", "CollectionWriter", "JournalWriter", "WriteAll", "check_name", "followed"]
 
 
 class Collection(Protocol):
@@ -92,6 +92,24 @@ def check_name(path: str | PathLike[str], name: str) -> str:
     except UnicodeEncodeError as error:
         raise OutputError(path, f"cannot hold an image named {name!r}, which is not UTF-8; rename it") from error
     return name
+
+
+def followed(path: str | PathLike[str]) -> Path:
+    """Return the file that a name leads to, if it is a symbolic link, else itself.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, or cannot be a file.
+    """
+    path = Path(path)
+    try:
+        target = path.resolve() if path.is_symlink() else path
+        if target.is_dir():
+            raise OutputError(path, "is a folder; give the name of a file")
+    except OSError as error:
+        raise output_error(path, error) from error
+    return target
 
 
 WriteAll = Callable[[Path, Iterator[tuple[str, Features]], Mapping[str, ParameterValue] | None], None]

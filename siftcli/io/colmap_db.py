@@ -27,7 +27,7 @@ import numpy.typing as npt
 from ..conventions import corner_origin, flip_bins
 from ..errors import OutputError
 from ..features import Features, ParameterValue
-from .collection import check_name
+from .collection import check_name, followed
 from .colmap_db_reader import TABLES, connect, in_use, read_collection, schema
 from .files import output_error
 from .values import as_bytes, require_finite
@@ -64,7 +64,7 @@ def open_collection(
         If pycolmap is not installed, the database exists and neither is given, is in use, is not COLMAP's or of another
         version than pycolmap's, or cannot be written.
     """
-    return DatabaseWriter(Path(path), add=resume or overwrite)
+    return DatabaseWriter(followed(path), add=resume or overwrite)
 
 
 class DatabaseWriter:
@@ -82,8 +82,6 @@ class DatabaseWriter:
         self._pycolmap = _import(path)
         self._final = path
         self._closed = False
-        if path.is_dir():
-            raise OutputError(path, "is a folder; give the name of a file")
         if path.exists() and not add:
             raise OutputError(path, "exists already; use --overwrite to add to it, or another output name")
         self._fresh = not path.exists()

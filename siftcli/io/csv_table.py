@@ -1,7 +1,8 @@
 """Comma-separated values: one keypoint a line, the columns named in the first.
 
-Columns: ``x,y,sigma,orientation``, or ``x,y,a11,a12,a21,a22`` for affine frames; where known, ``score,octave,level``;
-and the descriptor, ``d0`` to ``d127`` where its elements are integers 0-255, ``f0`` to ``f127`` where they are floats.
+Columns: ``x,y,sigma,orientation``, or ``x,y,a11,a12,a21,a22`` for affine frames; where known, ``score,octave,level``
+and ``source``, the number of the frame that was given; and the descriptor, ``d0`` to ``d127`` where its elements are
+integers 0-255, ``f0`` to ``f127`` where they are floats.
 Numbers are written so that every float32 comes back.  Conventions are the library's.
 
 Any order is read, and a part of the columns: ``x``, ``y`` and either ``sigma`` or the four affine numbers are needed,
@@ -12,6 +13,7 @@ as keypoints, of ``x,y,sigma``, with ``orientation``, or affine.
 from __future__ import annotations
 
 from os import PathLike
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,8 @@ from .text_writer import EXACT, encode_records
 from .values import as_bytes, as_floats, require_finite
 
 __all__ = ["decode", "encode"]
+
+_Integer = TypeVar("_Integer", np.int16, np.int32)
 
 _AFFINE = ("a11", "a12", "a21", "a22")
 _OPTIONAL = (("score", "scores"), ("octave", "octaves"), ("level", "levels"), ("source", "sources"))
@@ -150,11 +154,13 @@ def _features(
     )
 
 
-def _whole(reader: TextReader, values: npt.NDArray[np.float64] | None, column: str) -> npt.NDArray[np.int16] | None:
+def _whole(
+    reader: TextReader, values: npt.NDArray[np.float64] | None, column: str, dtype: type[_Integer]
+) -> npt.NDArray[_Integer] | None:
     if values is None:
         return None
-    bad = (values != np.floor(values)) | (np.abs(values) > np.iinfo(np.int16).max)
+    bad = (values != np.floor(values)) | (np.abs(values) > np.iinfo(dtype).max)
     if bad.any():
         i = int(bad.argmax())
         reader.fail_at(None, f"keypoint {i + 1} has the {column} {values[i]:g}, which is no small whole number")
-    return values.astype(np.int16)
+    return values.astype(dtype)

@@ -132,7 +132,7 @@ def _converted(array: Array, field: Field, path: str, place: str) -> Array:
             raise FormatError(
                 path, f"{place}{field.name} holds {array.dtype} instead of whole numbers {limits.min} to {limits.max}"
             )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of later
         return array.astype(dtype)
 
 

@@ -3,7 +3,7 @@
 The layout, version 1
 ---------------------
 The root has the attributes ``format`` = "siftcli", ``version`` = 1 and, by name, the parameters of all features, a
-null (``h5py.Empty``) for None.  Each image is a group under its relative POSIX name, so folders nest, with the datasets
+null (``h5py.Empty``) for None; text is of fixed length, in UTF-8.  Each image is a group under its relative POSIX name, so folders nest, with the datasets
 
 ======================  ===================  =========================================================
 keypoints               (N, 2) float32       x, y; the centre of the first pixel is (0, 0)
@@ -38,7 +38,7 @@ import numpy.typing as npt
 from ..conventions import flip_bins
 from ..errors import OutputError
 from ..features import Features, ParameterValue
-from .collection import JournalWriter
+from .collection import JournalWriter, followed
 from .fields import arrays_of, plain_parameters
 from .files import output_error
 from .hdf5_reader import FORMAT, VERSION, H5Collection, read_collection
@@ -122,7 +122,9 @@ def _write(
     try:
         with h5py.File(path, "w", libver=_LIBVER) as file:
             for key, value in attributes.items():
-                file.attrs[key] = h5py.Empty("f4") if value is None else value
+                text = isinstance(value, str)
+                stored = h5py.Empty("f4") if value is None else np.bytes_(value.encode() or b"\0") if text else value
+                file.attrs[key] = stored
             for name, features in images:
                 fill(file.create_group(name), name, features)
     except OSError as error:
@@ -167,11 +169,8 @@ def open_collection(
     FormatError
         If a file that exists is to be kept and cannot be read.
     """
-    path = Path(path)
-    path = path.resolve() if path.is_symlink() else path
+    path = followed(path)
     existing = None
-    if path.is_dir():
-        raise OutputError(path, "is a folder; give the name of a file")
     if path.exists() and resume:
         existing = path
         with read_collection(path) as collection:

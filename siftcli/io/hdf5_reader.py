@@ -97,7 +97,10 @@ class H5Collection:
             raise
 
     def _attributes(self) -> dict[str, Any]:
-        """Read the attributes of the root that are single values."""
+        """Read the attributes of the root that are single values of fixed length.
+
+        Text of any length is kept in a heap without a checksum; where that is damaged, HDF5 may search it for ever.
+        """
         from h5py import h5s
 
         attributes: dict[str, Any] = {}
@@ -106,8 +109,9 @@ class H5Collection:
             extent = attribute.get_space().get_simple_extent_type()
             if extent == h5s.NULL:
                 attributes[key] = None
-            elif extent == h5s.SCALAR and attribute.dtype.itemsize <= _MAX_ATTRIBUTE:
-                attributes[key] = self._file.attrs[key]
+            elif extent == h5s.SCALAR and attribute.dtype.kind in "biufS" and attribute.dtype.itemsize <= _MAX_ATTRIBUTE:
+                value = self._file.attrs[key]
+                attributes[key] = value.decode() if isinstance(value, bytes) else value
         return attributes
 
     def _walk(self, group: Any, prefix: str, seen: set[Any], depth: int) -> Iterator[str]:
@@ -120,7 +124,7 @@ class H5Collection:
             if kind != h5l.TYPE_HARD:
                 where = f"{prefix}{link.decode(errors='replace')}"
                 raise FormatError(self._path, f"{where!r} is a link to another place or file; links are not followed")
-        if b"keypoints" in links and prefix:
+        if prefix and b"keypoints" in links and h5o.get_info(group, b"keypoints").type == h5o.TYPE_DATASET:
             yield prefix[:-1]
             return
         for link in sorted(links):
@@ -180,7 +184,8 @@ class H5Collection:
                 check_array(key, arrays[key].shape, arrays[key].dtype, self._path, f"{name}: ", shape)
         arrays = dict(arrays)
         if "oris" in arrays:
-            arrays["orientations"] = wrapped(np.deg2rad(arrays.pop("oris"), dtype=np.float64))
+            with np.errstate(invalid="ignore"):  # what is not finite is told of later
+                arrays["orientations"] = wrapped(np.deg2rad(arrays.pop("oris"), dtype=np.float64))
         if "descriptors" in arrays:
             arrays["descriptors"] = flip_bins(np.ascontiguousarray(arrays["descriptors"].T))
         return arrays

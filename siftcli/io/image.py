@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
 
-__all__ = ["DEFAULT_MAX_PIXELS", "LoadedImage", "read_image"]
+__all__ = ["DEFAULT_MAX_PIXELS", "LoadedImage", "read_image", "read_size"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -106,6 +106,37 @@ def read_image(
         if error.errno is not None:
             raise ImageError(name, why_unreadable(error)) from error
         raise _damaged(name, error) from error
+    except MemoryError as error:
+        raise ImageError(name, "needs more memory than there is; make it smaller") from error
+    except _DAMAGE as error:
+        raise _damaged(name, error) from error
+
+
+def read_size(source: Source, *, name: str | None = None) -> tuple[int, int]:
+    """Read the size of an image without decoding it.
+
+    Parameters
+    ----------
+    source, name
+        As for `read_image`.
+
+    Returns
+    -------
+    (width, height)
+        In pixels of the stored grid.
+
+    Raises
+    ------
+    ImageError
+        If the source cannot be read, or its header is damaged.
+    """
+    name = source_name(source, name)
+    try:
+        with open_source(source) as file, _pillow():
+            width, height = _open(file, name).size
+            return width, height
+    except OSError as error:
+        raise ImageError(name, why_unreadable(error)) from error
     except MemoryError as error:
         raise ImageError(name, "needs more memory than there is; make it smaller") from error
     except _DAMAGE as error:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import FormatError, OutputError
-from ..features import Features, Matches
 from .files import atomic_path, atomic_write
+
+if TYPE_CHECKING:
+    from ..features import Features, Matches
 
 __all__ = [
     "MATCH_FORMATS",

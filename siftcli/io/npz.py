@@ -6,12 +6,15 @@ is JSON text.  Reading takes compressed archives too, never unpickles, and alloc
 
 from __future__ import annotations
 
+import ast
 import io
 import json
+import math
+import warnings
 import zipfile
 import zlib
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +32,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 _NAMES = (*(f.name for f in FIELDS), "image_size", "parameters")
 
+_LONGEST_HEADER = 10_000
 _MAX_RATIO = 200
 _FREE = 16 << 20
 """An array may be this many bytes, or `_MAX_RATIO` times what the archive holds of it."""
@@ -78,8 +82,8 @@ def decode(source: Source, *, name: str | None = None) -> Features:
         raise FormatError(name, why_unreadable(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
         raise FormatError(name, f"is no whole .npz archive ({error}); get the file again") from error
-    except (ValueError, SyntaxError, TypeError, KeyError, OverflowError) as error:
-        raise FormatError(name, "has an array that is damaged; get the file again") from error
+    except (ValueError, RecursionError) as error:  # of the parameters' JSON
+        raise FormatError(name, "is damaged; get the file again") from error
 
 
 def _decode(stream: BinaryIO, name: str) -> Features:
@@ -95,21 +99,35 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, key: str, name: str)
     if info.file_size > max(_FREE, _MAX_RATIO * info.compress_size):
         raise FormatError(name, f"{key} expands more than {_MAX_RATIO}-fold; this is not a feature file")
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version not in ((1, 0), (2, 0)):
-            raise FormatError(name, f"{key} is an array of version {version}; only 1.0 and 2.0 are read")
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, by_column, dtype = read_header(member)
+        dtype, by_column, shape = _header(member, key, name)
         data = member.read()
-    if dtype.hasobject or any(side < 0 for side in shape):
-        raise FormatError(name, f"{key} holds Python objects or has no shape; it is not read")
-    expected = dtype.itemsize
-    for side in shape:
-        expected *= side
+    expected = dtype.itemsize * math.prod(shape)
     if expected != len(data):
         raise FormatError(name, f"{key} promises {expected} bytes and has {len(data)}; get the file again")
     array = np.frombuffer(bytearray(data), dtype).reshape(shape, order="F" if by_column else "C")
     return np.ascontiguousarray(array) if array.ndim else array
+
+
+def _header(member: IO[bytes], key: str, name: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
+    """Read what an array is: its dtype, whether it lies column by column, its shape. [NEP 1]"""
+    start = member.read(8)
+    if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise FormatError(name, f"{key} is no array, or one of a newer version of NumPy's format")
+    size = int.from_bytes(member.read(2 if start[6] == 1 else 4), "little")
+    text = member.read(min(size, _LONGEST_HEADER))
+    try:
+        with warnings.catch_warnings():  # of odd escapes and old names of types
+            warnings.simplefilter("ignore")
+            header = ast.literal_eval(text.decode("latin-1"))
+            descr, by_column, shape = (header[k] for k in ("descr", "fortran_order", "shape"))
+            dtype = np.dtype(descr)
+    except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
+        raise FormatError(name, f"{key} has a damaged header; get the file again") from error
+    if dtype.hasobject or not isinstance(descr, str):
+        raise FormatError(name, f"{key} holds Python objects or records, which are not read")
+    if not isinstance(shape, tuple) or not all(type(side) is int and side >= 0 for side in shape):
+        raise FormatError(name, f"{key} has no shape; the file is damaged")
+    return dtype, bool(by_column), shape
 
 
 def _parameters(text: npt.NDArray[Any], name: str) -> dict[str, Any] | None:

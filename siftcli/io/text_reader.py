@@ -138,7 +138,7 @@ class TextReader:
         self.line = 1
         self._blocks = blocks
         self._text = b" "  # a token has white space before it
-        self._line_begun = False
+        self._on_line = 0  # tokens of the line at hand that have been used
 
     def peek_line(self) -> bytes:
         """Return the first line that is not blank, or what is left of it, without using it."""
@@ -152,7 +152,7 @@ class TextReader:
     def take_line(self) -> bytes:
         """Return the first line that is not blank, and use it."""
         line = self.peek_line()
-        self._use(len(self._text) - len(self._text.lstrip()) + len(line))
+        self._use(len(self._text) - len(self._text.lstrip()) + len(line), len(line.split()))
         return line
 
     def header(self) -> tuple[int, int]:
@@ -173,7 +173,7 @@ class TextReader:
             self.fail(f"has descriptors of length {length}; only 128 is read, or 0 for none")
         header = re.match(rb"\s*\S+\s+\S+", self._text)
         assert header is not None
-        self._use(header.end())
+        self._use(header.end(), 2)
         return count, length
 
     def records(self, record: Record, count: int | None = None) -> tuple[Float64, UInt8]:
@@ -208,7 +208,7 @@ class TextReader:
             found += len(new_numbers)
             if found == count and (extra := self._text[used:].lstrip()):
                 self.fail(f"goes on after the {count} keypoints that the header promises", len(self._text) - len(extra))
-            self._use(used)
+            self._use(used, record.width)
             if found != count and len(self._text) > _LONGEST:
                 self.fail(f"has no whole keypoint in {_LONGEST} bytes; this is not {self.what}")
         end = len(self._text.rstrip())
@@ -226,10 +226,12 @@ class TextReader:
         """Raise a FormatError for a line, or for the whole file."""
         raise FormatError(self.name, message, line)
 
-    def _use(self, length: int) -> None:
-        self.line += self._text.count(b"\n", 0, length)
-        self._line_begun = self._line_begun or length > 0
-        self._text = self._text[length:]
+    def _use(self, length: int, tokens: int) -> None:
+        """Drop the start of the text, which ends with this many tokens of one line."""
+        if length:
+            self.line += self._text.count(b"\n", 0, length)
+            self._text = self._text[length:]
+            self._on_line = tokens
 
     def _whole(self, record: Record, most: int | None) -> tuple[Float64, UInt8, int]:
         """Read the whole records at the start of the text, at most `most`; return where the last one ends."""
@@ -259,7 +261,7 @@ class TextReader:
         """See that every record is one line, given the last byte of every token."""
         newlines = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
         lines = np.searchsorted(newlines, last[:, [0, -1]])
-        before = np.concatenate(([0 if self._line_begun else -1], lines[:-1, 1]))
+        before = np.concatenate(([0 if self._on_line else -1], lines[:-1, 1]))
         bad = (lines[:, 0] != lines[:, 1]) | (lines[:, 0] <= before)
         if bad.any():
             self._misfit(record, int(last[int(bad.argmax()), 0]))
@@ -268,7 +270,7 @@ class TextReader:
         """Say how many values the line of `position` has."""
         start = self._text.rfind(b"\n", 0, position) + 1
         stop = self._text.find(b"\n", position)
-        values = len(self._text[start : stop if stop >= 0 else None].split())
+        values = len(self._text[start : stop if stop >= 0 else None].split()) + (0 if start else self._on_line)
         width = record.width
         self.fail(f"has {values} values on a line where {width} belong; get the whole file", position)
 

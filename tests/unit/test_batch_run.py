@@ -16,9 +16,10 @@ from cli_tools import blobs
 from PIL import Image
 
 import siftcli
+from siftcli.batch.execute import execute
 from siftcli.batch.plan import Job
 from siftcli.batch.report import Report, Result
-from siftcli.batch.run import Settings, execute, make_folders, run_job
+from siftcli.batch.run import Settings, make_folders, run_job
 from siftcli.batch.select import inside, take
 from siftcli.features import Features
 from siftcli.params import parameters

@@ -25,7 +25,8 @@ LAYERS: dict[str, set[str]] = {
     "draw": {"errors", "features", "conventions"},
     "api": {"errors", "params", "features", "conventions", "engine", "io", "draw"},
     "batch": {"errors", "params", "features", "conventions", "engine", "io"},
-    "cli": {"__init__", "errors", "params", "features", "conventions", "engine", "io", "draw", "api", "batch"},
+    "doctor": {"__init__", "features", "api"},
+    "cli": {"__init__", "errors", "params", "features", "conventions", "engine", "io", "draw", "api", "batch", "doctor"},
     "__init__": {"errors", "params", "features", "io", "api"},
     "__main__": {"cli"},
 }

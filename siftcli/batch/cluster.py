@@ -1,0 +1,130 @@
+"""A batch on a Dask cluster: its workers read the images and find the features, this process writes them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ParameterError
+from .plan import Job
+from .report import Result
+from .run import Settings, run_jobs
+from .units import Unit, make_units, predicted_memory, singles
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["on_cluster"]
+
+_PATIENCE = 10
+"""Seconds that a scheduler may take to answer."""
+_AHEAD = 3
+"""Units in work for each thread of the cluster, so that none waits for this process; the fewest are `_LEAST`."""
+_LEAST = 8
+
+
+def on_cluster(
+    jobs: Sequence[Job], settings: Settings, scheduler: str, ship: bool = False
+) -> Generator[tuple[Job, Result]]:
+    """Carry out jobs on the workers of a Dask scheduler.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Of images that the workers can read, or with `ship`, that this process can.
+    settings : Settings
+        With `remote`.
+    scheduler : str
+        Its address, such as ``tcp://host:8786``, or the file that it has written.
+    ship : bool
+        Send the images.
+
+    Yields
+    ------
+    (Job, Result)
+        Of every job, as soon as it is known.  What a worker that was lost had in work is done again by others; a job
+        that several workers were lost with has failed.
+
+    Raises
+    ------
+    ParameterError
+        If Dask is missing or the scheduler does not answer.
+    """
+    client = _connect(scheduler)
+    try:
+        from distributed import as_completed
+
+        memory = partial(predicted_memory, detector=settings.detector)
+        units: Iterator[Unit] = make_units(jobs, max(2, _threads(client)), memory)
+        work: Any = as_completed()
+        pending: dict[str, Unit] = {}
+
+        def submit(unit: Unit) -> None:
+            sent = replace(unit, jobs=tuple(map(_shipped, unit.jobs))) if ship else unit
+            future = client.submit(run_jobs, sent.jobs, settings, pure=False)
+            pending[future.key] = unit
+            work.add(future)
+
+        def fill() -> None:
+            while len(pending) < max(_LEAST, _AHEAD * _threads(client)):
+                unit = next(units, None)
+                if unit is None:
+                    return
+                submit(unit)
+
+        fill()
+        while pending:
+            future = next(work)
+            unit = pending.pop(future.key)
+            if future.status == "finished":
+                results = future.result()
+            elif len(unit.jobs) > 1:
+                for single in singles(unit):
+                    submit(single)
+                continue
+            else:
+                why = future.exception() if future.status == "error" else "it was cancelled"
+                results = [_lost(unit.jobs[0], why)]
+            future.release()
+            fill()
+            yield from zip(unit.jobs, results, strict=True)
+    finally:
+        client.close(timeout=1)
+
+
+def _threads(client: Client) -> int:
+    """Return how many threads the cluster has at the moment."""
+    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _connect(scheduler: str) -> Client:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ParameterError("scheduler", "needs Dask, which is not installed: pip install siftcli[cluster]") from error
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told in this command's own words
+    try:
+        if Path(scheduler).is_file():
+            return Client(scheduler_file=scheduler, timeout=_PATIENCE, set_as_default=False)
+        return Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
+        words = " ".join(str(error).split())[:160]
+        raise ParameterError("scheduler", f"{scheduler} does not answer as a Dask scheduler ({words})") from error
+
+
+def _shipped(job: Job) -> Job:
+    """Return a job with its image's bytes; without, if they cannot be read, which its result then says."""
+    try:
+        return replace(job, data=Path(job.path).read_bytes())
+    except (OSError, ValueError):
+        return job
+
+
+def _lost(job: Job, why: object) -> Result:
+    words = " ".join(str(why).split())[:200]
+    error = f"{job.path}: the cluster could not do it: {type(why).__name__}: {words}"
+    return Result(job.path, job.output, "failed", None, 0.0, error=error)

@@ -1,0 +1,135 @@
+"""The one writer of a batch: what its workers do not write themselves, and what was there before."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import FormatError, OutputError
+from ..features import ParameterValue
+from ..io.collection import CollectionWriter
+from ..io.registry import open_collection, read_collection
+from .manifest import Manifests, State, recorded
+from .plan import STDOUT, Job
+from .report import Result
+
+__all__ = ["Collector", "collecting", "is_fatal", "job_states"]
+
+
+def job_states(
+    jobs: Sequence[Job], signature: str, present: Callable[[Job], bool] | None = None
+) -> list[tuple[Job, State]]:
+    """Tell for each job whether it has to be done, by the records of earlier runs.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    signature : str
+        Of the parameters.
+    present : callable, optional
+        Whether the output of a job is there; by default this is looked up.
+    """
+    return list(Manifests(signature).states(jobs, present or _present(jobs)))
+
+
+def _present(jobs: Sequence[Job]) -> Callable[[Job], bool]:
+    if not jobs or not jobs[0].shared:
+        return lambda job: job.output != STDOUT and Path(job.output).is_file()
+    names: frozenset[str] = frozenset()
+    path = Path(jobs[0].output)
+    if path.is_file():
+        try:
+            with read_collection(path, jobs[0].format) as collection:
+                names = frozenset(collection.names)
+        except FormatError:  # whoever writes to it will say so
+            return lambda job: False
+    journal = path.with_name(path.name + ".journal").is_file()
+    return lambda job: journal or job.name in names
+
+
+class Collector:
+    """Moves what results bring into the output that all jobs share.
+
+    Parameters
+    ----------
+    writer : CollectionWriter or None
+        None if every job has its own output.
+    signature : str or None
+        Of the parameters, if what is done is to be recorded.
+    """
+
+    def __init__(self, writer: CollectionWriter | None, signature: str | None) -> None:
+        self._writer, self._signature = writer, signature
+        self._there = frozenset() if writer is None else writer.done()
+        self._added = False
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """Do not publish the shared output; what was added stays for a run that resumes."""
+        self._given_up = True
+
+    @property
+    def present(self) -> Callable[[Job], bool] | None:
+        """Tell whether the output of a job is there; None where the file system does."""
+        return None if self._writer is None else (lambda job: job.name in self._there)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the shared output is to be published: it has images, and nobody gave up."""
+        return bool(self._there or self._added) and not self._given_up
+
+    def __call__(self, job: Job, result: Result) -> Result:
+        """Write what a result brings; return it without that, or as failed."""
+        features, bare = result.features, replace(result, features=None, source=None)
+        if features is None or self._writer is None:
+            return bare
+        source = None if self._signature is None else result.source
+        try:
+            with recorded(job, source, self._signature or "", exists=job.name in self._there):
+                self._writer.add(job.name, features)
+        except OutputError as error:
+            return replace(bare, status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
+        self._added = True
+        return bare
+
+
+@contextmanager
+def collecting(
+    jobs: Sequence[Job],
+    parameters: Mapping[str, ParameterValue],
+    signature: str | None,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> Iterator[Collector]:
+    """Open the output that jobs share, if they do; it is published at the end of the block, unless that is an error.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    if not jobs or not jobs[0].shared:
+        yield Collector(None, signature)
+        return
+    first = jobs[0]
+    with open_collection(
+        first.output, first.format, parameters=parameters, resume=resume, overwrite=overwrite
+    ) as writer:
+        collector = Collector(writer, signature)
+        yield collector
+        if not collector.complete:
+            writer.abort()
+
+
+def is_fatal(error: Exception) -> bool:
+    """Tell whether an output failed for a reason that all other outputs share."""
+    cause = error.__cause__
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FATAL
+
+
+_FATAL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT))
+"""No space left, quota exceeded, a read-only file system, a folder that is gone."""

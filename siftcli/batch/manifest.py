@@ -1,0 +1,206 @@
+"""What a batch has finished, and of what: the record by which a later run knows what it need not do again.
+
+Every folder of outputs has a hidden file of one JSON object a line, which is only ever appended to, so that a kill
+loses no more than the line being written; of several about one image the last counts.  A new output is announced
+before it gets its name: a record without an output means nothing, while an output without a record would have to be
+made again.  Where an old output is replaced, its record is withdrawn first and the new one follows the output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from stat import S_ISREG
+from typing import Literal, TypeAlias
+
+from ..io.files import output_error
+from .plan import Job
+
+__all__ = ["MANIFEST", "Fingerprint", "Manifests", "State", "fingerprint", "forget", "record", "recorded"]
+
+MANIFEST = ".sift-manifest.jsonl"
+"""Name of the file, in each folder of outputs."""
+
+State: TypeAlias = Literal["new", "done", "stale", "unknown"]
+"""Of a job: without output; with one of this input and these parameters; of others; with one of unknown origin."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """By which an input is known again.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    modified : int
+        Nanoseconds since 1970.
+    digest : str
+        Of the contents.
+    """
+
+    size: int
+    modified: int
+    digest: str
+
+
+def fingerprint(path: str, data: bytes | None = None) -> Fingerprint | None:
+    """Take the fingerprint of a file, whose contents may have been read already; None if it cannot be taken."""
+    hashed = blake2b(digest_size=16)
+    try:
+        status = Path(path).stat()
+        if not S_ISREG(status.st_mode):  # a pipe can be read once only
+            return None
+        if data is not None:
+            hashed.update(data)
+        else:
+            with Path(path).open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    hashed.update(chunk)
+    except (OSError, ValueError):  # a name with NUL
+        return None
+    return Fingerprint(status.st_size, status.st_mtime_ns, hashed.hexdigest())
+
+
+def record(job: Job, source: Fingerprint, signature: str, size: int | None = None) -> None:
+    """Record what an output is made of.
+
+    Parameters
+    ----------
+    job : Job
+    source : Fingerprint
+        Of its image.
+    signature : str
+        Of the parameters.
+    size : int, optional
+        Bytes of the output.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    _append(job, {"input": [source.size, source.modified, source.digest], "parameters": signature, "bytes": size})
+
+
+def forget(job: Job) -> None:
+    """Withdraw what was recorded about an output.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    _append(job, {"input": None})
+
+
+@contextmanager
+def recorded(
+    job: Job, source: Fingerprint | None, signature: str, *, exists: bool, size: int | None = None
+) -> Iterator[None]:
+    """Write an output in this block, and its record at the time that makes a kill harmless."""
+    if source is None:
+        yield
+        return
+    if exists:
+        forget(job)
+    else:
+        record(job, source, signature, size)
+    yield
+    if exists:
+        record(job, source, signature, size)
+
+
+def _append(job: Job, values: dict[str, object]) -> None:
+    output = Path(job.output)
+    path = output.with_name(MANIFEST)
+    line = json.dumps({"output": output.name, **({"image": job.name} if job.shared else {}), **values})
+    try:
+        # One write, so that those of several processes do not mix; what a kill has cut short ends at the first newline.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        try:
+            os.write(handle, f"\n{line}\n".encode())
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+_Key = tuple[str, str | None]
+
+
+@dataclass
+class Manifests:
+    """The records of all folders, each read when it is first asked for.
+
+    Attributes
+    ----------
+    signature : str
+        Of the parameters of this run.
+    """
+
+    signature: str
+    _folders: dict[Path, dict[_Key, dict[str, object]]] = field(default_factory=dict)
+
+    def states(self, jobs: Iterable[Job], present: Callable[[Job], bool]) -> Iterator[tuple[Job, State]]:
+        """Tell for each job whether it has to be done.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+        present : callable
+            Whether the output of a job is there.
+        """
+        for job in jobs:
+            yield job, self._state(job) if present(job) else "new"
+
+    def _state(self, job: Job) -> State:
+        output = Path(job.output)
+        if output.parent not in self._folders:
+            self._folders[output.parent] = _read(output.with_name(MANIFEST))
+        found = self._folders[output.parent].get((output.name, job.name if job.shared else None))
+        if found is None:
+            return "unknown"
+        return "done" if self._matches(job, found) else "stale"
+
+    def _matches(self, job: Job, found: dict[str, object]) -> bool:
+        source = found.get("input")
+        if not isinstance(source, list) or len(source) != 3 or found.get("parameters") != self.signature:
+            return False
+        size = found.get("bytes")
+        try:
+            if size is not None and not job.shared and Path(job.output).stat().st_size != size:
+                return False
+            status = Path(job.path).stat()
+        except OSError:
+            return False
+        if status.st_size != source[0]:
+            return False
+        # A copy has another time and the same contents.
+        return bool(status.st_mtime_ns == source[1]) or fingerprint(job.path) == Fingerprint(
+            status.st_size, status.st_mtime_ns, source[2]
+        )
+
+
+def _read(path: Path) -> dict[_Key, dict[str, object]]:
+    records: dict[_Key, dict[str, object]] = {}
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    values = json.loads(line)
+                except ValueError:  # blank, or cut short
+                    continue
+                if isinstance(values, dict) and isinstance(values.get("output"), str):
+                    image = values.get("image")
+                    records[values["output"], image if isinstance(image, str) else None] = values
+    except OSError:
+        return {}
+    return records

@@ -1,0 +1,129 @@
+"""What a worker is given at a time: one image, or some small ones; and how much memory that will take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..errors import ImageError
+from ..io.image import read_size
+from ..params import DetectorParams
+from .plan import Job
+
+__all__ = ["Unit", "make_units", "predicted_memory", "singles"]
+
+SMALL = 1 << 16
+"""Pixels up to which images are given out several at a time: each alone costs more than its pixels."""
+
+_WINDOW = 512
+"""Images that are looked at ahead, to begin with the largest."""
+_MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
+"""Of a unit of small images; about a second of work."""
+
+_PROCESS = 60 << 20
+"""Bytes of a process with everything imported."""
+_BAND_ROWS, _BAND_PIXELS = 352, 1 << 20
+"""Rows that the engine has in memory at a time: so many, or so many that there are as many pixels."""
+_BAND_COPIES = 1.4
+"""Measured bytes of a band, over those of its levels."""
+_PIXEL, _WHOLE_PIXEL = 20, 60
+"""Measured bytes a pixel of the rest, for images worked on in bands and as a whole (the variant lowe)."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Jobs for one worker; may be sent to another process.
+
+    Attributes
+    ----------
+    jobs : tuple of Job
+    memory : int
+        Bytes that they will take, predicted.
+    again : bool
+        A worker has died of them.
+    """
+
+    jobs: tuple[Job, ...]
+    memory: int
+    again: bool = False
+
+
+def predicted_memory(width: int, height: int, detector: DetectorParams, threads: int = 1) -> int:
+    """Predict the bytes that a process will take for an image.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels.
+    detector : DetectorParams
+    threads : int
+        Of the engine, each with a band of its own.
+    """
+    scale = 2.0 ** max(-detector.first_octave, 0)
+    columns, rows = width * scale, height * scale
+    band = min(rows, max(_BAND_ROWS, _BAND_PIXELS / columns)) * columns
+    levels = 4 * (detector.scales_per_octave + 3) * _BAND_COPIES
+    each = _WHOLE_PIXEL if detector.variant == "lowe" else _PIXEL
+    return int(_PROCESS + band * levels * threads + width * height * each)
+
+
+def make_units(jobs: Iterable[Job], workers: int, memory: Callable[[int, int], int]) -> Iterator[Unit]:
+    """Divide jobs into units: large images alone, small ones together.
+
+    Several workers begin with the largest of those that are looked at ahead; one keeps the order.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        Looked at as units are taken.
+    workers : int
+        That will share the units.
+    memory : callable
+        Predicts the bytes for a width and a height.
+    """
+    remaining = iter(jobs)
+    while window := list(islice(remaining, _WINDOW)):
+        sized = [(job, *_size(job)) for job in window]
+        if workers > 1:
+            sized.sort(key=lambda item: -item[1] * item[2])
+        small = sum(width * height <= SMALL for _, width, height in sized)
+        most = min(_MOST_IMAGES, max(1, -(-small // (2 * workers))))
+        part: list[_Sized] = []
+        for item in sized:
+            if part and (len(part) == most or _pixels([*part, item]) > _MOST_PIXELS or not _is_small(part[0], item)):
+                yield _unit(part, memory)
+                part = []
+            part.append(item)
+        yield _unit(part, memory)
+
+
+_Sized = tuple[Job, int, int]
+
+
+def _pixels(part: list[_Sized]) -> int:
+    return sum(width * height for _, width, height in part)
+
+
+def _is_small(*part: _Sized) -> bool:
+    return all(width * height <= SMALL for _, width, height in part)
+
+
+def _unit(part: list[_Sized], memory: Callable[[int, int], int]) -> Unit:
+    return Unit(tuple(job for job, *_ in part), max(memory(width, height) for _, width, height in part))
+
+
+def singles(unit: Unit) -> list[Unit]:
+    """Divide a unit that a worker died of into its jobs."""
+    return [Unit((job,), unit.memory, again=True) for job in unit.jobs]
+
+
+def _size(job: Job) -> tuple[int, int]:
+    """Read the size of a job's image; one that cannot be read costs nothing, and fails when its turn comes."""
+    if job.data is None and not Path(job.path).is_file():  # a pipe can be read once only
+        return 1, 1
+    try:
+        return read_size(job.path if job.data is None else job.data)
+    except ImageError:
+        return 1, 1

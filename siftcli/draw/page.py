@@ -1,0 +1,133 @@
+"""A page to look around in: one file that holds the images, the keypoints, and the program that shows them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ..conventions import quantise
+from ..features import Features, Matches
+from .color import INLIER, OUTLIER, PLAIN, Colors, cyclic, sequential
+from .keypoints import magnification
+from .svg import data_url
+
+__all__ = ["Exhibit", "page"]
+
+_SCRIPTS = ("data.js", "view.js", "panel.js", "main.js")
+_SHADES = 64
+_SIDE = 8192
+"""Longer images are embedded at this size, which every browser shows; coordinates stay those of the image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """An image and its keypoints.
+
+    Attributes
+    ----------
+    name : str
+    image : PIL.Image.Image
+        RGB.
+    features : Features
+    """
+
+    name: str
+    image: Image.Image
+    features: Features
+
+
+def page(exhibits: Sequence[Exhibit], matches: Matches | None = None) -> str:
+    """Return an HTML document that needs nothing else, the network included.
+
+    Parameters
+    ----------
+    exhibits : sequence of Exhibit
+        One, or two that were matched.
+    matches : Matches, optional
+        Of the two.
+    """
+    around = np.linspace(-np.pi, np.pi, _SHADES)
+    data = {
+        "images": [_image(exhibit) for exhibit in exhibits],
+        "matches": None if matches is None else _matches(matches),
+        "colors": {
+            "sequential": _hexes(sequential(np.linspace(0, 1, _SHADES))),
+            "cyclic": _hexes(cyclic(around)),
+            "plain": _hexes(np.array([PLAIN], np.uint8))[0],
+            "inlier": _hexes(np.array([INLIER], np.uint8))[0],
+            "outlier": _hexes(np.array([OUTLIER], np.uint8))[0],
+        },
+    }
+    parts = {
+        "title": escape(" and ".join(exhibit.name for exhibit in exhibits)),
+        "style": _asset("style.css"),
+        "script": '"use strict";\n' + "\n".join(map(_asset, _SCRIPTS)),
+        # In a script element nothing but its own end tag has a meaning.
+        "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+    }
+    text = _asset("page.html")
+    for name in ("title", "style", "script", "data"):  # the data last: whatever it holds is not looked at again
+        text = text.replace("{{" + name + "}}", parts[name])
+    return text
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files(__package__) / "viewer" / name).read_text("utf-8")
+
+
+def _image(exhibit: Exhibit) -> dict[str, Any]:
+    image, features = exhibit.image, exhibit.features
+    shown = image
+    if max(image.size) > _SIDE:
+        shown = image.copy()
+        shown.thumbnail((_SIDE, _SIDE))
+    descriptors = features.descriptors
+    if descriptors is not None and descriptors.dtype != np.uint8:
+        descriptors = quantise(descriptors.astype(np.float32))
+    return {
+        "name": exhibit.name,
+        "width": image.width,
+        "height": image.height,
+        "url": data_url(shown),
+        "features": {
+            "count": len(features),
+            "magnification": magnification(features),
+            "xy": _packed(features.xy, "<f4"),
+            "sigma": _packed(features.scales, "<f4"),
+            "angle": _packed(features.orientations, "<f4"),
+            "response": _packed(features.scores, "<f4"),
+            "octave": _packed(features.octaves, "<i2"),
+            "level": _packed(features.levels, "<i2"),
+            "affine": _packed(features.affine, "<f4"),
+            "descriptors": _packed(descriptors, "u1"),
+        },
+    }
+
+
+def _matches(matches: Matches) -> dict[str, Any]:
+    return {
+        "count": len(matches),
+        "indices": _packed(matches.indices, "<i4"),
+        "distances": _packed(matches.distances, "<f4"),
+        "ratios": _packed(matches.ratios, "<f4"),
+        "inliers": _packed(matches.inliers, "u1"),
+    }
+
+
+def _packed(values: npt.NDArray[Any] | None, dtype: str) -> str | None:
+    return None if values is None else base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode("ascii")
+
+
+def _hexes(colors: Colors) -> list[str]:
+    return ["#{:02x}{:02x}{:02x}".format(*color) for color in colors.tolist()]

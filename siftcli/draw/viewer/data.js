@@ -1,0 +1,148 @@
+// The data of the page: typed arrays, and a grid to find keypoints by place.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+
+function decoded(text, Kind) {
+  if (text === null || text === undefined) return null;
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  return new Kind(bytes.buffer);
+}
+
+/** One image, its keypoints, and its place in the common plane. */
+class Side {
+  constructor(record, left, top) {
+    this.name = record.name;
+    this.width = record.width;
+    this.height = record.height;
+    this.left = left;
+    this.top = top;
+    const f = record.features;
+    this.count = f.count;
+    this.magnification = f.magnification;
+    this.xy = decoded(f.xy, Float32Array);
+    this.sigma = decoded(f.sigma, Float32Array);
+    this.angle = decoded(f.angle, Float32Array);
+    this.response = decoded(f.response, Float32Array);
+    this.octave = decoded(f.octave, Int16Array);
+    this.level = decoded(f.level, Int16Array);
+    this.affine = decoded(f.affine, Float32Array);
+    this.descriptors = decoded(f.descriptors, Uint8Array);
+    this.shown = new Uint8Array(this.count).fill(1);
+    this.matchOf = new Int32Array(this.count).fill(-1);
+    this.bucket = new Uint8Array(this.count);
+    this.largest = this.sigma.reduce((a, b) => Math.max(a, b), 0);
+    this.grid = new Grid(this);
+    this.pyramid = [];
+  }
+
+  /** Loads the image, and halves it until it is small: drawing a nearby size is fast and looks good. */
+  async load(url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    let { naturalWidth: width, naturalHeight: height } = image;
+    let source = image;
+    for (;;) {
+      const canvas = document.createElement("canvas");
+      canvas.width = width;
+      canvas.height = height;
+      const context = canvas.getContext("2d");
+      context.imageSmoothingQuality = "medium";
+      context.drawImage(source, 0, 0, width, height);
+      this.pyramid.push(canvas);
+      if (Math.max(width, height) <= 512) return;
+      source = canvas;
+      width = Math.max(1, width >> 1);
+      height = Math.max(1, height >> 1);
+    }
+  }
+
+  /** The smallest image of the pyramid that has enough pixels for a zoom. */
+  imageFor(zoom) {
+    let best = this.pyramid[0];
+    for (const canvas of this.pyramid) if (canvas.width >= this.width * zoom) best = canvas;
+    return best;
+  }
+
+  x(i) { return this.xy[2 * i] + this.left; }
+  y(i) { return this.xy[2 * i + 1] + this.top; }
+
+  /** The frame's map, [xx, xy, yx, yy]: an offset p in units of sigma along its own axes is at centre + map p. */
+  map(i) {
+    if (this.affine) return this.affine.subarray(4 * i, 4 * i + 4);
+    const c = this.sigma[i] * Math.cos(this.angle[i]), s = this.sigma[i] * Math.sin(this.angle[i]);
+    return [c, -s, s, c];
+  }
+}
+
+/** Keypoints sorted into square cells of the image. */
+class Grid {
+  constructor(side) {
+    this.side = side;
+    this.cell = Math.max(8, Math.sqrt((side.width * side.height) / Math.max(1, side.count)) * 2);
+    this.columns = Math.max(1, Math.ceil(side.width / this.cell));
+    this.rows = Math.max(1, Math.ceil(side.height / this.cell));
+    const cells = new Uint32Array(side.count);
+    this.start = new Uint32Array(this.columns * this.rows + 1);
+    for (let i = 0; i < side.count; i++) {
+      cells[i] = this.row(side.xy[2 * i + 1]) * this.columns + this.column(side.xy[2 * i]);
+      this.start[cells[i] + 1]++;
+    }
+    for (let c = 1; c < this.start.length; c++) this.start[c] += this.start[c - 1];
+    const next = this.start.slice();
+    this.items = new Uint32Array(side.count);
+    for (let i = 0; i < side.count; i++) this.items[next[cells[i]]++] = i;
+  }
+
+  column(x) { return Math.min(this.columns - 1, Math.max(0, Math.floor(x / this.cell))); }
+  row(y) { return Math.min(this.rows - 1, Math.max(0, Math.floor(y / this.cell))); }
+
+  /** Calls with every keypoint of the cells that a rectangle of the image touches. */
+  visit(left, top, right, bottom, call) {
+    const first = this.column(left), last = this.column(right);
+    for (let row = this.row(top); row <= this.row(bottom); row++) {
+      const end = this.start[row * this.columns + last + 1];
+      for (let k = this.start[row * this.columns + first]; k < end; k++) call(this.items[k]);
+    }
+  }
+
+  /** The shown keypoint nearest to a place of the image, within a distance, or -1. */
+  nearest(x, y, within) {
+    let best = -1, least = within * within;
+    this.visit(x - within, y - within, x + within, y + within, (i) => {
+      if (!this.side.shown[i]) return;
+      const dx = this.side.xy[2 * i] - x, dy = this.side.xy[2 * i + 1] - y, d = dx * dx + dy * dy;
+      if (d <= least) { best = i; least = d; }
+    });
+    return best;
+  }
+}
+
+/** The matches between the two images. */
+class Matches {
+  constructor(record, sides) {
+    this.count = record.count;
+    this.pairs = decoded(record.indices, Int32Array);
+    this.distance = decoded(record.distances, Float32Array);
+    this.ratio = decoded(record.ratios, Float32Array);
+    this.inlier = decoded(record.inliers, Uint8Array);
+    this.shown = new Uint8Array(this.count).fill(1);
+    for (let m = 0; m < this.count; m++) {
+      sides[0].matchOf[this.pairs[2 * m]] = m;
+      sides[1].matchOf[this.pairs[2 * m + 1]] = m;
+    }
+  }
+}
+
+function loadedSides() {
+  const gap = 16;
+  const [a, b] = DATA.images;
+  const sides = [new Side(a, 0, 0)];
+  if (b) {
+    const beside = (a.width + b.width) / Math.max(a.height, b.height);
+    const below = (a.height + b.height) / Math.max(a.width, b.width);
+    const stacked = Math.max(below, 1 / below) < Math.max(beside, 1 / beside);
+    sides.push(stacked ? new Side(b, 0, a.height + gap) : new Side(b, a.width + gap, 0));
+  }
+  return sides;
+}

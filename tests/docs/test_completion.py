@@ -1,0 +1,93 @@
+"""Completion in the shells.  Oracle: the shells themselves, asked what they would offer after the documented line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from cli_tools import SIFT
+from doc_tools import ROOT
+
+PAGE = (ROOT / "docs" / "index.md").read_text()
+
+ASK = {
+    "bash": """\
+{line}
+COMP_WORDS=(sift {words}); COMP_CWORD={last}
+"$(complete -p sift | sed 's/.*-F \\([^ ]*\\) .*/\\1/')" sift
+printf '%s\\n' "${{COMPREPLY[@]}}"
+""",
+    "zsh": """\
+autoload -Uz compinit && compinit -u -d .zcompdump
+{line}
+whence -f _sift_completion > /dev/null || exit 9
+COMP_WORDS="sift {words}" COMP_CWORD={last} _SIFT_COMPLETE=zsh_complete sift
+""",
+    "fish": """\
+{line}
+complete -C 'sift {words}'
+""",
+}
+"""For each shell, how it is asked about the words so far. Zsh completes in its line editor only: what is asked there is
+the program that its function asks."""
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with the command ``sift``."""
+    path = tmp_path / "bin" / "sift"
+    path.parent.mkdir()
+    path.write_text(f'#!/bin/sh\nexec {" ".join(SIFT)} "$@"\n')
+    path.chmod(0o755)
+    return path.parent
+
+
+def documented(shell: str) -> str:
+    """The line of the documentation."""
+    lines = [line.strip() for line in PAGE.splitlines() if f"_SIFT_COMPLETE={shell}_source" in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    ("words", "offered", "not_offered"),
+    [
+        (("de",), "detect", "match"),
+        (("detect", "--edge"), "--edge-threshold", "--octaves"),
+        (("detect", "--preset", "lo"), "lowe", "vlfeat"),
+    ],
+)
+def test_what_is_offered(
+    shell: str, words: tuple[str, ...], offered: str, not_offered: str, programs: Path, tmp_path: Path
+) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"there is no {shell} here")
+    script = ASK[shell].format(line=documented(shell), words=" ".join(words), last=len(words))
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path)}
+    result = subprocess.run(
+        [program, *(["-f"] if shell == "zsh" else []), "-c", script],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, **home, "PATH": f"{programs}:{os.environ['PATH']}"},
+    )
+    assert result.returncode == 0, result.stderr
+    found = result.stdout.decode().split()
+    assert offered in found
+    assert not_offered not in found
+
+
+def test_starting_a_completion_does_not_import_numpy(programs: Path) -> None:
+    environment = {**os.environ, "_SIFT_COMPLETE": "bash_complete", "COMP_WORDS": "sift de", "COMP_CWORD": "1"}
+    code = (
+        "import sys\nfrom siftcli.__main__ import main\n"
+        "try: main()\nexcept SystemExit: print('numpy' in sys.modules, file=sys.stderr)"
+    )
+    result = subprocess.run([SIFT[0], "-c", code], capture_output=True, env=environment)
+    assert (result.stdout.split(), result.stderr.split()) == ([b"plain,detect", b"plain,describe"], [b"False"]) or (
+        result.stdout.split() == [b"plain,detect"] and result.stderr.split() == [b"False"]
+    )

@@ -1,0 +1,151 @@
+"""What the tests of feature formats share: features, and the bytes of every format."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from siftcli.features import Features
+from siftcli.io.formats import FORMATS, Format
+from siftcli.io.registry import open_collection, write_features
+
+PARAMETERS: dict[str, Any] = {
+    "contrast_threshold": 0.03,
+    "octaves": None,
+    "upright": True,
+    "variant": "lowe",
+    "levels": 4,
+}
+
+SINGLE = [f.name for f in FORMATS.values() if not f.many]
+"""Formats of one image a file."""
+
+WITHOUT_PYCOLMAP = [name for name in FORMATS if name != "colmap-db"]
+
+
+def make(n: int, seed: int = 0, *, floats: bool = False, affine: bool = False, **others: Any) -> Features:
+    """Plausible features of an image of 640 x 480."""
+    rng = np.random.default_rng(seed)
+    descriptors = np.minimum(rng.gamma(0.7, 60, (n, 128)), 255).astype(np.uint8)
+    shapes = None
+    scales = rng.gamma(2, 3, n).astype(np.float32) + np.float32(0.5)
+    orientations = rng.uniform(-3.14, 3.14, n).astype(np.float32)
+    if affine:
+        shapes = rng.normal(0, 3, (n, 2, 2)).astype(np.float32) + 3 * np.eye(2, dtype=np.float32)
+        scales = np.sqrt(np.abs(np.linalg.det(shapes.astype(np.float64)))).astype(np.float32)
+        orientations = np.arctan2(shapes[:, 1, 0], shapes[:, 0, 0])
+    values: dict[str, Any] = {
+        "xy": (rng.uniform(0, 1, (n, 2)) * [639, 479]).astype(np.float32),
+        "scales": scales,
+        "orientations": orientations,
+        "scores": rng.uniform(0.01, 0.2, n).astype(np.float32),
+        "octaves": rng.integers(-1, 5, n).astype(np.int16),
+        "levels": rng.integers(1, 4, n).astype(np.int16),
+        "descriptors": (descriptors / np.float32(512)).astype(np.float32) if floats else descriptors,
+        "image_size": (640, 480),
+        "affine": shapes,
+        "parameters": PARAMETERS,
+        **others,
+    }
+    return Features(**values)
+
+
+def write(path: Path, features: Features, format: str) -> Path:
+    """Write features as an image ``a/b.jpg``, replacing what is there."""
+    write_features(path, features, format, image="a/b.jpg", overwrite=True)
+    return path
+
+
+def write_three(path: Path, format: str, n: int = 20) -> dict[str, Features]:
+    """Write a file of three images."""
+    images = {name: make(n, seed) for seed, name in enumerate(("a/1 é.jpg", "a/2.jpg", "b.jpg"))}
+    with open_collection(path, format, parameters=PARAMETERS, overwrite=True) as writer:
+        for name, features in images.items():
+            writer.add(name, features)
+    return images
+
+
+def parts_of(path: Path, format: str) -> list[Path]:
+    """The files that belong to a file of a format."""
+    other = {"vlfeat-frame": ".descr", "openmvg": ".desc"}.get(format)
+    return [path, path.with_suffix(other)] if other else [path]
+
+
+def same(a: Features, b: Features, names: tuple[str, ...] = ()) -> None:
+    """Assert that features are the same to the bit, in these attributes or in all."""
+    for name in names or tuple(f.name for f in fields(Features)):
+        left, right = getattr(a, name), getattr(b, name)
+        if left is None or right is None or not isinstance(left, np.ndarray):
+            assert left == right, name
+        else:
+            assert left.dtype == right.dtype, name
+            assert left.tobytes() == right.tobytes(), name
+
+
+def held(format: Format, features: Features) -> tuple[str, ...]:
+    """The attributes of features that a format holds."""
+    return tuple(
+        name
+        for name in ("descriptors", "scores", "octaves", "levels", "sources", "affine", "image_size", "parameters")
+        if name in format.holds and getattr(features, name) is not None
+    )
+
+
+coordinates = st.floats(-100, 20000, width=32)
+scales = st.floats(0.01171875, 5000, width=32)
+angles = st.floats(-math.pi, 3.1415925, width=32)
+unit = st.floats(0, 1, width=32)
+
+
+@st.composite
+def any_features(draw: st.DrawFn, *, floats: bool = True, frames: bool = True, whole: bool = False) -> Features:
+    """Features with whatever they may have.
+
+    Parameters
+    ----------
+    draw : callable
+        Of Hypothesis.
+    floats : bool
+        Descriptors may be floats.
+    frames : bool
+        There may be no descriptors.
+    whole : bool
+        Everything that may be missing is there.
+    """
+    n = draw(st.integers(0, 5))
+    kind = draw(st.sampled_from(["bytes", *(["floats"] if floats else []), *(["none"] if frames else [])]))
+    descriptors: Any = None
+    if kind == "bytes":
+        descriptors = draw(hnp.arrays(np.uint8, (n, 128)))
+    elif kind == "floats":
+        descriptors = draw(hnp.arrays(np.float32, (n, 128), elements=unit))
+
+    def maybe(strategy: st.SearchStrategy[Any]) -> Any:
+        return draw(strategy if whole else st.none() | strategy)
+
+    return Features(
+        xy=draw(hnp.arrays(np.float32, (n, 2), elements=coordinates)),
+        scales=draw(hnp.arrays(np.float32, n, elements=scales)),
+        orientations=draw(hnp.arrays(np.float32, n, elements=angles)),
+        scores=maybe(hnp.arrays(np.float32, n, elements=unit)),
+        octaves=maybe(hnp.arrays(np.int16, n)),
+        levels=maybe(hnp.arrays(np.int16, n)),
+        descriptors=descriptors,
+        image_size=maybe(st.tuples(st.integers(1, 100_000), st.integers(1, 100_000))),
+        parameters=maybe(st.dictionaries(st.sampled_from(sorted(PARAMETERS)), parameter_values, min_size=1)),
+    )
+
+
+parameter_values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+)
