@@ -138,28 +138,28 @@ def speed(arguments: argparse.Namespace) -> dict[str, Any]:
         "scikit-image match_descriptors": lambda: skimage_mutual(*floats),
     }
     counts: dict[str, int] = {}
+    processor = {name: Timing() for name in runs}
 
     def counted(name: str, run: Callable[[], int]) -> Callable[[], None]:
         def action() -> None:
+            start = time.process_time()
             counts[name] = run()
+            processor[name].seconds.append(time.process_time() - start)
 
         return action
 
-    times = alternate({name: clock(counted(name, run)) for name, run in runs.items()}, arguments.repeat, say, slow=6)
-    show_times(f"{len(a):,} x {len(b):,} descriptors, ratio {RATIO}, mutual", times, counts)
-    return {
-        name: {"median": times[name].median, "seconds": times[name].seconds, "matches": counts[name]} for name in runs
-    }
-
-
-def show_times(title: str, times: dict[str, Timing], counts: dict[str, int]) -> None:
-    """Print medians, and their ratios to those of the others."""
+    times = alternate({name: clock(counted(name, run)) for name, run in runs.items()}, arguments.repeat, say, slow=20)
+    title = f"{len(a):,} x {len(b):,} descriptors, ratio {RATIO}, mutual: medians, and their ratios to"
     others = [name for name in times if not name.startswith("siftcli")]
-    table = Table("", "median s", "matches", *(f"/ {name}" for name in others), title=title)
+    table = Table("", "seconds", "processor s", "matches", *others, title=title)
     for name, timing in times.items():
         ratios = [f"{timing.median / times[other].median:.3f}" for other in others]
-        table.add_row(name, f"{timing.median:.3f}", f"{counts[name]:,}", *ratios)
+        table.add_row(name, f"{timing.median:.3f}", f"{processor[name].median:.3f}", f"{counts[name]:,}", *ratios)
     Console(width=160).print(table)
+    return {
+        name: {"seconds": times[name].seconds, "processor": processor[name].seconds, "matches": counts[name]}
+        for name in runs
+    }
 
 
 # --- memory
@@ -258,8 +258,19 @@ def network(product: npt.NDArray[np.float32]) -> None:
         high = np.maximum(first, second)
 
 
+def processor_clock(action: Callable[[], object]) -> Callable[[], float]:
+    """Return a function that does something and returns how many seconds of processor time that took."""
+
+    def run() -> float:
+        start = time.process_time()
+        action()
+        return time.process_time() - start
+
+    return run
+
+
 def ways(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time ways to find the two nearest and the way back."""
+    """Time ways to find the two nearest and the way back; seconds of one processor."""
     a, b = descriptors(arguments.count)
     runs: dict[str, Callable[[], object]] = {
         "siftcli, all of it": lambda: ours(a, b),
@@ -274,8 +285,8 @@ def ways(arguments: argparse.Namespace) -> dict[str, Any]:
         "a product for each direction, two of rows": lambda: two_products(a, b),
         "all distances at once, argpartition, argmin": lambda: whole_matrix(a, b),
     }
-    times = alternate({name: clock(run) for name, run in runs.items()}, arguments.repeat, say, slow=20)
-    table = Table("", "median s", title=f"{len(a):,} x {len(b):,}")
+    times = alternate({name: processor_clock(run) for name, run in runs.items()}, arguments.repeat, say, slow=20)
+    table = Table("", "processor s", title=f"{len(a):,} x {len(b):,}")
     for name, timing in times.items():
         table.add_row(name, f"{timing.median:.3f}")
     Console(width=120).print(table)

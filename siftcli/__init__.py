@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .api import describe as describe
     from .api import detect as detect
     from .api import match as match
+    from .draw.keypoints import draw_keypoints as draw_keypoints
+    from .draw.matches import draw_matches as draw_matches
     from .errors import FormatError as FormatError
     from .errors import ImageError as ImageError
     from .errors import OutputError as OutputError
@@ -49,6 +51,8 @@ _HOME = {
     "SiftError": "errors",
     "describe": "api",
     "detect": "api",
+    "draw_keypoints": "draw.keypoints",
+    "draw_matches": "draw.matches",
     "match": "api",
     "open_collection": "io.registry",
     "read_collection": "io.registry",
@@ -74,6 +78,8 @@ __all__ = [
     "SiftError",
     "describe",
     "detect",
+    "draw_keypoints",
+    "draw_matches",
     "match",
     "open_collection",
     "read_collection",

@@ -17,6 +17,9 @@ from .params import MatchParams, all_parameters, parameters
 
 __all__ = ["describe", "detect", "match"]
 
+_OVERSHOOT = 1.0
+"""How far floats may lie outside [0, 1], as those of a sharpened or resampled picture do."""
+
 
 def detect(
     image: npt.ArrayLike,
@@ -61,7 +64,7 @@ def detect(
     >>> y, x = np.mgrid[:64, :64]
     >>> blob = np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2))
     >>> features = siftcli.detect(blob, max_orientations=1)
-    >>> features.xy.round(1).tolist()
+    >>> features.xy.astype(float).round(1).tolist()
     [[30.2, 33.8]]
     """
     detector, descriptor, selection = all_parameters(preset, **overrides)
@@ -170,6 +173,9 @@ def _grey(image: npt.ArrayLike) -> Image:
         pixels = pixels.astype(np.float32, copy=False)
         if not np.isfinite(pixels).all():
             raise ParameterError("image", "must be finite")
+        low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 1.0)
+        if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
+            raise ParameterError("image", f"floats must be in [0, 1], not {low:g} to {high:g}; divide by the white level")
     elif pixels.dtype not in (np.uint8, np.uint16):
         raise ParameterError("image", f"must be uint8, uint16 or float, not {pixels.dtype}")
     return pixels

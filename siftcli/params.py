@@ -112,7 +112,7 @@ class DetectorParams:
         0.6, "Offset of a fit from its pixel beyond which it moves to the next.", unit="octave px", above=0, high=1.5
     )
     max_orientations: int = _param(4, "Most orientations at one location.", low=1, high=36)
-    orientation_window: float = _param(1.5, "Sigma of the orientation window.", unit="keypoint sigma", above=0, high=8)
+    orientation_window: float = _param(1.5, "Sigma of the orientation window.", unit="keypoint sigma", low=0.1, high=8)
     orientation_smoothings: int = _param(
         6, "How often the histogram of orientations is smoothed with [1, 1, 1] / 3.", low=0, high=100
     )
@@ -147,8 +147,8 @@ class DetectorParams:
 class DescriptorParams:
     """What decides the descriptor of a keypoint. [Lowe04 §6]"""
 
-    magnification: float = _param(3.0, "Side of a descriptor cell.", unit="keypoint sigma", above=0, high=32)
-    window_size: float = _param(2.0, "Sigma of the descriptor's Gaussian window.", unit="cells", above=0, high=1e6)
+    magnification: float = _param(3.0, "Side of a descriptor cell.", unit="keypoint sigma", low=0.1, high=32)
+    window_size: float = _param(2.0, "Sigma of the descriptor's Gaussian window.", unit="cells", low=0.1, high=1e6)
     clamp: float = _param(0.2, "Largest value of a normalised descriptor before it is normalised again.", above=0)
     norm_threshold: float = _param(
         0.0,

@@ -99,7 +99,8 @@ def held(format: Format, features: Features) -> tuple[str, ...]:
 
 coordinates = st.floats(-100, 20000, width=32)
 scales = st.floats(0.01171875, 5000, width=32)
-angles = st.floats(-math.pi, 3.1415925, width=32)
+PI = float(np.float32(math.pi))
+angles = st.floats(-PI, PI, width=32, exclude_max=True)
 unit = st.floats(0, 1, width=32)
 
 
@@ -136,6 +137,7 @@ def any_features(draw: st.DrawFn, *, floats: bool = True, frames: bool = True, w
         scores=maybe(hnp.arrays(np.float32, n, elements=unit)),
         octaves=maybe(hnp.arrays(np.int16, n)),
         levels=maybe(hnp.arrays(np.int16, n)),
+        sources=maybe(hnp.arrays(np.int32, n)),
         descriptors=descriptors,
         image_size=maybe(st.tuples(st.integers(1, 100_000), st.integers(1, 100_000))),
         parameters=maybe(st.dictionaries(st.sampled_from(sorted(PARAMETERS)), parameter_values, min_size=1)),

@@ -1,15 +1,17 @@
-"""The reference of the Python interface, docs/api.md, from the docstrings (Numpydoc)."""
+"""The references of the Python interface and of the engine, from the docstrings (Numpydoc)."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import re
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import siftcli
 
-__all__ = ["page"]
+__all__ = ["engine_page", "page"]
 
 _GROUPS = {
     "Features": ("detect", "describe", "match"),
@@ -39,13 +41,37 @@ _HEAD = """\
 follow the [conventions](conventions.md); parameters are those of the [command line](cli.md), with underscores.
 """
 
+_STEPS = (
+    "pipeline",
+    "scale_space",
+    "gaussian",
+    "extrema",
+    "localize",
+    "orientation",
+    "descriptor",
+    "pixel_descriptor",
+    "matching",
+    "geometry",
+)
+"""The modules of the engine, in the order of the method."""
+
+_ENGINE_HEAD = """\
+# The engine, function by function
+
+<!-- Generated from the docstrings by `python -m tools.generate`; a test compares the two. -->
+
+The steps of the method, for who reads or changes the code; [how SIFT works](how-sift-works.md) explains them, and
+[design](design.md) tells how they fit together. These functions may change from one version to the next: programs use
+[`siftcli`](api.md).
+"""
+
 _LISTS = ("Parameters", "Returns", "Raises", "Attributes", "Yields")
 """Sections of a docstring that are lists of terms."""
 
 
 def _plain(text: str) -> str:
-    """Escape what Markdown or HTML would take for something else."""
-    return re.sub(r"[|<*]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+    """Escape what Markdown or HTML would take for something else; words between asterisks stay emphasised."""
+    return re.sub(r"(\*\w[^*]*\*)|[|<*]|(?<!\w)_|_(?!\w)", lambda found: found[1] or "\\" + found[0], text)
 
 
 def _inline(text: str) -> str:
@@ -128,7 +154,7 @@ def _fields(kind: Any) -> str:
     return "\n".join(rows)
 
 
-def _signature(name: str, value: Any) -> str:
+def _signature(name: str, value: Any, module: str = "siftcli") -> str:
     """The call, without types: those are told below it."""
     kinds = inspect.Parameter
     parts, star = [], False
@@ -137,8 +163,8 @@ def _signature(name: str, value: Any) -> str:
             parts.append("*")
             star = True
         parts.append(str(parameter.replace(annotation=kinds.empty)))
-    line = f"siftcli.{name}({', '.join(parts)})"
-    return line if len(line) <= 100 else f"siftcli.{name}(\n" + "".join(f"    {part},\n" for part in parts) + ")"
+    line = f"{module}.{name}({', '.join(parts)})"
+    return line if len(line) <= 100 else f"{module}.{name}(\n" + "".join(f"    {part},\n" for part in parts) + ")"
 
 
 def _methods(value: Any) -> list[str]:
@@ -183,3 +209,35 @@ def page() -> str:
         parts.append(f"## {title}\n")
         parts += [_entry(name) + "\n" for name in names if name in siftcli.__all__]
     return "\n".join(parts)
+
+
+def _engine_entry(module: ModuleType, name: str) -> str:
+    value = getattr(module, name)
+    parts = [f"### {name}"]
+    if inspect.isroutine(value):
+        parts.append(f"```text\n{_signature(name, value, module.__name__)}\n```")
+    parts += _documentation(inspect.cleandoc(value.__doc__ or ""))
+    if inspect.isclass(value):
+        parts += _methods(value)
+    return "\n\n".join(parts)
+
+
+def engine_page() -> str:
+    """Return the page of the engine, docs/engine.md."""
+    parts = [_ENGINE_HEAD]
+    for step in _STEPS:
+        module = import_module(f"siftcli.engine.{step}")
+        first, _, rest = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
+        parts.append(f"## engine.{step}\n\n{_joined(first.splitlines())}\n")
+        if rest:
+            parts += ["\n\n".join(_documentation(rest)) + "\n"]
+        parts += [
+            _engine_entry(module, name) + "\n"
+            for name in module.__all__
+            if callable(getattr(module, name)) and (getattr(module, name).__doc__ or "") and _own(module, name)
+        ]
+    return "\n".join(parts)
+
+
+def _own(module: ModuleType, name: str) -> bool:
+    return bool(getattr(module, name).__module__ == module.__name__)

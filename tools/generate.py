@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import api_reference, cli_reference, conventions_figure, man_pages
+from . import api_reference, cli_reference, comparison, conventions_figure, man_pages
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,8 +18,10 @@ ROOT = Path(__file__).parents[1]
 def generated() -> dict[str, str]:
     """Return every generated file: its path below the root, and its text."""
     return {
+        "README.md": comparison.readme(),
         "docs/api.md": api_reference.page(),
         "docs/cli.md": cli_reference.page(),
+        "docs/engine.md": api_reference.engine_page(),
         "docs/images/conventions.svg": conventions_figure.figure(),
         **{f"man/{name}": text for name, text in man_pages.pages().items()},
     }

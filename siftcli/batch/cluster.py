@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from ..errors import ParameterError
 from .plan import Job
@@ -15,10 +15,10 @@ from .report import Result
 from .run import Settings, run_jobs
 from .units import Unit, make_units, predicted_memory, singles
 
-if TYPE_CHECKING:
-    from distributed import Client
-
 __all__ = ["on_cluster"]
+
+_Client: TypeAlias = Any
+"""A `distributed.Client`, which is typed in part only."""
 
 _PATIENCE = 10
 """Seconds that a scheduler may take to answer."""
@@ -56,12 +56,12 @@ def on_cluster(
     """
     client = _connect(scheduler)
     try:
-        from distributed import as_completed
+        import distributed
 
         memory = partial(predicted_memory, detector=settings.detector)
         units: Iterator[Unit] = make_units(jobs, max(2, _threads(client)), memory)
-        work: Any = as_completed()
-        pending: dict[str, Unit] = {}
+        work: Any = distributed.as_completed(loop=client.loop)  # type: ignore[no-untyped-call]
+        pending: dict[object, Unit] = {}
 
         def submit(unit: Unit) -> None:
             sent = replace(unit, jobs=tuple(map(_shipped, unit.jobs))) if ship else unit
@@ -96,21 +96,21 @@ def on_cluster(
         client.close(timeout=1)
 
 
-def _threads(client: Client) -> int:
+def _threads(client: _Client) -> int:
     """Return how many threads the cluster has at the moment."""
-    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+    return sum(client.nthreads().values())
 
 
-def _connect(scheduler: str) -> Client:
+def _connect(scheduler: str) -> _Client:
     try:
-        from distributed import Client
+        import distributed
     except ImportError as error:
         raise ParameterError("scheduler", "needs Dask, which is not installed: pip install siftcli[cluster]") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told in this command's own words
     try:
-        if Path(scheduler).is_file():
-            return Client(scheduler_file=scheduler, timeout=_PATIENCE, set_as_default=False)
-        return Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+        where = {"scheduler_file" if Path(scheduler).is_file() else "address": scheduler}
+        client: _Client = distributed.Client
+        return client(**where, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:  # a timeout is an OSError
         words = " ".join(str(error).split())[:160]
         raise ParameterError("scheduler", f"{scheduler} does not answer as a Dask scheduler ({words})") from error

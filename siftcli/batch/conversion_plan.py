@@ -143,6 +143,13 @@ def _exists_as_folder(path: str) -> bool:
         return False
 
 
+def _exists_as_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or _exists_as_folder(output)
 
@@ -250,7 +257,7 @@ def _refuse(items: list[Item], target: Format, overwrite: bool) -> None:
             raise PlanError(
                 f"{other.path} and {item.path} would both write {item.name if target.many else item.output}"
             )
-    exists = [output for output in dict.fromkeys(item.output for item in items) if Path(output).is_file()]
+    exists = [output for output in dict.fromkeys(item.output for item in items) if _exists_as_file(output)]
     if exists and not overwrite:
         more = f" (as do {len(exists) - 1} more)" if len(exists) > 1 else ""
         raise PlanError(f"{exists[0]}: exists already{more}; use --overwrite, or give another name")

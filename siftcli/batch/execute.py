@@ -85,9 +85,7 @@ def execute(
     if batch.resume and signature is not None and not (jobs and jobs[0].shared):
         require_known(job_states(jobs, signature), overwrite)
     make_folders(jobs)
-    with collecting(
-        jobs, settings.parameters, signature, resume=batch.resume, overwrite=overwrite
-    ) as collect:
+    with collecting(jobs, settings.parameters, signature, resume=batch.resume, overwrite=overwrite) as collect:
         states: list[tuple[Job, State]] = [(job, "new") for job in jobs]
         if batch.resume and signature is not None:
             states = job_states(jobs, signature, collect.present)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
@@ -87,7 +88,27 @@ def record(job: Job, source: Fingerprint, signature: str, size: int | None = Non
     OutputError
         If it cannot be written.
     """
-    _append(job, {"input": [source.size, source.modified, source.digest], "parameters": signature, "bytes": size})
+    values = {"input": [source.size, source.modified, source.digest], "parameters": _signature(job, signature)}
+    _append(job, {**values, "bytes": size})
+
+
+def _signature(job: Job, signature: str) -> str:
+    """Add to the parameters' the contents of what else the job reads: its mask, and the frames that are given."""
+    for path in (job.mask, None if job.frames is None else job.frames.path):
+        if path is not None:
+            try:
+                status = Path(path).stat()
+            except (OSError, ValueError):
+                continue
+            signature += f"+{_digest(path, status.st_size, status.st_mtime_ns)}"
+    return signature
+
+
+@lru_cache(maxsize=64)
+def _digest(path: str, size: int, modified: int) -> str:
+    """Return the digest of a file that many jobs may share."""
+    found = fingerprint(path)
+    return "" if found is None else found.digest
 
 
 def forget(job: Job) -> None:
@@ -172,7 +193,11 @@ class Manifests:
 
     def _matches(self, job: Job, found: dict[str, object]) -> bool:
         source = found.get("input")
-        if not isinstance(source, list) or len(source) != 3 or found.get("parameters") != self.signature:
+        if (
+            not isinstance(source, list)
+            or len(source) != 3
+            or found.get("parameters") != _signature(job, self.signature)
+        ):
             return False
         size = found.get("bytes")
         try:

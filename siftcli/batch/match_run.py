@@ -115,10 +115,10 @@ def journal_for(
     OutputError
         See `Journal`.
     """
-    names = "\0".join(f"{a}\0{b}" for a, b in (pairs[k] for k in range(len(pairs))))
+    names = "\0".join(pairs.names).encode("utf-8", "surrogatepass")
     about = {
         "features": source.fingerprint(),
-        "pairs": sha256(names.encode("utf-8", "surrogatepass")).hexdigest(),
+        "pairs": sha256(names + pairs.index.astype("<i4").tobytes()).hexdigest(),
         "parameters": asdict(params),
     }
     path = Path(output)

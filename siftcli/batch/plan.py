@@ -10,13 +10,32 @@ from pathlib import Path, PurePath
 from ..io.registry import FORMATS, Format, format_for, format_of_suffix
 from .inputs import STDIN, Inputs, PlanError
 
-__all__ = ["DEFAULT_FORMAT", "STDOUT", "Job", "make_jobs", "take_shard"]
+__all__ = ["DEFAULT_FORMAT", "STDOUT", "FramesFile", "Job", "make_jobs", "take_shard"]
 
 STDOUT = "-"
 """The output that stands for standard output."""
 
 DEFAULT_FORMAT = "lowe"
 """Of outputs without a name of their own."""
+
+
+@dataclass(frozen=True)
+class FramesFile:
+    """Where the frames are that are given for an image.
+
+    Attributes
+    ----------
+    path : str
+        A feature file, or the folder in which there is none for the image.
+    format : str or None
+        None if there is none.
+    image : str or None
+        The image's name in a file of many.
+    """
+
+    path: str
+    format: str | None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,10 @@ class Job:
         The output is one file for all jobs, which their results are collected in.
     data : bytes or None
         The image file's contents, where they are not to be read from `path`.
+    mask : str or None
+        The image's mask.
+    frames : FramesFile or None
+        The frames to describe, in place of those that are found.
     """
 
     path: str
@@ -45,6 +68,8 @@ class Job:
     name: str
     shared: bool = False
     data: bytes | None = None
+    mask: str | None = None
+    frames: FramesFile | None = None
 
 
 def make_jobs(

@@ -116,7 +116,7 @@ class Report:
         """
         parts = [f"{self.done:,} {'image' if self.done == 1 else 'images'} done"]
         if self.again:
-            parts[0] += f" ({self.again:,} of them anew, of a changed image or with other parameters)"
+            parts[0] += f" ({self.again:,} of them anew: the image or the parameters have changed)"
         if self.skipped:
             parts.append(f"{self.skipped:,} skipped as done before")
         if self.failed:

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
 from ..engine import pipeline
+from ..engine.selection import select
 from ..errors import SiftError
 from ..features import Features, Image, ParameterValue
 from ..io.files import atomic_write, output_error
+from ..io.grey import to_bytes
 from ..io.image import DEFAULT_MAX_PIXELS, LoadedImage, read_image
+from ..io.mask import read_mask
 from ..io.registry import FORMATS, encode_features, write_features
-from ..params import DescriptorParams, DetectorParams
+from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
 from .collect import is_fatal
+from .given import Describing, described
 from .inputs import STDIN
 from .manifest import fingerprint, recorded
 from .plan import STDOUT, Job
 from .report import Result
-from .select import inside
-from .units import SMALL
+from .units import SMALL, STACK
 
 __all__ = ["Settings", "make_folders", "run_job", "run_jobs", "store"]
-
-STACK = 16
-"""Most small images of one size that go through the engine together."""
 
 _HOW = ("overwrite", "threads", "remote", "signature")
 """Fields of `Settings` that the features do not depend on."""
@@ -49,6 +51,16 @@ class Settings:
         Turn images upright as their EXIF orientation says.
     max_pixels : int
         Larger images are refused.
+    selection : SelectionParams
+        Which of the keypoints are kept.
+    alpha : "mask" or "ignore"
+        Whether keypoints on fully transparent pixels are left out.
+    depth : "full" or "8"
+        Whether images of more than 8 bits keep their precision.
+    masked : bool
+        Jobs have masks.
+    describing : Describing or None
+        What to do with the frames that jobs have; None if frames are to be found.
     threads : int
         That share one image.
     remote : bool
@@ -63,6 +75,11 @@ class Settings:
     overwrite: bool = False
     exif_orientation: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
+    selection: SelectionParams = field(default_factory=SelectionParams)
+    alpha: Literal["mask", "ignore"] = "mask"
+    depth: Literal["full", "8"] = "full"
+    masked: bool = False
+    describing: Describing | None = None
     threads: int = 1
     remote: bool = False
     signature: str | None = None
@@ -73,10 +90,18 @@ class Settings:
         text = repr((version, format, sorted(values.items())))
         return replace(self, signature=blake2b(text.encode(), digest_size=16).hexdigest())
 
-    @property
+    @cached_property
     def parameters(self) -> Mapping[str, ParameterValue]:
         """With which features are computed, by name."""
-        return {**asdict(self.detector), **({} if self.descriptor is None else asdict(self.descriptor))}
+        chosen = (self.detector, *([] if self.descriptor is None else [self.descriptor]))
+        reading: dict[str, ParameterValue] = {"exif_orientation": self.exif_orientation, "depth": self.depth}
+        if self.describing is not None:
+            given = {
+                "assign_orientations": self.describing.assign,
+                "bad_frames": "zero" if self.describing.skip else "error",
+            }
+            return {**plain_values(*chosen), **reading, **given}
+        return {**plain_values(*chosen, self.selection), **reading, "alpha": self.alpha, "mask": self.masked}
 
 
 def make_folders(jobs: Iterable[Job]) -> None:
@@ -114,8 +139,8 @@ def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Result]:
     list of Result
         In the order of the jobs, each as by :func:`run_job`.
     """
-    if len(jobs) == 1:
-        return [run_job(jobs[0], settings)]
+    if len(jobs) == 1 or settings.describing is not None:
+        return [run_job(job, settings) for job in jobs]
     results: dict[int, Result] = {}
     stacks: dict[tuple[object, ...], list[tuple[int, LoadedImage, float]]] = {}
 
@@ -180,6 +205,10 @@ def _attempt(
         image = image or _read(job, settings)
         warnings = tuple(f"{image.name}: {warning}" for warning in image.warnings)
         result = replace(result, warnings=warnings, pixels=image.pixels.size)
+        if settings.describing is not None and settings.descriptor is not None:
+            features, notes = described(job, image.pixels, settings.detector, settings.descriptor, settings.describing)
+            features = replace(features, parameters=settings.parameters)
+            result = replace(result, warnings=(*result.warnings, *notes))
         features = _detect(image, settings) if features is None else features
         result = replace(_written(job, features, settings, result), status="done", keypoints=len(features))
     except SiftError as error:
@@ -198,12 +227,17 @@ def _name(job: Job) -> str:
 
 
 def _read(job: Job, settings: Settings) -> LoadedImage:
-    return read_image(
-        job.path if job.data is None else job.data,
-        name=_name(job),
-        exif_orientation=settings.exif_orientation,
-        max_pixels=settings.max_pixels,
-    )
+    """Read an image as the settings want it, and combine its own mask with the job's."""
+    how: dict[str, Any] = {"exif_orientation": settings.exif_orientation, "max_pixels": settings.max_pixels}
+    image = read_image(job.path if job.data is None else job.data, name=_name(job), **how)
+    if settings.alpha == "ignore":
+        image = replace(image, mask=None)
+    if settings.depth == "8":
+        image = replace(image, pixels=to_bytes(image.pixels))
+    if job.mask is None:
+        return image
+    kept = read_mask(job.mask, image.pixels.shape, **how)
+    return replace(image, mask=kept if image.mask is None else kept & image.mask)
 
 
 def _detect(image: LoadedImage, settings: Settings) -> Features:
@@ -218,8 +252,7 @@ def _detect_all(images: Sequence[LoadedImage], settings: Settings) -> list[Featu
 
 
 def _chosen(features: Features, image: LoadedImage, settings: Settings) -> Features:
-    features = replace(features, parameters=settings.parameters)
-    return features if image.mask is None else inside(features, image.mask)
+    return replace(select(features, settings.selection, image.mask), parameters=settings.parameters)
 
 
 def _written(job: Job, features: Features, settings: Settings, result: Result) -> Result:

@@ -17,6 +17,9 @@ __all__ = ["Unit", "make_units", "predicted_memory", "singles"]
 SMALL = 1 << 16
 """Pixels up to which images are given out several at a time: each alone costs more than its pixels."""
 
+STACK = 16
+"""Most small images of one size that go through the engine together."""
+
 _WINDOW = 512
 """Images that are looked at ahead, to begin with the largest."""
 _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
@@ -89,7 +92,7 @@ def make_units(jobs: Iterable[Job], workers: int, memory: Callable[[int, int], i
         if workers > 1:
             sized.sort(key=lambda item: -item[1] * item[2])
         small = sum(width * height <= SMALL for _, width, height in sized)
-        most = min(_MOST_IMAGES, max(1, -(-small // (2 * workers))))
+        most = min(_MOST_IMAGES, max(1, -(-small // (2 * workers)))) if workers > 1 else STACK
         part: list[_Sized] = []
         for item in sized:
             if part and (len(part) == most or _pixels([*part, item]) > _MOST_PIXELS or not _is_small(part[0], item)):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ..batch.inputs import STDIN, Inputs, PlanError, find_inputs, read_list
 from ..errors import ParameterError
+from .batch import RunOptions, run_batch, run_options
 from .options import (
     SiftCommand,
     batch_options,
@@ -19,11 +19,7 @@ from .options import (
     output_options,
     parameter_options,
 )
-from .streams import one_line, read_stdin, say, write_stdout
-
-if TYPE_CHECKING:
-    from ..batch.plan import Job
-    from ..batch.report import Result
+from .streams import read_stdin, say
 
 __all__ = ["command"]
 
@@ -35,6 +31,7 @@ __all__ = ["command"]
 @image_options
 @parameter_options
 @batch_options
+@run_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -66,21 +63,20 @@ def command(
     """
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
+    run = RunOptions.taken_from(given)
     detector, descriptor = chosen_parameters(preset, given)
     found = _inputs(inputs, files_from, null=null, recursive=recursive)
 
     from ..batch.plan import STDOUT, make_jobs  # NumPy: a wrong option is told sooner without it
 
-    jobs = make_jobs(found, output, format=format, overwrite=overwrite)
+    jobs = make_jobs(found, output, format=format, overwrite=overwrite, resume=run.resume)
     if as_json and any(job.output == STDOUT for job in jobs):
         raise PlanError("--json: stdout cannot take both the features and the JSON; give -o a file")
     if not quiet:
         for note in found.notes:
             say(f"warning: {note}")
 
-    from ..batch.report import Report
-    from ..batch.run import Settings, execute, make_folders
-    from .progress import Display
+    from ..batch.run import Settings
 
     settings = Settings(detector, None if keypoints_only else descriptor, overwrite, exif_orientation)
     if max_pixels is not None:
@@ -89,19 +85,17 @@ def command(
         settings = replace(settings, max_pixels=max_pixels)
     if jobs[0].path == STDIN:
         jobs = [replace(jobs[0], data=read_stdin())]
-    make_folders(jobs)
-
-    def on_result(result: Result) -> None:
-        if result.data is not None:
-            write_stdout(result.data)
-        display.show(result)
-        if as_json:
-            write_stdout(json.dumps(result.record()).encode() + b"\n")
-
-    report = Report(len(jobs))
-    with Display(report, _label(jobs), quiet=quiet, verbose=verbose) as display:
-        execute(jobs, settings, on_result)
-    ctx.exit(report.exit_status)
+    status = run_batch(
+        jobs,
+        settings,
+        run,
+        several=not found.single,
+        overwrite=overwrite,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    ctx.exit(status)
 
 
 def _inputs(arguments: tuple[str, ...], files_from: str | None, *, null: bool, recursive: bool) -> Inputs:
@@ -114,7 +108,3 @@ def _inputs(arguments: tuple[str, ...], files_from: str | None, *, null: bool, r
             raise PlanError("--files-from -: stdin cannot be both the list and an image")
         return find_inputs(arguments, read_list(read_stdin(), name="<stdin>", null=null), recursive=recursive)
     return find_inputs(arguments, read_list(files_from, null=null), recursive=recursive)
-
-
-def _label(jobs: list[Job]) -> str:
-    return "detect" if len(jobs) > 1 else one_line(jobs[0].path)

@@ -18,6 +18,8 @@ __all__ = ["COMMANDS", "cli"]
 COMMANDS = {
     "detect": "Find keypoints in images and describe them.",
     "match": "Match the keypoints of two images, or of a collection.",
+    "draw": "Draw keypoints over their image, or the matches of two images.",
+    "scalespace": "Write the Gaussian and DoG scale space of an image as pictures.",
     "convert": "Convert features from one format to another.",
     "info": "Tell what is in feature files.",
     "doctor": "Check this installation.",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..batch.inputs import PlanError
+from ..batch.machine import cores
 from ..params import PRESETS, MatchParams
 from .options import SiftCommand, field_options, image_options, option
 
@@ -25,8 +26,6 @@ class Request:
     ----------
     params : MatchParams
         The tests.
-    given : frozenset of str
-        The tests that were given.
     output, format : str or None
         Where matches go; which format.
     overwrite, resume : bool
@@ -58,7 +57,6 @@ class Request:
     """
 
     params: MatchParams
-    given: frozenset[str]
     output: str | None
     format: str | None
     overwrite: bool
@@ -220,9 +218,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
         tests.setdefault("verify", "homography")
     if jobs is not None and jobs < 1:
         raise PlanError(f"--jobs: must be at least 1, not {jobs}")
-    request = Request(
-        params=MatchParams(**tests), given=frozenset(tests), jobs=jobs if jobs is not None else _cores(), **given
-    )
+    request = Request(params=MatchParams(**tests), jobs=cores() if jobs is None else jobs, **given)
     if request.params.verify is None and tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - _also(request):
         raise PlanError("--threshold, --min-inliers, --focal and --seed are about --verify; give that too")
     ctx.exit(_run(inputs, request))
@@ -231,12 +227,6 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
 def _also(request: Request) -> set[str]:
     """The tests that are of use without --verify."""
     return {"seed"} if request.retrieve is not None else set()
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(inputs: tuple[str, ...], request: Request) -> int:

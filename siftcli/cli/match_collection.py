@@ -20,7 +20,6 @@ from ..batch.plan import STDOUT
 from ..batch.similar import rank, similar_images
 from ..engine.geometry import require_estimator
 from ..features import Features
-from ..io.match_hdf5 import check_names
 from ..io.matches import match_format_for
 from .match import Request
 from .match_pair import load
@@ -44,13 +43,12 @@ def run_collection(features: str, request: Request) -> int:
     if not request.quiet:
         for note in pairs.notes:
             say(f"note: {note}")
-    if format.name == "hloc":
-        check_names(output, pairs.used())
+    format.function("check_names")(output, pairs.used())
     journal = journal_for(output, source, pairs, request.params, resume=request.resume, overwrite=request.overwrite)
     with journal:
         if not (request.overwrite or request.resume or database) and Path(output).is_file():
             raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
-        shown = PairDisplay(len(pairs), "pairs", done=len(journal), quiet=request.quiet, verbose=request.verbose)
+        shown = PairDisplay(len(pairs), "pair", done=len(journal), quiet=request.quiet, verbose=request.verbose)
         try:
             with shown:
                 match_pairs(source, pairs, request.params, journal, _teller(shown, request), request.jobs)
@@ -103,7 +101,7 @@ def _similar(
     count = request.retrieve or 0
     if count < 1:
         raise PlanError(f"--retrieve: must be at least 1, not {count}")
-    with PairDisplay(2 * len(names), "images read", quiet=request.quiet) as shown:
+    with PairDisplay(2 * len(names), "read", quiet=request.quiet) as shown:
         return similar_images(source, names, count, request.params.seed, query, shown.step)
 
 
@@ -123,7 +121,7 @@ def run_rank(query: str, features: str, request: Request) -> int:
     loaded = load(query, None, request)
     if request.retrieve is not None:
         names = tuple(names[i] for i in _similar(source, names, request, loaded.features)[0])
-    shown = PairDisplay(len(names), "images", quiet=request.quiet, verbose=request.verbose)
+    shown = PairDisplay(len(names), "image", quiet=request.quiet, verbose=request.verbose)
     with shown:
         results = rank(loaded.features, source, names, request.params, shown.show, request.jobs)
     _print(results[: request.top], request)

@@ -143,7 +143,7 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
             say(f"warning: {image_file.name}: {warning}")
     features = pipeline.detect(image_file.pixels[None], detector, descriptor, request.jobs)[0]
     if image_file.mask is not None:
-        from ..batch.select import inside
+        from ..engine.selection import inside
 
         features = inside(features, image_file.mask)
     return Loaded(name or ("stdin" if path == STDIN else Path(path).name), features)

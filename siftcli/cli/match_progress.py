@@ -27,7 +27,7 @@ class PairDisplay:
     total : int
         Steps of it.
     label : str
-        What they are.
+        What one is.
     done : int
         Those of an earlier run.
     quiet, verbose : bool
@@ -89,8 +89,7 @@ class PairDisplay:
         unfinished = f", {left:,} not reached" if left else ""
         seconds = time.perf_counter() - self._start
         return (
-            f"{self.done:,} {self._label} done{earlier}{failed}{unfinished}: "
-            f"{self.matches:,} matches{inliers} in {seconds:.1f} s"
+            f"{self._counted()} done{earlier}{failed}{unfinished}: {self.matches:,} matches{inliers} in {seconds:.1f} s"
         )
 
     def _tell(self) -> None:
@@ -102,7 +101,10 @@ class PairDisplay:
             here = self.done + self.failed - self._earlier
             left = (self.total - self.done - self.failed) * (self._told - self._start) / max(1, here)
             failed = f", {self.failed:,} failed" if self.failed else ""
-            say(f"{self.done:,} of {self.total:,} {self._label} done{failed}, about {left:.0f} s left")
+            say(f"{self._counted()} of {self.total:,} done{failed}, about {left:.0f} s left")
+
+    def _counted(self) -> str:
+        return f"{self.done:,} {self._label}{'' if self.done == 1 else 's'}"
 
     def _say(self, line: str) -> None:
         if self._progress is None:
@@ -120,5 +122,5 @@ class PairDisplay:
         text = TextColumn("{task.description}", markup=False)
         columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), note)
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._progress.add_task(self._label, total=self.total, completed=self.done, note="")
+        self._progress.add_task(f"{self._label}s", total=self.total, completed=self.done, note="")
         self._progress.start()

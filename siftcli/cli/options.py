@@ -16,6 +16,7 @@ from .streams import say
 
 __all__ = [
     "SiftCommand",
+    "all_of",
     "batch_options",
     "chosen_parameters",
     "field_options",
@@ -120,7 +121,7 @@ class _Refused(_Failed):
 # --- parameters
 
 
-def _all_of(declarations: Iterable[Callable[[Any], Any]]) -> Callable[[_F], _F]:
+def all_of(declarations: Iterable[Callable[[Any], Any]]) -> Callable[[_F], _F]:
     """Apply decorators so that the help lists their options in this order."""
 
     def declare(function: _F) -> _F:
@@ -169,10 +170,10 @@ def field_options(kind: type, group: str) -> Callable[[_F], _F]:
     group : str
         Where the help lists them.
     """
-    return _all_of([_parameter_option(field, group) for field in fields(kind)])
+    return all_of([_parameter_option(field, group) for field in fields(kind)])
 
 
-parameter_options = _all_of(
+parameter_options = all_of(
     [
         option(
             "--preset",
@@ -224,7 +225,7 @@ def _most_pixels() -> str:
     return f"at least 1; default: {DEFAULT_MAX_PIXELS}"
 
 
-output_options = _all_of(
+output_options = all_of(
     [
         option(
             "-o",
@@ -248,7 +249,7 @@ output_options = _all_of(
 )
 """``-o``, ``--format``, ``--overwrite``."""
 
-image_options = _all_of(
+image_options = all_of(
     [
         option(
             "--exif-orientation",
@@ -267,7 +268,7 @@ image_options = _all_of(
 )
 """How images are read."""
 
-batch_options = _all_of(
+batch_options = all_of(
     [
         option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of folders too."),
         option(

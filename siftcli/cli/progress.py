@@ -18,6 +18,8 @@ __all__ = ["Display"]
 
 _PATIENCE = 1.0
 """Seconds that one image may take before progress is shown."""
+INTERVAL = 5.0
+"""Seconds between lines of progress, where there is no terminal."""
 
 
 class Display:
@@ -45,7 +47,7 @@ class Display:
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()  # progress may start in the timer's thread while the batch ends
         self._closed = False
-        self._start = time.perf_counter()
+        self._start = self._told = time.perf_counter()
 
     def __enter__(self) -> Display:
         if self._terminal and not self._quiet:
@@ -79,15 +81,35 @@ class Display:
                 self._say(f"warning: {warning}")
         if result.error is not None:
             self._say(f"error: {result.error}")
-        elif self._each:
+        elif self._each and result.status == "done":
             where = "" if result.output == "-" else f" to {result.output}"
             self._say(f"{result.path}: {result.keypoints:,} keypoints{where} in {result.seconds:.2f} s")
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], advance=1, note=self._note())
+        elif not self._terminal and not self._quiet and time.perf_counter() - self._told >= INTERVAL:
+            self._told = time.perf_counter()
+            self._say(self._line())
+
+    def _line(self) -> str:
+        """Sum up how far the batch is."""
+        report = self.report
+        seen = report.total - report.left
+        seconds = self._told - self._start
+        rate = (report.done + report.failed) / seconds
+        rest = f", about {_duration(report.left / rate)} to go" if rate and report.left else ""
+        return f"{seen:,} of {report.total:,} images, {self._note()}, {rate:.1f} images/s{rest}"
 
     def _note(self) -> str:
-        failed = f", {self.report.failed:,} failed" if self.report.failed else ""
-        return f"{self.report.keypoints:,} keypoints{failed}"
+        report = self.report
+        parts = [f"{report.keypoints:,} keypoints"]
+        seconds = time.perf_counter() - self._start
+        if report.pixels and seconds > 0:
+            parts.append(f"{report.pixels / seconds / 1e6:.1f} MP/s")
+        if report.skipped:
+            parts.append(f"{report.skipped:,} skipped")
+        if report.failed:
+            parts.append(f"{report.failed:,} failed")
+        return ", ".join(parts)
 
     def _say(self, line: str) -> None:
         if self._progress is None:
@@ -123,3 +145,14 @@ class Display:
             if not self._closed:
                 progress.start()
                 self._progress = progress
+
+
+def _duration(seconds: float) -> str:
+    """Say how long something takes, in its two largest units."""
+    whole = round(seconds)
+    days, hours, minutes = whole // 86400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

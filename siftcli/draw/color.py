@@ -1,9 +1,8 @@
-"""Colours that differ for colour-blind readers too, and stay visible on any photograph.
+"""Maps from values to colours that differ for colour-blind readers too.
 
-All are light, and are drawn on a dark halo: on dark ground the colour shows, on light ground the halo does.  The maps
-are paths through OKLab (Ottosson 2020), in which equal steps look equally large.  Along the sequential one, lightness
-and blueness change monotonically, and around the cyclic one they take turns; confusing red with green, as red- or
-green-blind readers do, touches neither.
+They are paths through OKLab (Ottosson 2020), in which equal steps look equally large.  Along the sequential one,
+lightness and blueness change monotonically, and around the cyclic one they take turns; confusing red with green, as
+red- or green-blind readers do, touches neither.  All colours are light, see :mod:`siftcli.draw.palette`.
 """
 
 from __future__ import annotations
@@ -11,17 +10,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ParameterError
-
-__all__ = ["HALO", "INLIER", "OUTLIER", "PLAIN", "Colors", "cyclic", "oklab_to_srgb", "parse_color", "sequential"]
+__all__ = ["Colors", "cyclic", "oklab_to_srgb", "sequential"]
 
 Colors = npt.NDArray[np.uint8]
 """(N, 3): red, green, blue in sRGB."""
-
-HALO = (0, 0, 0)
-PLAIN = (255, 226, 77)
-INLIER = (77, 208, 255)
-OUTLIER = (255, 132, 66)
 
 _LMS = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]])
 _RGB = np.array(
@@ -76,37 +68,3 @@ def cyclic(angles: npt.NDArray[np.floating]) -> Colors:
     angles = angles.astype(np.float64)
     x, y = np.cos(angles), np.sin(angles)
     return oklab_to_srgb(np.stack([0.78 - 0.16 * y, 0.03 * y, 0.005 + 0.135 * x], axis=1))
-
-
-_NAMES = {
-    "white": (255, 255, 255),
-    "black": (0, 0, 0),
-    "red": (255, 92, 80),
-    "orange": OUTLIER,
-    "yellow": PLAIN,
-    "green": (92, 221, 120),
-    "blue": INLIER,
-    "magenta": (255, 120, 230),
-}
-
-
-def parse_color(text: str) -> tuple[int, int, int]:
-    """Return the colour that a name, ``#rgb`` or ``#rrggbb`` stands for.
-
-    Raises
-    ------
-    ParameterError
-        If it is none of these.
-    """
-    if text.lower() in _NAMES:
-        return _NAMES[text.lower()]
-    digits = text.removeprefix("#")
-    if len(digits) == 3:
-        digits = "".join(2 * c for c in digits)
-    try:
-        if not text.startswith("#") or len(digits) != 6:
-            raise ValueError(text)
-        value = int(digits, 16)
-    except ValueError:
-        raise ParameterError("color", f"must be {', '.join(_NAMES)} or #rrggbb, not {text!r}") from None
-    return value >> 16, value >> 8 & 255, value & 255

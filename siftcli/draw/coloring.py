@@ -7,8 +7,9 @@ import numpy.typing as npt
 
 from ..errors import ParameterError
 from ..features import Features, Float32
-from .color import Colors, cyclic, parse_color, sequential
+from .color import Colors, cyclic, sequential
 from .legend import Bar, Entry
+from .palette import parse_color
 
 __all__ = ["colored", "log_bar"]
 
@@ -25,7 +26,7 @@ def colored(features: Features, by: str) -> tuple[Colors, list[Entry]]:
     ----------
     features : Features
     by : str
-        One of `siftcli.draw.style.COLORINGS`, or a colour.
+        One of `siftcli.draw.palette.COLORINGS`, or a colour.
 
     Raises
     ------

@@ -20,7 +20,7 @@ from .picture import ImageLike, View, to_rgb
 from .scene import Marks, Scene, halo_width, line_width
 from .style import KeypointStyle
 
-__all__ = ["draw_keypoints", "keypoint_scene"]
+__all__ = ["draw_keypoints", "keypoint_scene", "magnification", "strongest"]
 
 _Array = npt.NDArray[np.float64]
 
@@ -89,7 +89,7 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
     shown = features.take(view.holds(features.xy))
     word = "largest" if features.scores is None else "strongest"
     count = len(shown)
-    shown = shown.take(best(_strength(shown), style.top))
+    shown = strongest(shown, style.top)
     shown = shown.take(np.argsort(-shown.scales, kind="stable"))  # the small ones on top
     line = style.line_width or line_width(*view.size)
     centres, maps = _frames(shown, view)
@@ -117,6 +117,11 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
 
 
 # --- frames
+
+
+def strongest(features: Features, count: int | None) -> Features:
+    """Return the `count` features of highest response, or of largest scale where that is unknown; all for None."""
+    return features.take(best(_strength(features), count))
 
 
 def magnification(features: Features) -> float:

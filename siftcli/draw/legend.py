@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,13 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .color import Colors
+from .palette import GROUND, INK
 
-__all__ = ["GROUND", "INK", "Bar", "Entry", "Key", "Legend", "Note", "Placed", "font", "text_width"]
-
-GROUND = (22, 24, 29)
-INK = (232, 232, 232)
-
-_Font: TypeAlias = ImageFont.FreeTypeFont | ImageFont.ImageFont
+__all__ = ["Bar", "Entry", "Key", "Legend", "Note", "Placed", "text_width", "write"]
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,27 @@ class Placed:
     height: float
 
 
+_FINE = 4
+"""Text is drawn so many times larger and reduced, or it would be set in whole pixels."""
+
+
 @lru_cache
-def font(size: int) -> _Font:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """Return the font that comes with Pillow; it has ASCII, and a few more."""
     return ImageFont.load_default(size)
 
 
 def text_width(text: str, size: int) -> float:
     """Width of a text in pixels."""
-    return font(size).getlength(text)
+    return _font(size * _FINE).getlength(text) / _FINE
+
+
+def write(picture: Image.Image, left: float, middle: float, text: str, size: int) -> None:
+    """Write a text, in pixels of the picture from `left` on, its small letters centred on the height `middle`."""
+    mask = Image.new("L", (math.ceil(text_width(text, size) + 2) * _FINE, 2 * size * _FINE))
+    ImageDraw.Draw(mask).text((_FINE, size * _FINE), text, 255, _font(size * _FINE), anchor="lm")
+    mask = mask.reduce(_FINE)
+    picture.paste(INK, (round(left) - 1, round(middle) - size), mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +134,7 @@ class Legend:
         for placed in self.items:
             box = [round(v) for v in (placed.left, placed.top, placed.width, placed.height)]
             if isinstance(placed.item, str):
-                draw.text((placed.left, placed.top), placed.item, INK, font(self.size), anchor="lm")
+                write(strip, placed.left, placed.top, placed.item, self.size)
             elif isinstance(placed.item, Bar):
                 colors = Image.fromarray(np.ascontiguousarray(placed.item.colors[None]))
                 strip.paste(colors.resize((box[2], box[3]), Image.Resampling.BILINEAR), (box[0], box[1]))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..features import Matches
-from .legend import GROUND
+from .palette import GROUND
 from .picture import View
 from .scene import line_width
 from .warp import homography_of, mapped, overlaid, union

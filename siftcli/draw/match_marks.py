@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..features import Matches
-from .color import INLIER, OUTLIER, Colors, sequential
+from .color import Colors, sequential
 from .legend import Bar, Entry, Key
+from .palette import INLIER, OUTLIER
 from .scene import Marks, halo_width
 
 __all__ = ["best_first", "connected", "in_full", "match_colors", "residuals"]

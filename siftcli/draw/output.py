@@ -1,35 +1,20 @@
-"""Pictures as files: which format a name means, and the bytes of each."""
+"""Pictures as files: the bytes of each format."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import PurePath
 from typing import Any
 
 from PIL import Image
 
-from ..errors import OutputError, ParameterError
+from ..errors import OutputError
+from .formats import ANIMATED
 from .scene import Scene
 from .svg import to_svg
 
-__all__ = ["ANIMATED", "FORMATS", "encode", "encode_animation", "picture_format"]
-
-FORMATS = {
-    "png": (".png",),
-    "jpeg": (".jpg", ".jpeg", ".jpe"),
-    "webp": (".webp",),
-    "tiff": (".tif", ".tiff"),
-    "svg": (".svg",),
-    "pdf": (".pdf",),
-    "gif": (".gif",),
-    "html": (".html", ".htm"),
-}
-"""Name of a picture's format to its suffixes."""
-
-ANIMATED = ("gif", "webp", "png")
-"""Formats that hold several pictures, shown in turn."""
+__all__ = ["encode", "encode_animation", "encode_picture"]
 
 _SIDE = {"jpeg": 65500, "webp": 16383, "gif": 65535}
 """The longest side that a format can have, in pixels."""
@@ -37,26 +22,6 @@ _LARGE = 1 << 22
 """PNGs of more pixels are compressed less, in a third of the time, and hardly become larger."""
 _QUALITY = 92
 _DPI = 150.0
-
-
-def picture_format(path: str | PathLike[str], name: str | None = None) -> str:
-    """Return the format of a picture file: `name` where given, else by the suffix.
-
-    Raises
-    ------
-    ParameterError
-        If no format has that name or suffix.
-    """
-    if name is not None:
-        if name not in FORMATS:
-            raise ParameterError("format", f"must be one of {', '.join(FORMATS)}, not {name!r}")
-        return name
-    suffix = PurePath(path).suffix.lower()
-    for format, suffixes in FORMATS.items():
-        if suffix in suffixes:
-            return format
-    known = ", ".join(suffixes[0] for suffixes in FORMATS.values())
-    raise ParameterError("output", f"{str(path)!r} has no picture's suffix; use one of {known}, or give --format")
 
 
 def encode(scene: Scene, format: str, *, name: str | PathLike[str] = "<picture>") -> bytes:
@@ -74,7 +39,11 @@ def encode(scene: Scene, format: str, *, name: str | PathLike[str] = "<picture>"
     """
     if format == "svg":
         return to_svg(scene).encode()
-    picture = scene.render()
+    return encode_picture(scene.render(), format, name=name)
+
+
+def encode_picture(picture: Image.Image, format: str, *, name: str | PathLike[str] = "<picture>") -> bytes:
+    """Return pixels as a file; parameters and errors as of :func:`encode`, without SVG."""
     return _save(picture, format, name, **_options(format, picture))
 
 

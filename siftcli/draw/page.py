@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -17,13 +17,14 @@ from PIL import Image
 
 from ..conventions import quantise
 from ..features import Features, Matches
-from .color import INLIER, OUTLIER, PLAIN, Colors, cyclic, sequential
+from .color import Colors, cyclic, sequential
 from .keypoints import magnification
+from .palette import COLORINGS, INLIER, OUTLIER, PLAIN, parse_color
 from .svg import data_url
 
 __all__ = ["Exhibit", "page"]
 
-_SCRIPTS = ("data.js", "view.js", "panel.js", "main.js")
+_SCRIPTS = ("data.js", "view.js", "panel.js", "input.js", "main.js")
 _SHADES = 64
 _SIDE = 8192
 """Longer images are embedded at this size, which every browser shows; coordinates stay those of the image."""
@@ -46,7 +47,7 @@ class Exhibit:
     features: Features
 
 
-def page(exhibits: Sequence[Exhibit], matches: Matches | None = None) -> str:
+def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: Mapping[str, str] | None = None) -> str:
     """Return an HTML document that needs nothing else, the network included.
 
     Parameters
@@ -55,15 +56,23 @@ def page(exhibits: Sequence[Exhibit], matches: Matches | None = None) -> str:
         One, or two that were matched.
     matches : Matches, optional
         Of the two.
+    look : mapping, optional
+        Values that `style`, `radius` and `color` begin with, as of `siftcli.draw.style.KeypointStyle`; what the page
+        does not offer is passed over.
     """
+    look = dict(look or {})
+    plain = PLAIN
+    if look.get("color", COLORINGS[0]) not in COLORINGS:
+        plain, look["color"] = parse_color(look["color"]), "none"
     around = np.linspace(-np.pi, np.pi, _SHADES)
     data = {
         "images": [_image(exhibit) for exhibit in exhibits],
         "matches": None if matches is None else _matches(matches),
+        "look": look,
         "colors": {
             "sequential": _hexes(sequential(np.linspace(0, 1, _SHADES))),
             "cyclic": _hexes(cyclic(around)),
-            "plain": _hexes(np.array([PLAIN], np.uint8))[0],
+            "plain": _hexes(np.array([plain], np.uint8))[0],
             "inlier": _hexes(np.array([INLIER], np.uint8))[0],
             "outlier": _hexes(np.array([OUTLIER], np.uint8))[0],
         },

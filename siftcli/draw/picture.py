@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from os import PathLike
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +17,9 @@ from PIL import Image
 
 from ..errors import ParameterError
 
-__all__ = ["ImageLike", "View", "to_rgb"]
+__all__ = ["ImageLike", "Picture", "View", "float_picture", "read_rgb", "to_rgb"]
+
+Picture: TypeAlias = Image.Image
 
 ImageLike: TypeAlias = "Image.Image | npt.NDArray[np.generic]"
 """A Pillow image, or an array (H, W) or (H, W, 3): uint8, uint16, or floats in [0, 1]."""
@@ -46,6 +53,11 @@ def to_rgb(image: ImageLike) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels)).convert("RGB")
 
 
+def float_picture(values: npt.NDArray[np.float32]) -> Image.Image:
+    """Return an array (H, W) as a picture of 32-bit floats, which TIFF can hold."""
+    return Image.fromarray(np.ascontiguousarray(values, np.float32))
+
+
 def _flat(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image, np.float64)
@@ -57,6 +69,66 @@ def _flat(image: Image.Image) -> Image.Image:
         ground.paste(image, mask=image.getchannel("A"))
         return ground
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+# --- files
+
+_ORIENTATION = 274
+"""The EXIF tag, and TIFF's."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image of this orientation upright."""
+_BACK = {6: 8, 8: 6}
+"""The orientation whose turn undoes that of another; of the others, each undoes itself."""
+
+
+def read_rgb(source: str | PathLike[str] | bytes, grey: npt.NDArray[Any], *, exif_orientation: bool) -> Image.Image:
+    """Return an image file as RGB, on the pixel grid that keypoints are on.
+
+    Parameters
+    ----------
+    source : path or bytes
+        Of an image.
+    grey : (H, W) array
+        What was read from it: the result where the file has no colour, or none that can be shown.
+    exif_orientation : bool
+        Whether `grey` was turned upright.
+    """
+    try:
+        with _quiet_pillow(), Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+            tiff = image.format == "TIFF"
+            orientation = getattr(image, "tag_v2", {}).get(_ORIENTATION, 1) if tiff else 1
+            image.load()  # which turns a TIFF upright, and nothing else
+            if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
+                return to_rgb(grey)
+            if not tiff:
+                orientation = image.getexif().get(_ORIENTATION, 1)
+            rgb = _flat(image)
+    except (OSError, SyntaxError, ValueError):  # the reader of grey images reads more kinds than Pillow opens
+        return to_rgb(grey)
+    if tiff != exif_orientation and orientation in _TURNS:
+        rgb = rgb.transpose(_TURNS[_BACK.get(orientation, orientation) if tiff else orientation])
+    return rgb if rgb.size == grey.shape[::-1] else to_rgb(grey)
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Lift Pillow's limit on sizes, which is not the user's, and silence its warnings."""
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 @dataclass(frozen=True)

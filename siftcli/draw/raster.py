@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..features import Float32
-from .color import HALO, Colors
+from .color import Colors
+from .palette import HALO
 
 __all__ = ["Canvas"]
 

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import ParameterError
-from .color import parse_color
+from .palette import COLORINGS, parse_color
 
-__all__ = ["COLORINGS", "KeypointStyle", "MatchStyle", "PictureStyle"]
-
-COLORINGS = ("scale", "response", "orientation", "octave")
-"""What the colour of a keypoint may stand for."""
+__all__ = ["KeypointStyle", "MatchStyle", "PictureStyle"]
 
 
 def _option(
@@ -42,7 +39,7 @@ class PictureStyle:
         None, "Draw only so many: the keypoints of highest response, the matches of lowest ratio.", low=0, whole=True
     )
     thin: bool = _option(
-        True, "Where marks would crowd, draw the best in full and the others as dots; not with a number of your own."
+        True, "Where marks would crowd, draw the best in full and the others as dots, unless --top says how many."
     )
     opacity: float = _option(0.9, "Of the marks.", low=0, high=1)
     line_width: float | None = _option(

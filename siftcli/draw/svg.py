@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .color import HALO, Colors
-from .legend import GROUND, INK, Bar, Key, Legend, Note, Placed, dashes
+from .color import Colors
+from .legend import Bar, Key, Legend, Note, Placed, dashes
+from .palette import GROUND, HALO, INK
 from .scene import SHADE, Marks, Scene
 
 __all__ = ["data_url", "to_svg"]
@@ -32,15 +33,15 @@ _LARGE = 1 << 20
 
 def data_url(image: Image.Image) -> str:
     """Return an image as a ``data:`` URL: PNG, or JPEG where that is smaller or the image large."""
-    choices = []
+    choices: list[tuple[int, str, bytes]] = []
     for kind, options in (("jpeg", {"quality": _QUALITY, "subsampling": 0}), ("png", {})):
         if choices and image.width * image.height > _LARGE:
             break
         stream = io.BytesIO()
         image.save(stream, kind, **options)
-        choices.append((stream.tell(), kind, stream))
-    _, kind, stream = min(choices, key=lambda c: c[0])
-    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+        choices.append((stream.tell(), kind, stream.getvalue()))
+    _, kind, data = min(choices)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def to_svg(scene: Scene) -> str:

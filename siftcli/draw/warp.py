@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..errors import ParameterError
 from ..features import Matches
-from .legend import GROUND
+from .palette import GROUND
 
 __all__ = ["fit_homography", "homography_of", "mapped", "overlaid", "union", "warped"]
 

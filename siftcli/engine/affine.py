@@ -28,6 +28,8 @@ _CUT = 4.0
 """Where the smoothing kernel ends, in its sigmas."""
 _RIM = 12
 """Pixels around a patch that its interpolation depends on; the spline's memory fades by 0.27 a pixel."""
+_NOISE = 1e-9
+"""Gradients below this are rounding: levels of float32 differ by more."""
 _ANGLES = 8
 _EDGE = (CELLS + 1) / 2
 """Half the side of a descriptor, in cells."""
@@ -143,6 +145,7 @@ def _patch(sheet: Sheet, points: Points, i: int, affine: Float64, extent: float,
         if lacking[k] > 0:
             values = gaussian_filter1d(values, lacking[k] * lengths[k], axis, mode="nearest", truncate=_CUT)
     down, right = np.gradient(values)
+    down[np.abs(down) < _NOISE], right[np.abs(right) < _NOISE] = 0, 0
     region = points.region[i]
     gradient = turn.T @ np.stack([right.ravel() * lengths[0], down.ravel() * lengths[1]])
     gradient *= (x >= 0) & (x <= sheet.width[region] - 1) & (y >= 0) & (y <= sheet.height[region] - 1)

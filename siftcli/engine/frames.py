@@ -85,6 +85,7 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
             (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5),
             lambda i: f"lies at ({x[i]:g}, {y[i]:g}), outside the image of {width} x {height} pixels",
         ),
+        (np.full(len(frames), largest == 0), lambda i: "cannot be described: the image is too small for any octave"),
         (
             longer > largest,
             lambda i: f"has the scale {longer[i]:g}, too large for the scale space, which ends at {largest:.4g}",

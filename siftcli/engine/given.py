@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..conventions import affine_of, similarity_of
+from ..errors import FrameError
 from ..features import Features, Float32, Image
 from ..params import DescriptorParams, DetectorParams
 from .affine import affine_descriptors, affine_orientations, affine_reach
@@ -16,10 +17,10 @@ from .descriptor import compute_descriptors, descriptor_reach, stored
 from .frames import find_faults, half_axes, largest_scale, levels_of, place, similar
 from .localize import MOVES, Points
 from .orientation import assign_orientations, orientation_reach
-from .reduction import reduced
+from .reduction import reduced, reduced_size
 from .scale_space import Index, ScaleSpace, Sheet, octave_shapes
 
-__all__ = ["describe"]
+__all__ = ["describe", "find_faults_in"]
 
 
 def describe(
@@ -57,9 +58,9 @@ def describe(
         For the first frame that cannot be described, see `find_faults`.
     """
     size = images.shape[2], images.shape[1]
+    faults = find_faults_in(images, frames, detector)
     images, reduction = reduced(images, detector.max_image_size)
     shapes = octave_shapes(images.shape[1], images.shape[2], detector)
-    faults = find_faults(frames, size, largest_scale(shapes, detector) * reduction.scale)
     if faults and not skip:
         raise faults[0]
     bad = np.array([fault.index for fault in faults], np.intp)
@@ -85,6 +86,14 @@ def describe(
     if assign:
         frames = replace(_turned(frames.take(sources), angles[order]), sources=sources.astype(np.int32))
     return replace(frames, descriptors=descriptors, image_size=size)
+
+
+def find_faults_in(images: Image, frames: Features, detector: DetectorParams) -> list[FrameError]:
+    """Find the frames that cannot be described in images of this size, and say why; see `find_faults`."""
+    _, height, width = images.shape
+    h, w, reduction = reduced_size(height, width, detector.max_image_size)
+    largest = largest_scale(octave_shapes(h, w, detector), detector) * reduction.scale
+    return find_faults(frames, (width, height), largest)
 
 
 _Part = tuple[Index, Float32, Float32]

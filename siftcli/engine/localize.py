@@ -64,8 +64,8 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     """Fit a quadratic to every extremum and keep those of enough contrast.
 
     An offset of more than 0.6 pixels in x or y moves the fit one pixel that way, at most five times, never in scale;
-    then the last fit counts.  Differs from [Lowe04 §4], which moves at 0.5 and in scale too, because that loses 3-5 %
-    of the correct matches; `refinement` "converged" does as the paper, and drops what has not settled.
+    then the last fit counts.  Differs from [Lowe04 §4], which moves at 0.5 and in scale too, and drops what has not
+    settled, because that loses 4 % of the correct matches (docs/accuracy.md); `refinement` "converged" does so.
     """
     converged, far = detector.refinement == "converged", detector.max_offset
     region, border, scales = extrema.region, detector.border, detector.scales_per_octave
@@ -93,6 +93,9 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     column, row, level = position
     near = (np.abs(offset) <= (far if converged else _REACH)).all(axis=1)
     keep = np.flatnonzero(near & (np.abs(value) >= detector.dog_threshold))
+    if border <= _REACH:  # a fit may end outside the image
+        place = position[:2, keep] + offset[keep, :2].T
+        keep = keep[((place >= 0) & (place <= last[:2, keep] + (border - 1))).all(axis=0)]
     if detector.refinement != "lowe":
         cubes = dog_cubes(sheet, sheet.flat(region[keep], level[keep], row[keep], column[keep]))
         keep = keep[no_edge(cubes[1], detector.edge_threshold)]

@@ -18,9 +18,9 @@ __all__ = ["BINS", "assign_orientations", "by_radius", "orientation_reach", "pea
 
 BINS = 36
 _OUTER = 2
-"""Rows and columns at the end of the image that Lowe's program leaves out; 0.2 % of its keypoints depend on it."""
+"""Rows and columns at the end of the image that Lowe's program leaves out."""
 _SQUARE = 0.8
-"""Half the side of the standard variant's window, in radii of Lowe's disc: it agrees as well, with fewer pixels."""
+"""Half the side of the standard variant's window, in radii of Lowe's disc: it agrees as well, with a fifth fewer pixels."""
 _CLASSES = (6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Windows are cut in a few sizes, not in one per radius."""
 _FEW = 300

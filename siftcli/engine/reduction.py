@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..features import Features, Float32, Image
 from .scale_space import to_unit
 
-__all__ = ["Reduction", "reduced"]
+__all__ = ["Reduction", "reduced", "reduced_size"]
 
 _COLUMNS = 256
 """Columns averaged at a time, to bound the memory of the running sums."""
@@ -62,6 +62,15 @@ class Reduction:
         )
 
 
+def reduced_size(height: int, width: int, longest: int | None) -> tuple[int, int, Reduction]:
+    """Return the height and width that an image is reduced to, and how."""
+    side = max(height, width)
+    if longest is None or side <= longest:
+        return height, width, Reduction((width, height))
+    h, w = (max(1, round(length * longest / side)) for length in (height, width))
+    return h, w, Reduction((width, height), width / w, height / h)
+
+
 def reduced(images: Image, longest: int | None) -> tuple[Image, Reduction]:
     """Reduce images whose longer side is above a limit, by averaging areas; others are returned as they are.
 
@@ -78,10 +87,9 @@ def reduced(images: Image, longest: int | None) -> tuple[Image, Reduction]:
     Reduction
     """
     _, height, width = images.shape
-    side = max(height, width)
-    if longest is None or side <= longest:
-        return images, Reduction((width, height))
-    h, w = (max(1, round(length * longest / side)) for length in (height, width))
+    h, w, reduction = reduced_size(height, width, longest)
+    if (h, w) == (height, width):
+        return images, reduction
     out = np.empty((len(images), h, w), np.float32)
     for image, target in zip(images, out, strict=True):
         narrow = np.empty((height, w), np.float32)
@@ -91,7 +99,7 @@ def reduced(images: Image, longest: int | None) -> tuple[Image, Reduction]:
         for start in range(0, w, _COLUMNS):
             columns = slice(start, start + _COLUMNS)
             target[:, columns] = _averages(narrow[:, columns], h)
-    return out, Reduction((width, height), width / w, height / h)
+    return out, reduction
 
 
 def _averages(values: Float32, count: int) -> npt.NDArray[np.float64]:

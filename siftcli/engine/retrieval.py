@@ -24,6 +24,9 @@ _ROUNDS = 12
 _SAMPLE = 100_000
 """Descriptors that a codebook is learnt from, at most."""
 
+_LEAST = -2.0
+"""A similarity below all others."""
+
 _BLOCK = 4096
 _QUERIES = 256
 """Descriptors, and images, that are compared with all others at a time."""
@@ -151,14 +154,16 @@ def most_similar(
     Returns
     -------
     index : (Q, count) intp
-        Most similar first; of equally similar ones, the lowest index first.
+        Most similar first; of equally similar ones, the lowest index first.  Images without descriptors come last.
     similarity : (Q, count) float32
     """
     count = max(0, min(count, len(vectors) - exclude_self))
+    empty = ~vectors.any(axis=1)
     index = np.empty((len(queries), count), np.intp)
     similarity = np.empty(index.shape, np.float32)
     for start in range(0, len(queries) if count else 0, _QUERIES):
         scores = queries[start : start + _QUERIES] @ vectors.T
+        scores[:, empty] = _LEAST
         if exclude_self:
             own = np.arange(len(scores))
             scores[own, start + own] = -np.inf

@@ -40,10 +40,9 @@ SMALL = 130_000
 def octave_shapes(height: int, width: int, detector: DetectorParams) -> list[tuple[int, int, int]]:
     """Return `(octave, height, width)` of every octave of an image, finest first."""
     o = detector.first_octave
-    if o < 0:
-        height, width = (height - 1) << -o, (width - 1) << -o
-    else:
-        height, width = height >> o, width >> o
+    for _ in range(o, 0):
+        height, width = 2 * height - 2, 2 * width - 2
+    height, width = height >> max(o, 0), width >> max(o, 0)
     shapes: list[tuple[int, int, int]] = []
     while min(height, width) >= MIN_SIDE and (detector.octaves is None or len(shapes) < detector.octaves):
         shapes.append((o, height, width))

@@ -13,7 +13,7 @@ as keypoints, of ``x,y,sigma``, with ``orientation``, or affine.
 from __future__ import annotations
 
 from os import PathLike
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +54,7 @@ def encode(features: Features, *, name: str | PathLike[str] = "<csv>") -> bytes:
     """
     require_finite(features, name)
     columns: list[str] = ["x", "y"]
-    values: list[npt.NDArray[np.float32]] = [features.xy]
+    values: list[npt.NDArray[Any]] = [features.xy]
     if features.affine is None:
         columns += ["sigma", "orientation"]
         values += [features.scales, features.orientations]
@@ -71,7 +71,9 @@ def encode(features: Features, *, name: str | PathLike[str] = "<csv>") -> bytes:
     elif features.descriptors is not None:
         values.append(as_floats(features.descriptors, name))
     numbers = np.column_stack([value.astype(np.float64) for value in values])
-    template = ",".join([EXACT] * numbers.shape[1])
+    whole = {column for column, attribute in _OPTIONAL if attribute != "scores"}
+    formats = ["%d" if column in whole else EXACT for column in columns]
+    template = ",".join(formats + [EXACT] * (numbers.shape[1] - len(columns)))
     columns += _BYTES if integers is not None else _FLOATS if features.descriptors is not None else ()
     return ",".join(columns).encode() + b"\n" + encode_records(template, numbers, integers, separator=b",")
 
@@ -159,7 +161,8 @@ def _whole(
 ) -> npt.NDArray[_Integer] | None:
     if values is None:
         return None
-    bad = (values != np.floor(values)) | (np.abs(values) > np.iinfo(dtype).max)
+    limits = np.iinfo(dtype)
+    bad = (values != np.floor(values)) | (values < limits.min) | (values > limits.max)
     if bad.any():
         i = int(bad.argmax())
         reader.fail_at(None, f"keypoint {i + 1} has the {column} {values[i]:g}, which is no small whole number")

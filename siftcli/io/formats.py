@@ -196,7 +196,7 @@ FORMATS: dict[str, Format] = {
             "colmap_text",
             conventions=_COLMAP,
             whole_name=True,
-            mark=lambda head: len(head.lstrip().partition(b"\n")[0].split()) == 2,
+            mark=lambda head: [t.isdigit() for t in head.lstrip().partition(b"\n")[0].split()] == [True, True],
         ),
         Format(
             "colmap-db",

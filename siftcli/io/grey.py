@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..features import Image
 
-__all__ = ["INVERSE_TURN", "inverted", "key_mask", "levels", "luma", "read_samples", "rescaled", "turned"]
+__all__ = ["INVERSE_TURN", "inverted", "key_mask", "levels", "luma", "read_samples", "rescaled", "to_bytes", "turned"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -126,6 +126,15 @@ def levels(values: Any) -> tuple[Image, str | None]:
     if high > low:
         values /= high - low
     return values, note
+
+
+def to_bytes(grey: Image) -> npt.NDArray[np.uint8]:
+    """Return grey with 8 bits, rounded; floats beyond 0 to 1 are cut off."""
+    if grey.dtype == np.uint8:
+        return cast("npt.NDArray[np.uint8]", grey)
+    if grey.dtype == np.uint16:
+        return ((grey.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8)
 
 
 def inverted(grey: Image) -> Image:

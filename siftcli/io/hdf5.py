@@ -3,7 +3,8 @@
 The layout, version 1
 ---------------------
 The root has the attributes ``format`` = "siftcli", ``version`` = 1 and, by name, the parameters of all features, a
-null (``h5py.Empty``) for None; text is of fixed length, in UTF-8.  Each image is a group under its relative POSIX name, so folders nest, with the datasets
+null (``h5py.Empty``) for None; text is of fixed length, in UTF-8.  Each image is a group under its relative POSIX name,
+so folders nest, with the datasets
 
 ======================  ===================  =========================================================
 keypoints               (N, 2) float32       x, y; the centre of the first pixel is (0, 0)
@@ -122,9 +123,7 @@ def _write(
     try:
         with h5py.File(path, "w", libver=_LIBVER) as file:
             for key, value in attributes.items():
-                text = isinstance(value, str)
-                stored = h5py.Empty("f4") if value is None else np.bytes_(value.encode() or b"\0") if text else value
-                file.attrs[key] = stored
+                file.attrs[key] = _attribute(value)
             for name, features in images:
                 fill(file.create_group(name), name, features)
     except OSError as error:
@@ -132,6 +131,15 @@ def _write(
         raise output_error(path, OSError(int(number[1]), str(error)) if number else error) from error
     except ValueError as error:  # a name that is taken: an image that is a folder as well
         raise OutputError(path, f"cannot be written: {error}") from error
+
+
+def _attribute(value: ParameterValue) -> Any:
+    """Return what HDF5 is to store; text of fixed length lies where its checksums are."""
+    import h5py
+
+    if value is None:
+        return h5py.Empty("f4")
+    return np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
 
 
 def open_collection(

@@ -109,7 +109,9 @@ class H5Collection:
             extent = attribute.get_space().get_simple_extent_type()
             if extent == h5s.NULL:
                 attributes[key] = None
-            elif extent == h5s.SCALAR and attribute.dtype.kind in "biufS" and attribute.dtype.itemsize <= _MAX_ATTRIBUTE:
+                continue
+            plain = attribute.dtype.kind in "biufS" and attribute.dtype.itemsize <= _MAX_ATTRIBUTE
+            if plain and extent == h5s.SCALAR:
                 value = self._file.attrs[key]
                 attributes[key] = value.decode() if isinstance(value, bytes) else value
         return attributes

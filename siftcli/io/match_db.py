@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ import numpy as np
 from ..conventions import corner_origin
 from ..errors import OutputError
 from ..features import Features, Matches, Model
+from .collection import check_name
 from .colmap_db import DatabaseWriter
 
-__all__ = ["write"]
+__all__ = ["check_names", "write"]
 
 _CONFIGURATIONS = {
     "homography": ("PLANAR_OR_PANORAMIC", "H"),
@@ -28,6 +31,14 @@ _CONFIGURATIONS = {
     "essential": ("CALIBRATED", "E"),
 }
 """Kind of a model to COLMAP's configuration of two views, and the name of the matrix there."""
+
+
+def check_names(path: str | PathLike[str], names: Iterable[str]) -> None:
+    """Raise OutputError if an image cannot be named in a database, or none can be written, for want of pycolmap."""
+    if find_spec("pycolmap") is None:
+        raise OutputError(path, "cannot be written without pycolmap; install it: pip install 'siftcli[colmap]'")
+    for name in names:
+        check_name(path, name)
 
 
 def write(

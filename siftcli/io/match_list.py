@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,19 @@ from ..errors import FormatError, OutputError
 from ..features import Matches
 from .files import Source, open_source, source_name, why_unreadable
 
-__all__ = ["encode", "read", "read_pairs", "write"]
+__all__ = ["check_names", "encode", "read", "read_pairs", "write"]
 
 _NAME = re.compile(r'"([^"]*)"|(\S+)')
 
 
-def encode(name_a: str, name_b: str, matches: Matches, *, path: str | Path = "<matches>") -> bytes:
+def check_names(path: str | PathLike[str], names: Iterable[str]) -> None:
+    """Raise OutputError if a name has white space, or is empty."""
+    for name in names:
+        if name.split() != [name]:
+            raise OutputError(path, f"COLMAP's match list cannot hold the name {name!r}, with a blank; use .h5 or .db")
+
+
+def encode(name_a: str, name_b: str, matches: Matches, *, path: str | PathLike[str] = "<matches>") -> bytes:
     """Encode one pair of a match list.
 
     Raises
@@ -33,9 +41,7 @@ def encode(name_a: str, name_b: str, matches: Matches, *, path: str | Path = "<m
     OutputError
         If a name has white space, or is empty.
     """
-    for name in (name_a, name_b):
-        if not name or len(name.split()) != 1 or name != name.strip():
-            raise OutputError(path, f"COLMAP's match list cannot hold the name {name!r}, with a blank; use .h5 or .db")
+    check_names(path, (name_a, name_b))
     lines = [f"{name_a} {name_b}", *(f"{i} {j}" for i, j in matches.only_inliers().indices.tolist()), "", ""]
     return "\n".join(lines).encode()
 

@@ -2,7 +2,8 @@
 
 A format is one module and one entry of `MATCH_FORMATS`.  The module is imported when it is first needed.  Of a format
 of one pair it has ``encode(matches) -> bytes`` and ``decode(source, *, name=None) -> Matches``; of one of many pairs,
-``write(path, pairs)``, `pairs` being an iterable of ``(name_a, name_b, Matches)``.
+``write(path, pairs)``, `pairs` being an iterable of ``(name_a, name_b, Matches)``, and ``check_names(path, names)``,
+which tells before there are any whether it will be able to.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from os import PathLike
+from typing import BinaryIO
 
 import numpy as np
 
@@ -24,6 +25,7 @@ _HEADER = struct.Struct("<4s4siii")
 _NAME = b"SIFT"
 _VERSIONS = (b"V4.0", b"V5.0")
 _END = b"\xffEOF"
+_BLOCK = 1 << 20
 _NUMBERS = {4: (0, 1, 2, 3), 5: (0, 1, 3, 4)}
 """Length of a location to its columns x, y, scale, orientation."""
 
@@ -84,7 +86,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
                     name, f"has a header of {n} keypoints, {numbers} numbers and {length} bytes each; it is damaged"
                 )
             size = n * (4 * numbers + length)
-            data = file.read(size + len(_END) + 1)
+            data = _read(file, size + len(_END) + 1)
     except OSError as error:
         raise FormatError(name, why_unreadable(error)) from error
     # Some writers leave out the end marker.
@@ -99,3 +101,12 @@ def decode(source: Source, *, name: str | None = None) -> Features:
         orientations=locations[:, 3].astype(np.float32),
         descriptors=flip_bins(descriptors),
     )
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    """Read at most `size` bytes; memory follows what there is, not what is asked for."""
+    blocks = []
+    while size > 0 and (block := file.read(min(size, _BLOCK))):
+        blocks.append(block)
+        size -= len(block)
+    return b"".join(blocks)

@@ -17,6 +17,7 @@ from cli_tools import Sift, blobs
 from PIL import Image
 
 import siftcli
+from siftcli.batch.manifest import MANIFEST
 from siftcli.params import parameters
 
 
@@ -194,7 +195,7 @@ def test_bad_files_cost_nothing_but_themselves(sift: Sift, photo: Path) -> None:
     bad = bad_files(Path("in"), photo)
     result = sift("detect", "in", "-o", "out", "--json")
     assert result.returncode == 1
-    assert {p.name for p in Path("out").iterdir()} == {"a.key", "m.key", "z.key"}
+    assert {p.name for p in Path("out").iterdir()} == {"a.key", "m.key", "z.key", MANIFEST}
     records = {Path(r["path"]).name: r for r in map(json.loads, result.stdout.splitlines())}
     assert {name for name, r in records.items() if r["status"] == "failed"} == set(bad)
     for name, word in bad.items():

@@ -1,17 +1,16 @@
-"""What the README shows is what happens.  Oracle: the commands themselves, run on the sample images."""
+"""The first command of the README shows what happens.  Oracle: the command itself, run on the sample image.
+
+The other blocks are run by `tests/docs/test_blocks.py`, the line of the tests by `.ci/run`.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from cli_tools import SIFT, Sift
-
-import siftcli
+from cli_tools import Sift
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -48,28 +47,3 @@ def test_the_first_command(sift: Sift, tmp_path: Path) -> None:
     assert written[0] == f"{number} 128"
     assert [float(x) for x in written[1].split()] == pytest.approx([float(x) for x in frame.split()], abs=0.05)
     assert [int(x) for x in written[2].split()] == pytest.approx([int(x) for x in row.split()], abs=3)
-
-
-def test_commands_on_names(sift: Sift, tmp_path: Path) -> None:
-    """The lines of "Use it", with images of those names."""
-    for name in ("photo.jpg", "in.pgm", "photos/a.jpg", "photos/deep/b.jpg", "photos/c.png"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "sample_images" / "coffee.jpg", path)
-    text = README.split("## Use it")[1].split("From Python:")[0]
-    lines = re.findall(r"^(?:sift|find) .*", text, re.M)
-    assert len(lines) == 6
-    for line in lines:
-        shell = f'sift() {{ {shlex.join(SIFT)} "$@"; }}; {line}'
-        result = subprocess.run(["bash", "-o", "pipefail", "-c", shell], capture_output=True, stdin=subprocess.DEVNULL)
-        assert result.returncode == 0, result.stderr
-        for key in [*tmp_path.rglob("*.key"), *tmp_path.rglob("*.key.gz")]:
-            assert len(siftcli.read_key(key)) > 0
-            key.unlink()
-
-
-def test_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
-    monkeypatch.chdir(ROOT)
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out.startswith("[[")

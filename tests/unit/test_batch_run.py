@@ -20,7 +20,7 @@ from siftcli.batch.execute import execute
 from siftcli.batch.plan import Job
 from siftcli.batch.report import Report, Result
 from siftcli.batch.run import Settings, make_folders, run_job
-from siftcli.batch.select import inside, take
+from siftcli.engine.selection import inside
 from siftcli.features import Features
 from siftcli.params import parameters
 
@@ -39,7 +39,7 @@ def job(tmp_path: Path) -> Job:
 def test_a_job_writes_what_the_api_finds(job: Job) -> None:
     expected = siftcli.detect(blobs())
     result = run_job(job, SETTINGS)
-    assert replace(result, seconds=0) == Result(job.path, job.output, "done", len(expected), 0)
+    assert replace(result, seconds=0) == Result(job.path, job.output, "done", len(expected), 0, pixels=60 * 90)
     assert result.seconds > 0
     assert Path(job.output).read_bytes() == siftcli.write_key(expected)
 
@@ -175,7 +175,7 @@ def features(n: int = 5) -> Features:
 
 
 def test_take_takes_from_every_array() -> None:
-    whole, part = features(), take(features(), np.array([3, 1]))
+    whole, part = features(), features().take(np.array([3, 1]))
     assert len(part) == 2
     for field in fields(Features):
         before, after = getattr(whole, field.name), getattr(part, field.name)
@@ -183,7 +183,7 @@ def test_take_takes_from_every_array() -> None:
             np.testing.assert_array_equal(after, before[[3, 1]])
         else:
             assert after == before
-    assert len(take(whole, np.zeros(5, bool))) == 0
+    assert len(whole.take(np.zeros(5, bool))) == 0
 
 
 def test_the_pixel_under_the_rounded_centre_decides() -> None:

@@ -5,7 +5,6 @@ Oracles: h5py alone, by the documented layout; hloc's way of reading, written an
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -186,10 +185,16 @@ def test_the_final_name_is_free_until_the_end(tmp_path: Path) -> None:
 
 
 def add_and_fail(path: Path, names: list[str], **how: Any) -> None:
-    with pytest.raises(RuntimeError, match="on purpose"), open_collection(path, **how) as writer:
-        for i, name in enumerate(names):
-            writer.add(name, make(20, i))
-        raise RuntimeError("on purpose")
+    """Add images, and stop with an error."""
+
+    def run() -> None:
+        with open_collection(path, **how) as writer:
+            for i, name in enumerate(names):
+                writer.add(name, make(20, i))
+            raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        run()
 
 
 def test_a_run_goes_on_where_another_stopped(tmp_path: Path) -> None:
@@ -530,6 +535,6 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
 def test_reading_does_not_change_the_file(tmp_path: Path) -> None:
     write_three(tmp_path / "f.h5", "hdf5")
     before = (tmp_path / "f.h5").read_bytes()
-    os.chmod(tmp_path / "f.h5", 0o400)
+    (tmp_path / "f.h5").chmod(0o400)
     read_all(tmp_path / "f.h5")
     assert (tmp_path / "f.h5").read_bytes() == before

@@ -124,7 +124,7 @@ def by_vlfeats_page(samples: list[Sample], sigma: float, theta: float) -> npt.ND
 
 
 def by_ipols_paper(samples: list[Sample], sigma: float, theta: float) -> npt.NDArray[np.uint8]:
-    """The row comes first; alpha and beta along and across theta, which turns from the row to the column. [IPOL14 §4.2]"""
+    """The row comes first; alpha and beta along and across theta, from the row to the column. [IPOL14 §4.2]"""
     out = np.zeros(128, np.uint8)
     for column, row, g_column, g_row in samples:
         along = (math.cos(theta) * row + math.sin(theta) * column) / (3 * sigma)

@@ -27,7 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "batch": {"errors", "params", "features", "conventions", "engine", "io"},
     "doctor": {"__init__", "features", "api"},
     "cli": {"__init__", "errors", "params", "features", "conventions", "engine", "io", "draw", "api", "batch", "doctor"},
-    "__init__": {"errors", "params", "features", "io", "api"},
+    "__init__": {"errors", "params", "features", "io", "draw", "api"},
     "__main__": {"cli"},
 }
 """Each part of the package, and the parts that it may import besides itself."""

@@ -97,6 +97,12 @@ def test_the_most_similar_are_those_that_sorting_gives(count: int, exclude: bool
         assert similarity[i].tolist() == [scores[j] for j in order]
 
 
+def test_images_without_descriptors_come_last() -> None:
+    vectors = np.array([[1, 0], [0, 0], [-1, 0], [0.5, 0.5]], np.float32)
+    index, _ = most_similar(vectors[:1], vectors, 4)
+    assert index.tolist() == [[0, 3, 2, 1]]
+
+
 def test_nothing_is_like_nothing() -> None:
     one = np.ones((1, 4), np.float32)
     assert most_similar(one, one, 3, exclude_self=True)[0].shape == (1, 0)

@@ -1,4 +1,4 @@
-// The data of the page: typed arrays, and a grid to find keypoints by place.
+// The data of the page: typed arrays, a grid to find keypoints by place, ranges of values.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 
@@ -145,4 +145,21 @@ function loadedSides() {
     sides.push(stacked ? new Side(b, 0, a.height + gap) : new Side(b, a.width + gap, 0));
   }
   return sides;
+}
+
+/** A number in two or more digits, without an exponent. */
+function short(value) { return value >= 10 ? String(Math.round(value)) : Number(value.toPrecision(2)).toString(); }
+
+function extent(values) {
+  let low = Infinity, high = -Infinity;
+  for (const v of values) { if (v < low) low = v; if (v > high) high = v; }
+  return low <= high ? [low, high] : [0, 1];
+}
+
+/** A slider's way from the smallest to the largest of positive values, in equal ratios. */
+function logRange(extents) {
+  const low = Math.max(1e-6, Math.min(...extents.map((e) => e[0])));
+  const high = Math.max(low * 1.0001, ...extents.map((e) => e[1]));
+  const span = Math.log(high / low);
+  return { value: (t) => low * Math.exp(t * span), share: (v) => Math.log(Math.max(v, low) / low) / span };
 }

@@ -1,4 +1,4 @@
-// The page: controls, pointer and keys, and what is selected.
+// The page: its controls, what is shown, and what is selected.
 
 const $ = (id) => document.getElementById(id);
 const NEAR = 14; // screen pixels within which a keypoint is pointed at
@@ -8,15 +8,13 @@ class App {
   constructor() {
     this.sides = loadedSides();
     this.matches = DATA.matches ? new Matches(DATA.matches, this.sides) : null;
-    this.style = "circles";
-    this.radius = "sigma";
     this.linesShown = true;
     this.hovered = null; // { side, index }
     this.selected = null;
     this.view = new View($("view"), this);
     this.setUpControls();
-    this.setUpPointer();
-    this.setUpKeys();
+    setUpPointer(this);
+    setUpKeys(this);
     this.filter();
     this.recolor();
   }
@@ -24,6 +22,8 @@ class App {
   async load() {
     await Promise.all(this.sides.map((side, k) => side.load(DATA.images[k].url)));
     this.view.changed();
+    const wanted = Number(location.hash.slice(1));
+    if (location.hash && this.sides[0].shown[wanted]) this.select({ side: this.sides[0], index: wanted });
     document.documentElement.dataset.ready = "true";
   }
 
@@ -44,6 +44,11 @@ class App {
       if (name === "octave" && !this.sides.every((side) => side.octave)) continue;
       $("color").append(new Option(name, name));
     }
+    for (const [id, value] of Object.entries(DATA.look)) {
+      if ([...$(id).options].some((choice) => choice.value === value)) $(id).value = value;
+    }
+    this.style = $("style").value;
+    this.radius = $("radius").value;
     for (const id of ["scale-from", "scale-to", "response-from", "ratio-to"]) {
       $(id).addEventListener("input", () => this.filter());
     }
@@ -84,10 +89,11 @@ class App {
     // The ends of a slider mean no limit, whatever rounding makes of them.
     const smallest = at("scale-from") === 0 ? 0 : low, largest = at("scale-to") === 1 ? Infinity : high;
     const weakest = this.responses && at("response-from") > 0 ? least : 0;
+    const fits = (side, i) =>
+      side.sigma[i] >= smallest && side.sigma[i] <= largest && !(side.response && side.response[i] < weakest);
     const { matches } = this;
     if (matches) {
       const [a, b] = this.sides;
-      const fits = (side, i) => side.sigma[i] >= smallest && side.sigma[i] <= largest && !(side.response && side.response[i] < weakest);
       for (let m = 0; m < matches.count; m++) {
         const verdict = !matches.inlier || $(matches.inlier[m] ? "inliers" : "outliers").checked;
         const near = !this.ratios || at("ratio-to") === 1 || matches.ratio[m] <= most;
@@ -98,9 +104,8 @@ class App {
     const matchedOnly = matches && $("matched-only").checked;
     for (const side of this.sides) {
       for (let i = 0; i < side.count; i++) {
-        const fits = side.sigma[i] >= smallest && side.sigma[i] <= largest && !(side.response && side.response[i] < weakest);
         const m = side.matchOf[i];
-        side.shown[i] = fits && (!matchedOnly || (m >= 0 && matches.shown[m])) ? 1 : 0;
+        side.shown[i] = fits(side, i) && (!matchedOnly || (m >= 0 && matches.shown[m])) ? 1 : 0;
       }
     }
     this.order = null;
@@ -148,8 +153,8 @@ class App {
       context.fillRect((k * 256) / BUCKETS, 0, 256 / BUCKETS + 1, 10);
     });
     const ticks = {
-      scale: () => [0, 0.5, 1].map((t) => [t, this.scales.value(t).toPrecision(2)]),
-      response: () => [0, 0.5, 1].map((t) => [t, this.responses.value(t).toPrecision(2)]),
+      scale: () => [0, 0.5, 1].map((t) => [t, short(this.scales.value(t))]),
+      response: () => [0, 0.5, 1].map((t) => [t, short(this.responses.value(t))]),
       orientation: () => [[0, "-180°"], [0.5, "0°"], [1, "180°"]],
       octave: () => {
         const count = octaves[1] - octaves[0] + 1;
@@ -164,49 +169,7 @@ class App {
     }));
   }
 
-  // --- pointer
-
-  setUpPointer() {
-    const canvas = $("view"), down = new Map();
-    let travelled = 0;
-    const place = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return { x: event.clientX - box.left, y: event.clientY - box.top };
-    };
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      down.set(event.pointerId, place(event));
-      travelled = 0;
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      const now = place(event), before = down.get(event.pointerId);
-      if (!before) { this.hover(this.at(now)); return; }
-      const others = [...down.keys()].filter((id) => id !== event.pointerId).map((id) => down.get(id));
-      down.set(event.pointerId, now);
-      travelled += Math.abs(now.x - before.x) + Math.abs(now.y - before.y);
-      if (travelled > 4) canvas.classList.add("dragging");
-      if (others.length) {
-        const apart = (p) => Math.hypot(p.x - others[0].x, p.y - others[0].y);
-        this.view.zoomAt(apart(now) / Math.max(1, apart(before)), (now.x + others[0].x) / 2, (now.y + others[0].y) / 2);
-      } else if (travelled > 4) {
-        const { zoom } = this.view.camera;
-        this.view.pan((before.x - now.x) / zoom, (before.y - now.y) / zoom);
-      }
-    });
-    const up = (event) => {
-      if (!down.delete(event.pointerId)) return;
-      canvas.classList.remove("dragging");
-      if (event.type === "pointerup" && travelled <= 4) this.select(this.at(place(event)));
-    };
-    canvas.addEventListener("pointerup", up);
-    canvas.addEventListener("pointercancel", up);
-    canvas.addEventListener("pointerleave", () => this.hover(null));
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const now = place(event);
-      this.view.zoomAt(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), now.x, now.y);
-    }, { passive: false });
-  }
+  // --- places
 
   /** The keypoint at a place of the screen, or null. */
   at({ x, y }) {
@@ -216,39 +179,6 @@ class App {
       if (index >= 0) return { side, index };
     }
     return null;
-  }
-
-  // --- keys
-
-  setUpKeys() {
-    const step = 60;
-    const middle = () => [this.view.width / 2, this.view.height / 2];
-    const pan = (x, y) => () => this.view.pan((x * step) / this.view.camera.zoom, (y * step) / this.view.camera.zoom);
-    const next = (id) => () => {
-      const list = $(id);
-      list.selectedIndex = (list.selectedIndex + 1) % list.length;
-      list.dispatchEvent(new Event("change"));
-    };
-    const onCanvas = {
-      ArrowLeft: pan(-1, 0), ArrowRight: pan(1, 0), ArrowUp: pan(0, -1), ArrowDown: pan(0, 1),
-      Enter: () => this.approach(),
-    };
-    const anywhere = {
-      "+": () => this.view.zoomAt(1.3, ...middle()), "=": () => this.view.zoomAt(1.3, ...middle()),
-      "-": () => this.view.zoomAt(1 / 1.3, ...middle()),
-      0: () => this.view.fit(), 1: () => this.view.zoomAt(1 / this.view.camera.zoom, ...middle()),
-      n: () => this.step(1), p: () => this.step(-1), Escape: () => this.select(null),
-      c: next("color"), s: next("style"), r: next("radius"), t: () => this.turnTheme(), "?": () => this.toggleHelp(),
-      l: () => { $("lines").click(); },
-    };
-    document.addEventListener("keydown", (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      const action = (event.target === $("view") && onCanvas[event.key]) ||
-        (event.target.tagName !== "SELECT" && anywhere[event.key]);
-      if (!action) return;
-      event.preventDefault();
-      action();
-    });
   }
 
   /** Goes to the next shown keypoint, from strong to weak. */
@@ -303,6 +233,9 @@ class App {
 
   select(keypoint) {
     this.selected = keypoint;
+    // The address then leads back to it.
+    const ours = keypoint && keypoint.side === this.sides[0];
+    history.replaceState(null, "", ours ? `#${keypoint.index}` : "#");
     this.showDetails();
     this.view.moved();
   }
@@ -359,21 +292,6 @@ class App {
       context.restore();
     }
   }
-}
-
-// --- ranges
-
-function extent(values) {
-  let low = Infinity, high = -Infinity;
-  for (const v of values) { if (v < low) low = v; if (v > high) high = v; }
-  return low <= high ? [low, high] : [0, 1];
-}
-
-/** A slider's way from the smallest to the largest of positive values, in equal ratios. */
-function logRange(extents) {
-  const low = Math.max(1e-6, Math.min(...extents.map((e) => e[0]))), high = Math.max(low * 1.0001, ...extents.map((e) => e[1]));
-  const span = Math.log(high / low);
-  return { value: (t) => low * Math.exp(t * span), share: (v) => Math.log(Math.max(v, low) / low) / span };
 }
 
 const app = new App();

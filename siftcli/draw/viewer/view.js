@@ -221,7 +221,7 @@ class Marks {
       path.lineTo(b.x(j), b.y(j));
     }
     paths.forEach((path, outlier) => {
-      context.globalAlpha = 0.55;
+      context.globalAlpha = Math.min(0.6, Math.max(0.2, 7 / Math.sqrt(this.lines.length))); // many stay a veil
       context.lineWidth = 1 / camera.zoom;
       context.setLineDash(outlier ? [6 / camera.zoom, 5 / camera.zoom] : []);
       context.strokeStyle = outlier ? DATA.colors.outlier : DATA.colors.inlier;
@@ -241,7 +241,7 @@ class Marks {
       const paths = small ? dots : outlines, bucket = side.bucket[i];
       if (!paths.has(bucket)) paths.set(bucket, new Path2D());
       const path = paths.get(bucket);
-      if (small) addDot(path, side, i, (app.style === "points" ? 2.4 : 1.4) / camera.zoom);
+      if (small) addDot(path, side, i, (app.style === "points" ? 2.2 : 1.1) / camera.zoom);
       else addFrame(path, side, i, reach, app.style);
     }
     const width = 1.3 / camera.zoom, rim = 1 / camera.zoom;

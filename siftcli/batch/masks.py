@@ -1,0 +1,53 @@
+"""Which mask belongs to which image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from .inputs import STDIN, Inputs, PlanError
+from .plan import Job
+
+__all__ = ["with_masks"]
+
+
+def with_masks(jobs: Sequence[Job], inputs: Inputs, mask: str) -> list[Job]:
+    """Give jobs the masks of their images.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        One for each input, in their order.
+    inputs : Inputs
+    mask : str
+        A file, the mask of every image; or a folder with the tree of the inputs, where ``photo.jpg.png`` or
+        ``photo.png`` is the mask of ``photo.jpg``.
+
+    Returns
+    -------
+    list of Job
+        An image that has no mask in the folder fails when it is read.
+
+    Raises
+    ------
+    PlanError
+        If there is no such file or folder, or standard input is to find its mask in a folder.
+    """
+    place = Path(mask)
+    if not place.is_dir():
+        if not place.exists():
+            raise PlanError(f"--mask {mask}: no such file or folder; check the path")
+        return [replace(job, mask=mask) for job in jobs]
+    if inputs.images[0].path == STDIN:
+        raise PlanError(f"--mask {mask}: is a folder, and standard input has no name; give the mask's file")
+    return [
+        replace(job, mask=str(_found(place / PurePath(image.relative))))
+        for job, image in zip(jobs, inputs.images, strict=True)
+    ]
+
+
+def _found(image: Path) -> Path:
+    """Return the mask of an image that lay here, or its first name if there is none."""
+    whole, short = image.with_name(f"{image.name}.png"), image.with_suffix(".png")
+    return short if short.exists() and not whole.exists() else whole

@@ -1,0 +1,333 @@
+"""Running a batch from the command line: its options, its progress, its report."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__
+from ..batch.inputs import STDIN, PlanError
+from ..errors import OutputError, ParameterError
+from . import INTERRUPTED
+from .options import all_of, option
+from .streams import one_line, say, write_stdout
+
+if TYPE_CHECKING:
+    from ..batch.plan import Job
+    from ..batch.report import Report, Result
+    from ..batch.report_file import ReportFile
+    from ..batch.run import Settings
+
+__all__ = ["RunOptions", "run_batch", "run_options"]
+
+_WORTH_WORKERS = 2_000_000
+"""Bytes of images below which processes take longer to start than they save."""
+_MOST_THREADS = 4
+"""That share a single image; more gain little."""
+
+
+run_options = all_of(
+    [
+        option(
+            "-j",
+            "--jobs",
+            group="Batch",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Work on N images at a time, in processes of their own.",
+            note="default: the cores",
+        ),
+        option(
+            "--threads",
+            group="Batch",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Threads that share one image; the features do not depend on it.",
+            note=f"default: 1; for a single image the cores, at most {_MOST_THREADS}",
+        ),
+        option(
+            "--memory",
+            group="Batch",
+            metavar="SIZE",
+            help="Begin no further image while the predicted memory of those in work would exceed this, as 4G or 500M.",
+            note="default: 80 % of what is free",
+        ),
+        option(
+            "--resume",
+            group="Batch",
+            is_flag=True,
+            help="Skip what an earlier run has done of the same image with the same parameters; do the rest.",
+        ),
+        option("--dry-run", group="Batch", is_flag=True, help="Print what would be read and written, and do nothing."),
+        option(
+            "--report",
+            group="Batch",
+            metavar="FILE",
+            type=click.Path(),
+            help="Write what became of every image to a .json or .csv file.",
+        ),
+        option("--fail-fast", group="Batch", is_flag=True, help="Stop at the first image that fails."),
+        option(
+            "--max-failures",
+            group="Batch",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Stop when N images have failed.",
+        ),
+        option(
+            "--shard",
+            group="Batch",
+            metavar="K/N",
+            help="Do only the K-th of N parts of the images, for N runs of one command on different machines.",
+        ),
+        option(
+            "--scheduler",
+            group="Batch",
+            metavar="ADDRESS",
+            help="Let the workers of a Dask scheduler do it: tcp://host:8786, or the scheduler's file. "
+            "Needs siftcli[cluster].",
+        ),
+        option("--ship", group="Batch", is_flag=True, help="Send the images to Dask's workers, who cannot read them."),
+    ]
+)
+"""How a batch is run."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The values of `run_options`, by their names."""
+
+    jobs: int | None
+    threads: int | None
+    memory: str | None
+    resume: bool
+    dry_run: bool
+    report: str | None
+    fail_fast: bool
+    max_failures: int | None
+    shard: str | None
+    scheduler: str | None
+    ship: bool
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> RunOptions:
+        """Take them out of the options of a command.
+
+        Raises
+        ------
+        PlanError
+            If they exclude each other.
+        """
+        options = cls(**{f.name: given.pop(f.name) for f in fields(cls)})
+        if options.fail_fast and options.max_failures is not None:
+            raise PlanError("--fail-fast and --max-failures exclude each other")
+        if options.ship and options.scheduler is None:
+            raise PlanError("--ship: is about the workers of --scheduler; give that too")
+        if options.scheduler is not None and (options.jobs is not None or options.memory is not None):
+            raise PlanError("--scheduler: its workers do the work; --jobs and --memory are about local ones")
+        return options
+
+    @property
+    def bytes(self) -> int | None:
+        """Of --memory.
+
+        Raises
+        ------
+        PlanError
+            If it is no size.
+        """
+        if self.memory is None:
+            return None
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(i?B)?", self.memory.strip(), re.IGNORECASE)
+        if match is None or not float(match[1]):
+            raise PlanError(f"--memory: must be a size such as 4G or 500M, not {self.memory!r}")
+        return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+
+def run_batch(
+    jobs: Sequence[Job],
+    settings: Settings,
+    options: RunOptions,
+    *,
+    several: bool,
+    overwrite: bool,
+    as_json: bool = False,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> int:
+    """Carry out the jobs of a command line, or say what they are.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        At least one, all that the command line names.
+    settings : Settings
+    options : RunOptions
+    several : bool
+        The command line may name several images, so that what is done is recorded.
+    overwrite : bool
+        The report may be replaced too.
+    as_json, quiet, verbose : bool
+        What is told.
+
+    Returns
+    -------
+    int
+        The exit status.
+
+    Raises
+    ------
+    PlanError
+        If the options do not fit the jobs.
+    SiftError
+        If the batch as a whole cannot be carried out.
+    """
+    from ..batch.execute import Batch, execute
+    from ..batch.plan import STDOUT, take_shard
+    from ..batch.report import Report
+    from .progress import Display
+
+    memory = options.bytes
+    if jobs[0].path == STDIN or jobs[0].output == STDOUT:
+        if options.resume:
+            raise PlanError("--resume: needs files to find what is done; stdin and stdout tell nothing")
+    elif options.resume or several:
+        settings = settings.signed(jobs[0].format, __version__)
+    if options.shard is not None:
+        jobs = take_shard(jobs, options.shard)
+        if not jobs:
+            say(f"warning: shard {options.shard} has no images")
+    if options.dry_run:
+        return _show_plan(jobs, settings, options.resume, as_json=as_json, quiet=quiet)
+    settings = replace(settings, threads=options.threads or _threads(jobs, options))
+    batch = Batch(
+        workers=min(options.jobs or _workers(jobs), max(1, len(jobs))),
+        memory=memory,
+        resume=options.resume,
+        max_failures=1 if options.fail_fast else options.max_failures,
+        scheduler=options.scheduler,
+        ship=options.ship,
+    )
+    report = Report(len(jobs))
+    label = "sift" if len(jobs) != 1 else one_line(jobs[0].path)
+    with _reported(options.report, jobs, settings, report, overwrite or options.resume) as table:
+        display = Display(report, label, quiet=quiet, verbose=verbose)
+
+        def on_result(result: Result) -> None:
+            if result.data is not None:
+                write_stdout(result.data)
+            display.show(result)
+            if table is not None:
+                table.add(result)
+            if as_json:
+                write_stdout(json.dumps(result.record()).encode() + b"\n")
+
+        try:
+            with display:
+                why = execute(jobs, settings, on_result, batch)
+        except (KeyboardInterrupt, OutputError):
+            if report.left and report.done and settings.signature is not None:
+                say("to go on, give the same command with --resume")
+            raise
+        if why is not None:
+            say(f"error: {why}; --resume goes on")
+    return report.exit_status
+
+
+def _threads(jobs: Sequence[Job], options: RunOptions) -> int:
+    from ..batch.machine import cores
+
+    return min(_MOST_THREADS, cores()) if len(jobs) == 1 and options.scheduler is None else 1
+
+
+def _workers(jobs: Sequence[Job]) -> int:
+    """Return how many processes it takes: as many as there are cores, but one for a little work."""
+    from ..batch.machine import cores
+
+    total = 0
+    for job in jobs:
+        try:
+            total += Path(job.path).stat().st_size
+        except (OSError, ValueError):
+            continue
+        if total > _WORTH_WORKERS:
+            return cores()
+    return 1
+
+
+def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json: bool, quiet: bool) -> int:
+    """Print the jobs on stdout; with --resume, those that are done too, as such."""
+    from ..batch.collect import job_states
+    from ..batch.execute import require_known
+
+    states: dict[int, str] = {}
+    if resume and settings.signature is not None:
+        found = job_states(jobs, settings.signature)
+        if not jobs[0].shared:
+            require_known(found, settings.overwrite)
+        states = {id(job): state for job, state in found}
+    for job in jobs:
+        state = states.get(id(job), "new")
+        status = {"done": "skipped", "stale": "planned anew", "unknown": "planned anew"}.get(state, "planned")
+        if as_json:
+            record = {"path": job.path, "output": job.output, "status": status}
+            write_stdout(json.dumps(record).encode() + b"\n")
+        else:
+            output = f"{job.output}: {job.name}" if job.shared else job.output
+            note = "" if status == "planned" else f" ({status})"
+            write_stdout(f"{one_line(job.path)} -> {one_line(output)}{note}\n".encode())
+    if not quiet:
+        skipped = sum(state == "done" for state in states.values())
+        anew = sum(state in ("stale", "unknown") for state in states.values())
+        say(f"{len(jobs) - skipped:,} images to do, {anew:,} of them anew; {skipped:,} to skip; nothing was written")
+    return 0
+
+
+@contextmanager
+def _reported(
+    path: str | None, jobs: Sequence[Job], settings: Settings, report: Report, overwrite: bool
+) -> Iterator[ReportFile | None]:
+    """Write the report at the end of the block, however that comes."""
+    if path is None:
+        yield None
+        return
+    from ..batch.report_file import ReportFile
+    from ..errors import SiftError
+
+    table = ReportFile(path, overwrite=overwrite)
+    start, began = time.perf_counter(), time.time()
+    status = 1
+    try:
+        yield table
+        status = report.exit_status
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+        raise
+    except (PlanError, ParameterError):
+        status = 2
+        raise
+    finally:
+        try:
+            table.write(
+                jobs,
+                {
+                    "version": __version__,
+                    "began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began)),
+                    "seconds": round(time.perf_counter() - start, 3),
+                    "exit_status": status,
+                    "parameters": dict(settings.parameters),
+                },
+            )
+        except SiftError as error:
+            if status != 0:  # what ended the run is the news
+                say(f"error: {error}")
+            else:
+                raise

@@ -1,0 +1,173 @@
+"""``sift draw``: from what was asked for to the picture's file."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path, PurePath
+from typing import Any
+
+from ..batch.inputs import STDIN, PlanError
+from ..batch.machine import cores
+from ..batch.plan import STDOUT
+from ..draw.blink import MILLISECONDS, blink_scenes
+from ..draw.formats import ANIMATED, FORMATS, picture_format
+from ..draw.keypoints import keypoint_scene, strongest
+from ..draw.matches import match_scene, matched_images
+from ..draw.output import encode, encode_animation
+from ..draw.page import Exhibit, page
+from ..draw.style import KeypointStyle, MatchStyle
+from ..io.files import atomic_write
+from .draw import Request
+from .draw_inputs import Picture, Reading, extracted, match_pictures, read_match_file, read_pictures, sorted_files
+from .streams import one_line, say, write_stdout
+
+__all__ = ["run"]
+
+_OF_PAGES = ("style", "radius", "color", "top")
+"""Options of keypoint pictures that pages have too."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where the picture goes, and in which format."""
+
+    path: str
+    format: str
+
+
+def run(request: Request) -> None:
+    """Draw a picture and write it."""
+    start = time.perf_counter()
+    images, features = sorted_files(request.files)
+    style = _style(request, several=len(images) > 1)
+    target = _target(images, request, blink=isinstance(style, MatchStyle) and style.layout == "blink")
+    if target.format == "html":
+        _refuse_for_pages(request.style, several=len(images) > 1)
+    _refuse_inputs(target, request)
+    reading = Reading(request.preset, request.exif_orientation, request.max_pixels, cores(), request.quiet)
+    pictures = read_pictures(images, features, reading)
+    if isinstance(style, KeypointStyle):
+        data, found = _keypoints(pictures[0], style, target, reading)
+        said = f"{found['keypoints']:,} keypoints"
+    else:
+        data, found = _matches(pictures, request, style, target, reading)
+        said = f"{found['matches']:,} matches"
+    if target.path == STDOUT:
+        write_stdout(data)
+    else:
+        atomic_write(target.path, data, overwrite=request.overwrite)
+    seconds = time.perf_counter() - start
+    if request.as_json:
+        names: dict[str, Any] = {"path": images[0]} if len(images) == 1 else {"a": images[0], "b": images[1]}
+        record = {**names, "output": target.path, **found, "seconds": round(seconds, 4), "status": "done"}
+        write_stdout(json.dumps(record).encode() + b"\n")
+    if request.verbose:
+        say(f"{one_line(' and '.join(images))}: {said} drawn to {one_line(target.path)} in {seconds:.2f} s")
+
+
+# --- what is refused before there is work
+
+
+def _style(request: Request, *, several: bool) -> KeypointStyle | MatchStyle:
+    kind = MatchStyle if several else KeypointStyle
+    known = {field.name for field in fields(kind)}
+    for name in request.style:
+        if name not in known:
+            raise PlanError(f"{_flag(name)}: is about {'keypoints, of one image' if several else 'two images'}")
+    if request.match_file is not None and not several:
+        raise PlanError("--matches: are of two images; name the other one too")
+    return kind(**request.style)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _refuse_for_pages(style: Mapping[str, Any], *, several: bool) -> None:
+    for name in style:
+        if several or name not in _OF_PAGES:
+            raise PlanError(f"{_flag(name)}: does not apply to a page; what can be chosen there is chosen there")
+
+
+def _target(images: list[str], request: Request, *, blink: bool) -> _Target:
+    output, usual = request.output, request.format or ("gif" if blink else "png")
+    if output == "":
+        raise PlanError("-o: the name is empty")
+    if output == STDOUT or (output is None and images[0] == STDIN):
+        target = _Target(STDOUT, picture_format("", usual))
+    elif output is None or output.endswith("/") or Path(output).is_dir():
+        folder, format = Path(images[0]).parent if output is None else Path(output), picture_format("", usual)
+        target = _Target(str(folder / _name(images, FORMATS[format][0])), format)
+    else:
+        target = _Target(output, picture_format(output, request.format))
+    if blink and target.format not in ANIMATED:
+        raise PlanError(f"--layout blink: {target.format} holds no animation; use {', '.join(ANIMATED)}")
+    if target.path == STDOUT and request.as_json:
+        raise PlanError("--json: stdout cannot take both the picture and the JSON; give -o a file")
+    if target.path != STDOUT:
+        if not request.overwrite and Path(target.path).is_file():
+            raise PlanError(f"{target.path}: exists already; use --overwrite to replace it, or -o for another place")
+        folder = Path(target.path).parent
+        if not folder.is_dir():
+            raise PlanError(f"{target.path}: the folder {str(folder)!r} does not exist; create it first")
+    return target
+
+
+def _name(images: list[str], suffix: str) -> str:
+    stems = ["stdin" if image == STDIN else PurePath(image).stem for image in images]
+    return f"{stems[0]}.keypoints{suffix}" if len(stems) == 1 else f"{stems[0]}-{stems[1]}.matches{suffix}"
+
+
+def _refuse_inputs(target: _Target, request: Request) -> None:
+    inputs = [*request.files, *([request.match_file] if request.match_file else [])]
+    if target.path != STDOUT and Path(target.path).absolute() in {Path(p).absolute() for p in inputs if p != STDIN}:
+        raise PlanError(f"{target.path}: is an input, and would be overwritten; give -o another name")
+
+
+# --- pictures
+
+
+def _keypoints(
+    picture: Picture, style: KeypointStyle, target: _Target, reading: Reading
+) -> tuple[bytes, dict[str, object]]:
+    """Return the file of a keypoint picture, and what is told about it."""
+    page_wanted = target.format == "html"
+    given = picture.features is not None
+    picture = extracted(picture, reading, descriptors=style.style == "descriptors" or (page_wanted and not given))
+    assert picture.features is not None
+    found: dict[str, object] = {"keypoints": len(picture.features)}
+    if not page_wanted:
+        return encode(keypoint_scene(picture.image, picture.features, style), target.format, name=target.path), found
+    features = strongest(picture.features, style.top)
+    look = {"style": style.style, "radius": style.radius, "color": style.color}
+    return page([Exhibit(picture.name, picture.image, features)], look=look).encode(), found
+
+
+def _matches(
+    pictures: list[Picture], request: Request, style: MatchStyle, target: _Target, reading: Reading
+) -> tuple[bytes, dict[str, object]]:
+    """Return the file of a match picture, and what is told about it."""
+    page_wanted = target.format == "html"
+    if request.match_file is None:
+        pictures = [extracted(picture, reading) for picture in pictures]
+        matches = match_pictures(pictures[0], pictures[1], request.verify, reading)
+    else:
+        matches = read_match_file(request.match_file, pictures)
+        if page_wanted or matches.xy_a is None or matches.xy_b is None:
+            pictures = [extracted(picture, reading, descriptors=page_wanted) for picture in pictures]
+    a, b = pictures
+    images = matched_images(a.image, b.image, matches, a.features, b.features)
+    found: dict[str, object] = {
+        "matches": len(matches),
+        "inliers": None if matches.inliers is None else int(matches.inliers.sum()),
+    }
+    if page_wanted:
+        exhibits = [Exhibit(p.name, p.image, p.features) for p in pictures if p.features is not None]
+        return page(exhibits, images.matches).encode(), found
+    if style.layout == "blink":
+        frames = [scene.render() for scene in blink_scenes(images, style)]
+        return encode_animation(frames, target.format, MILLISECONDS, name=target.path), found
+    return encode(match_scene(images, style), target.format, name=target.path), found

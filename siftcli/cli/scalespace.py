@@ -1,0 +1,158 @@
+"""``sift scalespace``: what the detector sees, as pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+from ..errors import ParameterError
+from ..params import PRESETS, DetectorParams, parameters
+from .options import SiftCommand, field_options, image_options, option
+
+__all__ = ["Request", "command"]
+
+_TILE = 240
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes
+    ----------
+    image : str
+        The file.
+    output : str
+        The folder.
+    format : "png" or "tiff"
+        Of the levels.
+    stages : bool
+        Write the sets of keypoints too.
+    tile : int
+        Longer side of a level on the sheet, in pixels.
+    detector : DetectorParams
+    exif_orientation : bool
+        Turn the image upright.
+    max_pixels : int or None
+        Refuse a larger image.
+    overwrite, as_json, quiet, verbose : bool
+        About files that exist; what is told.
+    """
+
+    image: str
+    output: str
+    format: str
+    stages: bool
+    tile: int
+    detector: DetectorParams
+    exif_orientation: bool
+    max_pixels: int | None
+    overwrite: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
+@click.command("scalespace", cls=SiftCommand, example="sift scalespace photo.jpg -o scales")
+@click.argument("image", metavar="IMAGE", type=click.Path())
+@option(
+    "-o",
+    "--output",
+    group="Output",
+    metavar="DIR",
+    required=True,
+    help="A folder, made if need be.",
+)
+@option(
+    "--format",
+    "format",
+    group="Output",
+    type=click.Choice(["png", "tiff"]),
+    default="png",
+    help="Of the levels. png: 8 bits, to look at, DoG levels from black (-8 times the DoG threshold) to white; "
+    "tiff: the values as they are, 32-bit floats.",
+    note="default: png",
+)
+@option(
+    "--stages",
+    group="Output",
+    is_flag=True,
+    help="Write the keypoints of every stage as CSV files too: extrema, rejected ones, refined, oriented.",
+)
+@option(
+    "--tile",
+    group="Output",
+    metavar="N",
+    type=int,
+    default=_TILE,
+    help="Longer side of a level on the sheet of all levels.",
+    note=f"px; 16 to 4096; default: {_TILE}",
+)
+@option("--overwrite", group="Output", is_flag=True, help="Write into a folder that is not empty.")
+@image_options
+@option(
+    "--preset",
+    group="Detector",
+    type=click.Choice(list(PRESETS)),
+    default="default",
+    help="Start from these parameters; single ones may be changed by the options below.",
+    note="default: default",
+)
+@field_options(DetectorParams, "Detector")
+@option("--json", "as_json", group="Other", is_flag=True, help="Print a JSON object with the counts on stdout.")
+@option("-q", "--quiet", group="Other", is_flag=True, help="Say nothing but errors.")
+@option("-v", "--verbose", group="Other", is_flag=True, help="Say how many keypoints each stage has.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    image: str,
+    output: str,
+    format: str,
+    stages: bool,
+    tile: int,
+    overwrite: bool,
+    exif_orientation: bool,
+    max_pixels: int | None,
+    preset: str,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    **given: Any,
+) -> None:
+    """Write the Gaussian and DoG scale space of an image as pictures.
+
+    DIR gets every level of every octave (gaussian_o0_s1.png, dog_o0_s1.png), a sheet of all of them with the extrema
+    marked by what becomes of them (scalespace.png), and the same over the image (extrema.png).
+
+    Exit status: 0 done, 1 a file cannot be read or written, 2 wrong usage.
+    """
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
+    if not 16 <= tile <= 4096:
+        raise ParameterError("tile", f"must be from 16 to 4096, not {tile}")
+    if max_pixels is not None and max_pixels < 1:
+        raise ParameterError("max_pixels", f"must be at least 1, not {max_pixels}")
+    known = {field.name for field in fields(DetectorParams)}
+    detector, _ = parameters(preset, **{k: v for k, v in given.items() if k in known and v is not None})
+
+    from .scalespace_run import run
+
+    run(
+        Request(
+            image=image,
+            output=output,
+            format=format,
+            stages=stages,
+            tile=tile,
+            detector=detector,
+            exif_orientation=exif_orientation,
+            max_pixels=max_pixels,
+            overwrite=overwrite,
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+        )
+    )

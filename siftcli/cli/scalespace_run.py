@@ -1,0 +1,109 @@
+"""``sift scalespace``: from an image to the folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..batch.inputs import STDIN, PlanError
+from ..draw.output import encode, encode_picture
+from ..draw.picture import Picture, float_picture, read_rgb
+from ..draw.scale_space import FATES, ContactSheet, dog_picture, extrema_scene, gaussian_picture
+from ..draw.scene import halo_width, line_width
+from ..engine.inspect import OctaveView, inspect
+from ..features import Float32
+from ..io.files import atomic_write, output_error, why_unreadable
+from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.registry import write_features
+from .scalespace import Request
+from .streams import one_line, read_stdin, say, write_stdout
+
+__all__ = ["run"]
+
+_REACH = 8.0
+"""|DoG| that is shown as black or white, in units of the DoG threshold."""
+_PLAIN_REACH = 0.1
+"""The same where that threshold is 0."""
+
+
+def run(request: Request) -> None:
+    """Write everything."""
+    start = time.perf_counter()
+    source = read_stdin() if request.image == STDIN else request.image
+    loaded = read_image(
+        source,
+        name="<stdin>" if request.image == STDIN else request.image,
+        exif_orientation=request.exif_orientation,
+        max_pixels=DEFAULT_MAX_PIXELS if request.max_pixels is None else request.max_pixels,
+    )
+    if not request.quiet:
+        for warning in loaded.warnings:
+            say(f"warning: {loaded.name}: {warning}")
+    folder = _folder(request)
+    reach = _REACH * request.detector.dog_threshold or _PLAIN_REACH
+    sheet = ContactSheet(request.tile, reach)
+
+    def write(name: str, level: Float32, picture: Picture) -> None:
+        _write(
+            folder / f"{name}.{request.format}", float_picture(level) if request.format == "tiff" else picture, request
+        )
+
+    def visit(octave: OctaveView) -> None:
+        for s, level in enumerate(octave.gaussians):
+            write(f"gaussian_o{octave.index}_s{s}", level, gaussian_picture(level))
+        for s in range(len(octave.gaussians) - 1):
+            level = octave.gaussians[s + 1] - octave.gaussians[s]
+            write(f"dog_o{octave.index}_s{s}", level, dog_picture(level, reach))
+        places = {name: (p.level, np.stack([p.x, p.y], axis=1)) for name, p in octave.stages.items() if name in FATES}
+        sheet.add(octave.index, octave.gaussians, octave.sigmas, places)
+
+    stages = inspect(loaded.pixels, request.detector, visit)
+    _write(folder / "scalespace.png", sheet.render(), request)
+    ground = read_rgb(source, loaded.pixels, exif_orientation=request.exif_orientation)
+    line = line_width(*ground.size)
+    scene = extrema_scene(ground, {name: stages[name].xy for name in FATES}, 3 * line, halo=halo_width(line))
+    atomic_write(folder / "extrema.png", encode(scene, "png"), overwrite=request.overwrite)
+    if request.stages:
+        for number, (name, features) in enumerate(stages.items(), start=1):
+            write_features(folder / f"stage{number}_{name}.csv", features, overwrite=request.overwrite)
+    counts = {name: len(features) for name, features in stages.items()}
+    seconds = time.perf_counter() - start
+    if request.as_json:
+        record = {
+            "path": request.image,
+            "output": str(folder),
+            **counts,
+            "seconds": round(seconds, 4),
+            "status": "done",
+        }
+        write_stdout(json.dumps(record).encode() + b"\n")
+    if request.verbose:
+        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        say(f"{one_line(request.image)}: {told}; drawn to {one_line(str(folder))} in {seconds:.2f} s")
+
+
+def _folder(request: Request) -> Path:
+    """Make the folder; refuse one that has something in it."""
+    folder = Path(request.output)
+    if not request.output or request.output == "-":
+        raise PlanError("-o: needs the name of a folder")
+    if folder.exists() and not folder.is_dir():
+        raise PlanError(f"{folder}: is a file; give -o the name of a folder")
+    try:
+        taken = folder.is_dir() and any(folder.iterdir())
+    except OSError as error:
+        raise PlanError(f"{folder}: {why_unreadable(error)}") from error
+    if taken and not request.overwrite:
+        raise PlanError(f"{folder}: is not empty; use --overwrite to write into it, or another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder
+
+
+def _write(path: Path, picture: Picture, request: Request) -> None:
+    atomic_write(path, encode_picture(picture, path.suffix[1:], name=path), overwrite=request.overwrite)
