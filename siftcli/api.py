@@ -175,7 +175,7 @@ def _grey(image: npt.ArrayLike) -> Image:
             raise ParameterError("image", "must be finite")
         low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 1.0)
         if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
-            raise ParameterError("image", f"floats must be in [0, 1], not {low:g} to {high:g}; divide by the white level")
+            raise ParameterError("image", f"floats must be in [0, 1], not {low:g} to {high:g}; divide by white")
     elif pixels.dtype not in (np.uint8, np.uint16):
         raise ParameterError("image", f"must be uint8, uint16 or float, not {pixels.dtype}")
     return pixels
