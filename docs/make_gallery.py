@@ -187,6 +187,7 @@ def page() -> str:
             lines += [
                 picture.words,
                 "",
+                "<!-- setup: rm -rf scales *.png; cp sample_images/* . -->",
                 "```sh",
                 f"sift {picture.command}{output}",
                 "```",

@@ -24,7 +24,7 @@ PICTURES = {
     "scalespace.webp": ("scalespace sample_images/coffee.jpg --tile 140 -o scales", "scales/scalespace.png"),
     "extrema.webp": ("scalespace sample_images/coffee.jpg -o scales", "scales/extrema.png"),
     "descriptors.webp": (
-        "draw sample_images/coffee.jpg --style descriptors --top 9 --region 60,240,240,120 -o picture.png",
+        "draw sample_images/coffee.jpg --style descriptors --top 5 --region 185,225,80,60 -o picture.png",
         "picture.png",
     ),
 }

@@ -10,7 +10,7 @@ from functools import partial
 from .collect import collecting, job_states
 from .inputs import PlanError
 from .machine import available_memory
-from .manifest import State
+from .manifest import State, sweep
 from .plan import Job
 from .report import Result
 from .run import Settings, make_folders, run_jobs, store
@@ -88,6 +88,7 @@ def execute(
     with collecting(jobs, settings.parameters, signature, resume=batch.resume, overwrite=overwrite) as collect:
         states: list[tuple[Job, State]] = [(job, "new") for job in jobs]
         if batch.resume and signature is not None:
+            sweep(jobs)
             states = job_states(jobs, signature, collect.present)
             settings = replace(settings, overwrite=True)  # stale outputs, and what a killed run's workers still write
         for job in (job for job, state in states if state == "done"):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -22,7 +23,7 @@ from typing import Literal, TypeAlias
 from ..io.files import output_error
 from .plan import Job
 
-__all__ = ["MANIFEST", "Fingerprint", "Manifests", "State", "fingerprint", "forget", "record", "recorded"]
+__all__ = ["MANIFEST", "Fingerprint", "Manifests", "State", "fingerprint", "forget", "record", "recorded", "sweep"]
 
 MANIFEST = ".sift-manifest.jsonl"
 """Name of the file, in each folder of outputs."""
@@ -152,6 +153,19 @@ def _append(job: Job, values: dict[str, object]) -> None:
             os.close(handle)
     except OSError as error:
         raise output_error(path, error) from error
+
+
+_ABANDONED = 3600
+"""Seconds after which nobody is writing a temporary file any more."""
+
+
+def sweep(jobs: Iterable[Job]) -> None:
+    """Remove the temporary files that killed runs have left in the folders of outputs."""
+    for folder in {Path(job.output).parent for job in jobs}:
+        for path in folder.glob(".sift-*.tmp"):
+            with suppress(OSError):  # somebody else has removed it
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
 
 _Key = tuple[str, str | None]

@@ -40,6 +40,7 @@ run_options = all_of(
             "-j",
             "--jobs",
             group="Batch",
+            setting=True,
             type=click.IntRange(min=1),
             metavar="N",
             help="Work on N images at a time, in processes of their own.",
@@ -48,6 +49,7 @@ run_options = all_of(
         option(
             "--threads",
             group="Batch",
+            setting=True,
             type=click.IntRange(min=1),
             metavar="N",
             help="Threads that share one image; the features do not depend on it.",
@@ -56,6 +58,7 @@ run_options = all_of(
         option(
             "--memory",
             group="Batch",
+            setting=True,
             metavar="SIZE",
             help="Begin no further image while the predicted memory of those in work would exceed this, as 4G or 500M.",
             note="default: 80 % of what is free",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["show_features", "show_matches", "sparkline"]
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-~=+*#"
-_WIDTH = 160
+_WIDTH = 200
 """Columns of a table that does not go to a terminal."""
 
 
@@ -38,7 +38,7 @@ def show_features(
     """
     total = sum(summary.keypoints for _, summary in rows)
     head = f"{path}: {title}; {len(rows):,} image{'s' * (len(rows) != 1)}, {total:,} keypoints"
-    tail = ", ".join(f"{key} {value}" for key, value in (parameters or {}).items())
+    tail = ", ".join(f"{key}={value}" for key, value in (parameters or {}).items())
     blocks = _BLOCKS if _can_draw() else _ASCII
     numbers = ["size", "keypoints"]
     spreads = ["sigma (px)", "response", "octaves", "orientations", "descriptors"]

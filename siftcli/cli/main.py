@@ -17,11 +17,12 @@ __all__ = ["COMMANDS", "cli"]
 
 COMMANDS = {
     "detect": "Find keypoints in images and describe them.",
+    "describe": "Describe given frames of images.",
     "match": "Match the keypoints of two images, or of a collection.",
     "draw": "Draw keypoints over their image, or the matches of two images.",
     "scalespace": "Write the Gaussian and DoG scale space of an image as pictures.",
     "convert": "Convert features from one format to another.",
-    "info": "Tell what is in feature files.",
+    "info": "Tell what is in feature and match files.",
     "doctor": "Check this installation.",
 }
 """Every command and its help in one line.

@@ -11,7 +11,7 @@ import click
 from ..batch.inputs import PlanError
 from ..batch.machine import cores
 from ..params import PRESETS, MatchParams
-from .options import SiftCommand, field_options, image_options, option
+from .options import SiftCommand, config_option, field_options, image_options, option
 
 __all__ = ["Request", "command"]
 
@@ -169,10 +169,12 @@ _other_options = _declare(
         note="default: default",
     ),
     image_options,
+    config_option,
     option(
         "-j",
         "--jobs",
         group="Work",
+        setting=True,
         metavar="N",
         type=int,
         help="Processes for a collection, threads for two images; the matches do not depend on it.",
@@ -198,7 +200,7 @@ _other_options = _declare(
 @_other_options
 @click.pass_context
 def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **given: Any) -> None:
-    """Match the keypoints of two images, or of the images of a collection.
+    """Match the keypoints of two images, or of a collection.
 
     A and B are images, whose features are extracted, or feature files of any format. Two descriptors match if each is
     the other's nearest neighbour, found exactly, and clearly nearer than the second nearest. Matches go to stdout, as

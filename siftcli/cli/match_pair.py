@@ -14,13 +14,14 @@ from ..batch.plan import STDOUT
 from ..engine import pipeline
 from ..engine.geometry import require_estimator
 from ..engine.matching import match_features
+from ..engine.selection import select
 from ..errors import FormatError
 from ..features import Features, Matches, Model
 from ..io.files import atomic_write
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.registry import format_of_suffix, read_collection
-from ..params import parameters
+from ..params import all_parameters
 from .match import Request
 from .streams import one_line, read_stdin, say, write_stdout
 
@@ -131,7 +132,7 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
                 f"holds {len(collection.names)} images; name one with --names, or match them with --exhaustive, "
                 "--sequential, --pairs or --retrieve alone, or with --rank",
             )
-    detector, descriptor = parameters(request.preset)
+    detector, descriptor, selection = all_parameters(request.preset)
     image_file = read_image(
         read_stdin() if path == STDIN else path,
         name="<stdin>" if path == STDIN else path,
@@ -142,10 +143,7 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
         for warning in image_file.warnings:
             say(f"warning: {image_file.name}: {warning}")
     features = pipeline.detect(image_file.pixels[None], detector, descriptor, request.jobs)[0]
-    if image_file.mask is not None:
-        from ..engine.selection import inside
-
-        features = inside(features, image_file.mask)
+    features = select(features, selection, image_file.mask)
     return Loaded(name or ("stdin" if path == STDIN else Path(path).name), features)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
+from importlib import import_module
 from inspect import cleandoc
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..batch.inputs import PlanError
 from ..errors import ParameterError, SiftError
-from ..params import PRESETS, DescriptorParams, DetectorParams, parameters
+from ..params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
 from .streams import say
 
 __all__ = [
@@ -19,23 +21,42 @@ __all__ = [
     "all_of",
     "batch_options",
     "chosen_parameters",
+    "config_option",
+    "depth_option",
     "field_options",
     "image_options",
     "option",
     "output_options",
     "parameter_options",
+    "selection_options",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class _Option(click.Option):
-    """An option that belongs to a group in the help."""
+_VARIABLE = "SIFT_"
+"""How the environment variables of options begin."""
+_SETTINGS = frozenset({"Detector", "Descriptor", "Selection", "Matching", "Image", "Settings"})
+"""Groups of options that say how, not what: these may be set by variables and in files."""
 
-    def __init__(self, *args: Any, group: str, note: str | Callable[[], str] = "", **attrs: Any) -> None:
+
+class _Option(click.Option):
+    """An option that belongs to a group in the help, and may be set by an environment variable too."""
+
+    def __init__(
+        self, *args: Any, group: str, note: str | Callable[[], str] = "", setting: bool | None = None, **attrs: Any
+    ) -> None:
         super().__init__(*args, **attrs)
         self.group = group
         self.note = note
+        self.setting = group in _SETTINGS if setting is None else setting
+        if self.setting and self.name is not None:
+            self.envvar = _VARIABLE + self.name.upper()
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        if ctx is not None and self.name and ctx.get_parameter_source(self.name) is ParameterSource.ENVIRONMENT:
+            return f"'{self.envvar}'"
+        return super().get_error_hint(ctx)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         record = super().get_help_record(ctx)
@@ -54,7 +75,8 @@ def option(*names: str, group: str, **attrs: Any) -> Callable[[_F], _F]:
         Where the help lists it.
     **attrs
         As of `click.option`; and `note`, unit, range and default as the help shows them, or a function that gives it
-        when it is asked for.
+        when it is asked for; and `setting`, whether the option may be set in a configuration file and by an environment
+        variable, by default as its group says.
     """
     return click.option(*names, cls=_Option, group=group, **attrs)
 
@@ -92,7 +114,7 @@ class SiftCommand(click.Command):
         try:
             return super().invoke(ctx)
         except ParameterError as error:
-            raise _Refused(f"{_flag(error.name)}: {error.reason}") from error
+            raise _Refused(f"{_origin(ctx, error.name)}: {error.reason}") from error
         except PlanError as error:
             raise _Refused(str(error)) from error
         except SiftError as error:
@@ -136,6 +158,24 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def _origin(ctx: click.Context, name: str) -> str:
+    """Name what an option's value came from: the option, a variable, or a key of a file."""
+    source = ctx.get_parameter_source(name)
+    if source is ParameterSource.ENVIRONMENT:
+        return _VARIABLE + name.upper()
+    if source is ParameterSource.DEFAULT_MAP:
+        return f"{ctx.meta.get(_CONFIG)}: {name}"
+    return _flag(name)
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Take several numbers with commas between, or a list of them."""
+    try:
+        return tuple(float(part) for part in (value.split(",") if isinstance(value, str) else value))
+    except (TypeError, ValueError):
+        raise click.BadParameter(f"{value!r} is not numbers with commas between, such as 10,20,300,200") from None
+
+
 def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
     """Declare the option of a parameter; its default is None, so that a preset shows where it is not given."""
     meta, flag = field.metadata, _flag(field.name)
@@ -144,6 +184,8 @@ def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
         return option(f"{flag}/--no-{flag[2:]}", **attrs)
     if meta["choices"]:
         return option(flag, type=click.Choice(meta["choices"]), **attrs)
+    if meta["parts"]:
+        return option(flag, type=_numbers, metavar=",".join(meta["parts"]).upper(), **attrs)
     return option(flag, type=int if meta["whole"] else float, **attrs)
 
 
@@ -189,8 +231,32 @@ parameter_options = all_of(
 )
 """``--preset``, and an option for every parameter of the detector and the descriptor."""
 
+selection_options = all_of(
+    [
+        option(
+            "--mask",
+            group="Selection",
+            type=click.Path(),
+            metavar="MASK",
+            setting=False,
+            help="Keep keypoints where this image is not zero; of a folder, 'photo.jpg.png' or 'photo.png' is the mask "
+            "of 'photo.jpg'.",
+        ),
+        option(
+            "--alpha",
+            group="Selection",
+            type=click.Choice(["mask", "ignore"]),
+            default="mask",
+            help="mask: leave out keypoints on fully transparent pixels; ignore: keep them.",
+            note="default: mask",
+        ),
+        field_options(SelectionParams, "Selection"),
+    ]
+)
+"""``--mask``, and an option for all that selects keypoints."""
 
-def chosen_parameters(preset: str, given: Mapping[str, Any]) -> tuple[DetectorParams, DescriptorParams]:
+
+def chosen_parameters(preset: str, given: Mapping[str, Any]) -> Parameters:
     """Return the parameters of a command line.
 
     Parameters
@@ -205,7 +271,7 @@ def chosen_parameters(preset: str, given: Mapping[str, Any]) -> tuple[DetectorPa
     ParameterError
         For a value outside its range.
     """
-    return parameters(preset, **{name: value for name, value in given.items() if value is not None})
+    return all_parameters(preset, **{name: value for name, value in given.items() if value is not None})
 
 
 # --- the other options
@@ -267,6 +333,50 @@ image_options = all_of(
     ]
 )
 """How images are read."""
+
+depth_option = option(
+    "--depth",
+    group="Image",
+    type=click.Choice(["full", "8"]),
+    default="full",
+    help="full: images of more than 8 bits keep their precision; 8: they are rounded to 8, as many programs do.",
+    note="default: full",
+)
+"""``--depth``."""
+
+_CONFIG = "siftcli.config"
+"""Where a context keeps the name of its configuration file."""
+
+
+def _configure(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+    """Take the values of a configuration file as defaults."""
+    if path is None:
+        return
+    from .config import config_values
+    from .main import COMMANDS
+
+    def all_commands() -> dict[str, click.Command]:
+        return {name: import_module(f".{name}", __package__).command for name in COMMANDS}
+
+    ctx.meta[_CONFIG] = path
+    try:
+        ctx.default_map = config_values(path, ctx.command, all_commands)
+    except PlanError as error:
+        raise _Refused(str(error)) from error
+
+
+config_option = option(
+    "--config",
+    group="Settings",
+    type=click.Path(),
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="Take options from a TOML file: edge_threshold = 8. Options given here, and variables such as "
+    "SIFT_EDGE_THRESHOLD, come before it; the preset comes after it.",
+)
+"""``--config``."""
 
 batch_options = all_of(
     [

@@ -52,7 +52,7 @@ def sequential(values: npt.NDArray[np.floating]) -> Colors:
         In [0, 1]; others are clipped.
     """
     t = np.clip(values, 0, 1).astype(np.float64)
-    hue = np.deg2rad(285 - 178 * t)
+    hue = np.deg2rad(280 - 173 * t)
     chroma = 0.15 + 0.03 * t - 0.04 * np.sin(np.pi * t)
     return oklab_to_srgb(np.stack([0.62 + 0.33 * t, chroma * np.cos(hue), chroma * np.sin(hue)], axis=1))
 

@@ -5,6 +5,8 @@ All are light, and are drawn on a dark halo: on dark ground the colour shows, on
 
 from __future__ import annotations
 
+from string import hexdigits
+
 from ..errors import ParameterError
 
 __all__ = ["COLORINGS", "GROUND", "HALO", "INK", "INLIER", "OUTLIER", "PLAIN", "parse_color"]
@@ -42,13 +44,10 @@ def parse_color(text: str) -> tuple[int, int, int]:
     """
     if text.lower() in _NAMES:
         return _NAMES[text.lower()]
-    digits = text.removeprefix("#")
+    digits = text[1:]
     if len(digits) == 3:
         digits = "".join(2 * c for c in digits)
-    try:
-        if not text.startswith("#") or len(digits) != 6:
-            raise ValueError(text)
-        value = int(digits, 16)
-    except ValueError:
-        raise ParameterError("color", f"must be {', '.join((*COLORINGS, *_NAMES))} or #rrggbb, not {text!r}") from None
+    if text[:1] != "#" or len(digits) != 6 or not set(digits) <= set(hexdigits):
+        raise ParameterError("color", f"must be {', '.join((*COLORINGS, *_NAMES))} or #rrggbb, not {text!r}")
+    value = int(digits, 16)
     return value >> 16, value >> 8 & 255, value & 255

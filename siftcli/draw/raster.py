@@ -108,6 +108,7 @@ class Canvas:
         along: Float32 = (ends[:, 2:] - ends[:, :2]).astype(np.float32)
         length = np.hypot(along[:, 0], along[:, 1])
         along /= np.maximum(length, np.float32(1e-9))[:, None]
+        along[length == 0] = 1, 0  # a dot
         half = length / 2
         low, high = np.minimum(ends[:, :2], ends[:, 2:]), np.maximum(ends[:, :2], ends[:, 2:])
         for part, columns, rows in self._squares(low, high, edge + rim):
@@ -164,6 +165,7 @@ class Canvas:
         distance += np.float32(_EDGE)
         np.clip(distance, 0, _EDGE, out=distance)
         distance += covered
+        distance += np.float32(0.5)  # to round
         keys = distance.astype(self._keys.dtype)
         keys <<= self._shift
         keys |= number.astype(keys.dtype)[:, None, None]

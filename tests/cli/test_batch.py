@@ -178,9 +178,7 @@ def test_a_damaged_record_costs_its_image_only(sift: Sift, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("option", "failed"), [(("--fail-fast",), 1), (("--max-failures", "3"), 3)])
 @pytest.mark.parametrize("output", ["out/", "all.h5"])
-def test_stopping_after_failures(
-    sift: Sift, tmp_path: Path, option: tuple[str, ...], failed: int, output: str
-) -> None:
+def test_stopping_after_failures(sift: Sift, tmp_path: Path, option: tuple[str, ...], failed: int, output: str) -> None:
     fill(tmp_path / "in", 3)
     for i in range(40):
         (tmp_path / "in" / f"bad{i}.png").touch()

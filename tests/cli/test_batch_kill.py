@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def is_gone(pid: int) -> bool:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def wait_for(pids: list[int]) -> None:
@@ -106,13 +115,44 @@ def test_a_worker_that_is_killed_costs_nothing(sift: Sift, tmp_path: Path) -> No
     with start("detect", "in", "-o", "out", "--jobs", "2", "--json", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         told = [json.loads(process.stdout.readline())]
-        workers = [pid for pid in children(process.pid) if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        workers = [pid for pid in children(process.pid) if "spawn_main" in command_of(pid)]
         assert workers
         os.kill(workers[0], signal.SIGKILL)
         told += map(json.loads, process.stdout.read().splitlines())
     assert process.returncode == 0
     assert sorted(Path(record["path"]).name for record in told) == names
     assert len(outputs(tmp_path / "out")) == IMAGES
+
+
+def test_an_image_that_kills_its_workers_is_named(sift: Sift, tmp_path: Path) -> None:
+    """The image is a pipe, which keeps a worker until it is killed, and the next one too."""
+    names = fill(tmp_path / "in", 30, size=(300, 310))
+    os.mkfifo(tmp_path / "in" / "pipe")
+    command = ("detect", "in", "in/pipe", "-o", "out/", "--jobs", "2", "--json")
+    with start(*command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        told = [json.loads(process.stdout.readline()) for _ in names]
+        killed: set[int] = set()
+        while process.poll() is None:
+            reader = None
+            with suppress(OSError):  # nobody has it open for reading yet
+                reader = os.open(tmp_path / "in" / "pipe", os.O_WRONLY | os.O_NONBLOCK)
+            if reader is None:
+                time.sleep(0.02)
+                continue
+            workers = {pid for pid in children(process.pid) if "spawn_main" in command_of(pid)} - killed
+            for pid in workers:
+                os.kill(pid, signal.SIGKILL)
+            killed |= workers
+            wait_for(list(workers))
+            os.close(reader)
+        told += map(json.loads, process.stdout.read().splitlines())
+        stderr = process.stderr.read().decode() if process.stderr else ""
+    assert process.returncode == 1
+    assert {Path(r["path"]).name for r in told if r["status"] == "done"} == set(names)
+    assert [r["path"] for r in told if r["status"] == "failed"] == ["in/pipe"]
+    assert "sift: error: in/pipe: the worker was killed (status -9)" in stderr
+    assert len(killed) >= 2
 
 
 @pytest.mark.parametrize("output", ["out/", "all.h5"])

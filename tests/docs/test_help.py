@@ -29,8 +29,9 @@ OTHERS = {
     "--orientations",
     "--frames",
     "--gss",
+    "--scheduler-file",
 }
-"""Options of VLFeat's command, which docs/coming-from.md translates."""
+"""Options of VLFeat's command, which docs/coming-from.md translates, and of Dask's."""
 
 
 def command(name: str) -> click.Command:
@@ -65,6 +66,7 @@ def prepare(reader: Reader) -> None:
         "sift detect photo.jpg -o photo.h5",
         "sift detect photos -o features.h5",
         "sift detect photos -o keys/",
+        "printf 'x,y,sigma\\n100,120,4\\n' > frames.csv",
     )
     run(Block("sh", "\n".join(lines), 1, {}))
 

@@ -1,0 +1,118 @@
+"""Configuration files: values of options, in TOML.
+
+A key at the top is an option of any command, by its name (``edge_threshold`` or ``edge-threshold``); a table named
+after a command holds what is for that one alone.  Options of the command line and ``SIFT_...`` environment variables
+come before the file, the preset comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..batch.inputs import PlanError
+from ..io.files import why_unreadable
+
+__all__ = ["config_values", "is_setting"]
+
+
+def config_values(
+    path: str, command: click.Command, all_commands: Callable[[], Mapping[str, click.Command]]
+) -> dict[str, Any]:
+    """Read the values that a configuration file has for the options of a command.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    command : click.Command
+        The command.
+    all_commands : callable
+        Gives every command by its name; called if a key is no option of this one.
+
+    Returns
+    -------
+    dict
+        Name of an option's parameter to its value, of the kind that the option takes.
+
+    Raises
+    ------
+    PlanError
+        If the file cannot be read or is no TOML, or a key is no option or has a value of another kind.
+    """
+    settings = _settings(command)
+    values: dict[str, Any] = {}
+    tables: dict[str, Mapping[str, Any]] = {}
+    for key, value in _parsed(path).items():
+        name = key.replace("-", "_")
+        if isinstance(value, dict):
+            tables[key] = value
+        elif name in settings:
+            values[name] = _checked(path, key, settings[name], value)
+        elif not any(name in _settings(other) for other in all_commands().values()):
+            known = {*settings, *(name for other in all_commands().values() for name in _settings(other))}
+            raise PlanError(f"{path}: {key} is no option of any command{_hint(name, known)}")
+    for key in tables:
+        if key not in all_commands():
+            raise PlanError(f"{path}: [{key}] is no command{_hint(key, all_commands())}")
+    for key, value in tables.get(command.name or "", {}).items():
+        name = key.replace("-", "_")
+        if name not in settings:
+            raise PlanError(f"{path}: [{command.name}] {key} is no option of it{_hint(name, settings)}")
+        values[name] = _checked(path, key, settings[name], value)
+    return values
+
+
+def is_setting(option: click.Parameter) -> bool:
+    """Tell whether an option may be set in a configuration file and by an environment variable."""
+    return isinstance(option, click.Option) and bool(getattr(option, "setting", False))
+
+
+def _settings(command: click.Command) -> dict[str, click.Option]:
+    return {p.name: p for p in command.params if isinstance(p, click.Option) and is_setting(p) and p.name is not None}
+
+
+def _hint(name: str, known: Any) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _parsed(path: str) -> dict[str, Any]:
+    try:
+        toml: Any = import_module("tomllib")
+    except ModuleNotFoundError:  # before Python 3.11
+        try:
+            toml = import_module("tomli")
+        except ModuleNotFoundError:
+            raise PlanError("--config: needs Python 3.11, or the package tomli: pip install tomli") from None
+    try:
+        return dict(toml.loads(Path(path).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise PlanError(f"{path}: {why_unreadable(error)}") from error
+    except ValueError as error:  # not TOML, or not UTF-8
+        raise PlanError(f"{path}: is not TOML: {error}") from error
+
+
+def _checked(path: str, key: str, option: click.Option, value: Any) -> Any:
+    """Return a value if it is of the kind that an option takes."""
+    wanted = "a text"
+    good = isinstance(value, str)
+    if option.is_flag:
+        wanted, good = "true or false", isinstance(value, bool)
+    elif isinstance(option.type, (type(click.INT), click.IntRange)):
+        wanted, good = "a whole number", isinstance(value, int) and not isinstance(value, bool)
+    elif isinstance(option.type, type(click.FLOAT)):
+        wanted, good = "a number", isinstance(value, (int, float)) and not isinstance(value, bool)
+    elif isinstance(option.type, click.Choice):
+        choices = [str(choice) for choice in option.type.choices]
+        wanted, good = f"one of {', '.join(choices)}", value in choices
+    elif isinstance(value, list):
+        good = True  # of several numbers; the option's type looks at it
+    if not good:
+        raise PlanError(f"{path}: {key} must be {wanted}, not {value!r}")
+    return value

@@ -1,0 +1,102 @@
+"""``sift describe``: descriptors at frames that are given."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from .batch import run_options
+from .images import Request
+from .options import (
+    SiftCommand,
+    batch_options,
+    chosen_parameters,
+    config_option,
+    depth_option,
+    image_options,
+    option,
+    output_options,
+    parameter_options,
+)
+
+__all__ = ["command"]
+
+
+@click.command("describe", cls=SiftCommand, example="sift describe photo.jpg --keypoints frames.csv -o photo.key")
+@click.argument("inputs", nargs=-1, metavar="INPUT...", type=click.Path())
+@option(
+    "-k",
+    "--keypoints",
+    group="Frames",
+    required=True,
+    type=click.Path(),
+    metavar="FRAMES",
+    setting=False,
+    help="A feature file, whatever its format, or a CSV file of x,y,sigma[,orientation] or x,y,a11,a12,a21,a22; for "
+    "several images a file of many, or a folder with a file for each, named as it is.",
+)
+@option(
+    "--keypoints-format",
+    group="Frames",
+    metavar="NAME",
+    setting=False,
+    help="Format of FRAMES.",
+    note="default: by suffix and content",
+)
+@option(
+    "--assign-orientations",
+    group="Frames",
+    is_flag=True,
+    help="Estimate the orientations: a frame is written once for each that it shows, up to --max-orientations; .csv, "
+    ".npz and .h5 say as 'source' which frame each came from, the first is 0.",
+)
+@option(
+    "--bad-frames",
+    group="Frames",
+    type=click.Choice(["error", "zero"]),
+    default="error",
+    help="What to do with frames outside the image, of no size, or too large for the scale space. error: the image "
+    "fails; zero: they get a descriptor of zeros.",
+    note="default: error",
+)
+@output_options
+@image_options
+@depth_option
+@config_option
+@parameter_options
+@batch_options
+@run_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    inputs: tuple[str, ...],
+    keypoints: str,
+    keypoints_format: str | None,
+    assign_orientations: bool,
+    bad_frames: str,
+    preset: str,
+    **given: Any,
+) -> None:
+    """Describe given frames of images.
+
+    Frames keep their order and number. Those that sift detect has written to .h5, .npz or .csv get the descriptors
+    that it gave them; those of other formats are described at the level nearest in scale.
+
+    An INPUT is an image, a folder, a pattern in quotes ('photos/**/*.jpg'), or '-' for an image from stdin. The
+    features of photo.jpg are written to photo.key beside it; those of stdin go to stdout.
+
+    Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
+    """
+    request = Request.taken_from(given)
+    detector, descriptor, _ = chosen_parameters(preset, given)
+    found, jobs = request.plan(inputs, descriptor)
+
+    from ..batch.given import Describing, with_frames
+
+    jobs = with_frames(jobs, found, keypoints, keypoints_format)
+    describing = Describing(assign=assign_orientations, skip=bad_frames == "zero")
+    settings = replace(request.settings(detector, descriptor), describing=describing)
+    ctx.exit(request.carry_out(found, jobs, settings))

@@ -1,0 +1,132 @@
+"""What the commands on images share: which images, where to, how they are read and worked on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..batch.inputs import STDIN, Inputs, PlanError, find_inputs, read_list
+from ..errors import ParameterError
+from ..params import DescriptorParams, DetectorParams
+from .batch import RunOptions, run_batch
+from .streams import read_stdin, say
+
+if TYPE_CHECKING:
+    from ..batch.plan import Job
+    from ..batch.run import Settings
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The values of `output_options`, `image_options`, `depth_option`, `batch_options` and `run_options`."""
+
+    output: str | None
+    format: str | None
+    overwrite: bool
+    exif_orientation: bool
+    max_pixels: int | None
+    depth: str
+    recursive: bool
+    files_from: str | None
+    null: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
+    run: RunOptions
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Request:
+        """Take them out of the options of a command.
+
+        Raises
+        ------
+        click.UsageError, PlanError
+            If they exclude each other.
+        """
+        run = RunOptions.taken_from(given)
+        values = {f.name: given.pop(f.name) for f in fields(cls) if f.name != "run"}
+        if values["quiet"] and values["verbose"]:
+            raise click.UsageError("--quiet and --verbose exclude each other.")
+        return cls(**values, run=run)
+
+    def plan(self, arguments: tuple[str, ...], descriptor: DescriptorParams | None) -> tuple[Inputs, list[Job]]:
+        """Find the images, and decide where the features of each go.
+
+        Parameters
+        ----------
+        arguments : tuple of str
+            What the command line names.
+        descriptor : DescriptorParams or None
+            What is to be written; None for keypoints alone.
+
+        Raises
+        ------
+        PlanError, ParameterError
+            If that cannot be carried out as it stands.
+        """
+        found = self._inputs(arguments)
+
+        from ..batch.plan import STDOUT, make_jobs  # NumPy: a wrong option is told sooner without it
+        from ..io.formats import FORMATS
+
+        jobs = make_jobs(found, self.output, format=self.format, overwrite=self.overwrite, resume=self.run.resume)
+        if self.as_json and any(job.output == STDOUT for job in jobs):
+            raise PlanError("--json: stdout cannot take both the features and the JSON; give -o a file")
+        format = FORMATS[jobs[0].format]
+        if descriptor is not None and descriptor.float_descriptors and "floats" not in format.holds:
+            able = ", ".join(dict.fromkeys(f.suffix for f in FORMATS.values() if "floats" in f.holds))
+            raise ParameterError("float_descriptors", f"{format.title} has no room for them; give -o one of {able}")
+        if not self.quiet:
+            for note in found.notes:
+                say(f"warning: {note}")
+        return found, jobs
+
+    def settings(self, detector: DetectorParams, descriptor: DescriptorParams | None) -> Settings:
+        """Return what is the same for every image.
+
+        Raises
+        ------
+        ParameterError
+            If a limit is none.
+        """
+        from ..batch.run import Settings
+
+        depth: Any = self.depth
+        settings = Settings(detector, descriptor, self.overwrite, self.exif_orientation, depth=depth)
+        if self.max_pixels is None:
+            return settings
+        if self.max_pixels < 1:
+            raise ParameterError("max_pixels", f"must be at least 1, not {self.max_pixels}")
+        return replace(settings, max_pixels=self.max_pixels)
+
+    def carry_out(self, found: Inputs, jobs: Sequence[Job], settings: Settings) -> int:
+        """Carry out jobs, and return the exit status."""
+        if jobs[0].path == STDIN:
+            jobs = [replace(jobs[0], data=read_stdin())]
+        return run_batch(
+            jobs,
+            settings,
+            self.run,
+            several=not found.single,
+            overwrite=self.overwrite,
+            as_json=self.as_json,
+            quiet=self.quiet,
+            verbose=self.verbose,
+        )
+
+    def _inputs(self, arguments: tuple[str, ...]) -> Inputs:
+        if self.files_from is None:
+            if self.null:
+                raise PlanError("-0: is about the list of --files-from; give that too")
+            return find_inputs(arguments, recursive=self.recursive)
+        if self.files_from == STDIN:
+            if STDIN in arguments:
+                raise PlanError("--files-from -: stdin cannot be both the list and an image")
+            listed = read_list(read_stdin(), name="<stdin>", null=self.null)
+            return find_inputs(arguments, listed, recursive=self.recursive)
+        return find_inputs(arguments, read_list(self.files_from, null=self.null), recursive=self.recursive)
