@@ -71,14 +71,16 @@ def introduction() -> list[str]:
 
 def _command(name: str) -> Command:
     command = import_module(f"siftcli.cli.{name}").command
-    context = click.Context(command, info_name=name, parent=click.Context(cli, info_name="sift"))
+    overview = click.Context(cli, info_name="sift", **cli.context_settings)
+    context = click.Context(command, info_name=name, parent=overview)
     groups: dict[str, list[Option]] = {}
     for param in command.get_params(context):
         record = param.get_help_record(context)
         if not isinstance(param, click.Option) or record is None:
             continue
-        note = getattr(param, "note", "")
-        option = Option(record[0], param.help or "", note if isinstance(note, str) else note())
+        words = " ".join((param.help or "").split())
+        told = " ".join(record[1].split()).removeprefix(words).strip()  # "[a]  [b]": what Click adds, and our note
+        option = Option(record[0], words, told.strip("[]").replace("] [", "; "))
         groups.setdefault(getattr(param, "group", "Other"), []).append(option)
     summary, *rest = _paragraphs(command.help or "")
     usage = command.get_usage(context).removeprefix("Usage: ")

@@ -23,6 +23,8 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
             return code
         if block is not None:
             return convert(" ".join(block.split()), display="block")
-        return convert(inline, display="inline")
+        return (
+            f"<span>{convert(inline, display='inline')}</span>"  # a line that began with <math> would end the paragraph
+        )
 
     return _CODE_OR_FORMULA.sub(replaced, markdown)

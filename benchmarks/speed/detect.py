@@ -45,9 +45,10 @@ def compare(options: Options) -> Section:
                     "labels": {one.name: one.label for one in runners},
                     "seconds": {name: timing.seconds for name, timing in times.items()},
                     "median": {name: timing.median for name, timing in times.items()},
+                    "cpu": {name: timing.cpu for name, timing in times.items()},
                 }
             )
-    return Section([_times(data, runners), _ratios(data, runners)], data)
+    return Section([_times(data, runners), _ratios(data, runners), _cpu(data, runners)], data)
 
 
 def _counted(one: Contender, pixels: UInt8, counts: dict[str, int]) -> Callable[[], None]:
@@ -63,6 +64,13 @@ def _times(data: list[dict[str, Any]], runners: list[Contender]) -> Table:
     for row in data:
         cells = [f"{row['median'][one.name]:.3f} s, {row['keypoints'][one.name]:,}" for one in runners]
         table.rows.append([row["picture"], f"{row['megapixels']:.2f}", *cells])
+    return table
+
+
+def _cpu(data: list[dict[str, Any]], runners: list[Contender]) -> Table:
+    table = Table("cpu", "Seconds of processor time, all threads together: medians", ["picture"])
+    table.columns += [one.label for one in runners]
+    table.rows += [[row["picture"], *(f"{row['cpu'][one.name]:.3f}" for one in runners)] for row in data]
     return table
 
 
@@ -153,6 +161,7 @@ def crops(options: Options) -> Section:
                 "keypoints": actions["engine"](),
                 "median": {name: timing.median / count for name, timing in times.items()},
                 "seconds": {name: timing.seconds for name, timing in times.items()},
+                "cpu": {name: timing.cpu / count for name, timing in times.items()},
             }
         )
         table.rows.append(

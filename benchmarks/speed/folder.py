@@ -11,7 +11,7 @@ import numpy as np
 
 from . import images, targets
 from .options import Options
-from .process import flag, memory_cell, run_command, save, script, sift
+from .process import flag, measured, memory_cell, run_command, save, script, sift
 from .report import Section, Table
 from .timing import Timing, alternate
 
@@ -56,7 +56,15 @@ def folder(options: Options) -> Section:
                 memory = run_command(command, sample=True)["tree"]
                 row = [source, name, f"{rates[name]:.1f}", _ratio(name, rates), f"{processes / rates[name] * 1e3:.1f}"]
                 table.rows.append([*row, memory_cell(memory)])
-                data.append({"source": source, "program": name, "seconds": times[name].seconds, "memory": memory})
+                data.append(
+                    {
+                        "source": source,
+                        "program": name,
+                        "seconds": times[name].seconds,
+                        "cpu": times[name].cpu,
+                        "memory": memory,
+                    }
+                )
             table.rows.append(_tenth(place, target, source, count, options, data))
     table.notes.append(
         "ratio: images a second of two jobs over those of one and, after the semicolon, of OpenCV in two processes."
@@ -65,7 +73,7 @@ def folder(options: Options) -> Section:
 
 
 def _alternate(commands: dict[str, list[str]], options: Options) -> dict[str, Timing]:
-    runs = {name: lambda command=command: float(run_command(command)["seconds"]) for name, command in commands.items()}
+    runs = {name: measured(command) for name, command in commands.items()}
     return alternate(runs, options.rounds(3), options.progress, slow=60)
 
 
@@ -121,5 +129,7 @@ def crop_folder(options: Options) -> Section:
             ours = theirs is not None and name.startswith("sift")
             ratio = targets.cell(timing.median / theirs.median, targets.CROPS["stack"]) if ours and theirs else ""
             table.rows.append([source, name, f"{timing.median / count * 1000:.2f}", ratio])
-            data.append({"source": source, "program": name, "crops": count, "seconds": timing.seconds})
+            data.append(
+                {"source": source, "program": name, "crops": count, "seconds": timing.seconds, "cpu": timing.cpu}
+            )
     return Section([table], data)

@@ -18,9 +18,9 @@ from . import images, targets
 from .images import ROOT, UInt8
 from .options import Options
 from .report import Section, Table
-from .timing import alternate
+from .timing import Cost, alternate
 
-__all__ = ["Failed", "flag", "memory_cell", "process", "run_command", "save", "script", "sift"]
+__all__ = ["Failed", "flag", "measured", "memory_cell", "process", "run_command", "save", "script", "sift"]
 
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 QUALITY = 95
@@ -103,7 +103,7 @@ def process(options: Options) -> Section:
                     commands["opencv"] = script(path, Path(folder, "theirs.key"))
                 memory: dict[str, list[int]] = {name: [] for name in commands}
                 times = alternate(
-                    {name: _measured(command, memory[name]) for name, command in commands.items()},
+                    {name: measured(command, memory[name]) for name, command in commands.items()},
                     options.rounds(3 if picture.megapixels > 5 else 7),
                     options.about(picture.name),
                 )
@@ -115,6 +115,7 @@ def process(options: Options) -> Section:
                         "keypoints": int(output.read_bytes().split(None, 1)[0]),
                         "seconds": {name: timing.seconds for name, timing in times.items()},
                         "median": {name: timing.median for name, timing in times.items()},
+                        "cpu": {name: timing.cpu for name, timing in times.items()},
                         "memory": {name: statistics.median(values) for name, values in memory.items()},
                     }
                 )
@@ -128,11 +129,14 @@ def process(options: Options) -> Section:
     return Section([table, start[0]], [*data, start[1]])
 
 
-def _measured(command: list[str], memory: list[int]) -> Callable[[], float]:
-    def run() -> float:
+def measured(command: list[str], memory: list[int] | None = None) -> Callable[[], Cost]:
+    """Return a function that runs a command, adds the peak of its memory to a list, and returns what it took."""
+
+    def run() -> Cost:
         found = run_command(command)
-        memory.append(found["largest"])
-        return float(found["seconds"])
+        if memory is not None:
+            memory.append(found["largest"])
+        return Cost(found["seconds"], found["cpu"])
 
     return run
 
@@ -162,7 +166,7 @@ def _start(folder: Path, options: Options) -> tuple[Table, dict[str, Any]]:
     if "opencv" in options.peers:
         commands["OpenCV script, 64 x 64"] = script(path, folder / "small.key")
     times = alternate(
-        {name: _measured(command, []) for name, command in commands.items()}, options.rounds(15), options.progress
+        {name: measured(command) for name, command in commands.items()}, options.rounds(15), options.progress
     )
     table = Table("start", "Start of a process: median ms", ["command", "ms"])
     table.rows += [[name, f"{timing.median * 1000:.0f}"] for name, timing in times.items()]

@@ -104,7 +104,7 @@ def _seconds(picture: Picture, repeat: int) -> tuple[float, int]:
     action = clock(lambda: found.append(run(picture.pixels)))
     if picture.megapixels < 20:
         action()
-    return statistics.median(action() for _ in range(repeat)), found[0]
+    return statistics.median(action().seconds for _ in range(repeat)), found[0]
 
 
 def _memory(picture: Picture) -> int:

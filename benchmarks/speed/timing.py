@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Timing", "alternate", "clock", "quiet"]
+__all__ = ["Cost", "Timing", "alternate", "clock", "quiet"]
 
 SLOW = 15.0
 """Seconds above which a contender is run once only, without a first run that does not count."""
@@ -17,36 +17,57 @@ def quiet(message: str) -> None:
     """Report no progress."""
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one run took.
+
+    Attributes
+    ----------
+    seconds : float
+        From start to end.
+    cpu : float
+        Seconds that processors worked for it, all threads together; also on a busy machine a fair measure.
+    """
+
+    seconds: float
+    cpu: float
+
+
 @dataclass
 class Timing:
-    """The times of one contender, in seconds, in the order of the rounds."""
+    """What the rounds of one contender took, in their order."""
 
-    seconds: list[float] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> list[float]:
+        """The seconds of each round."""
+        return [cost.seconds for cost in self.costs]
 
     @property
     def median(self) -> float:
-        """The middle one."""
+        """The middle one of the seconds."""
         return statistics.median(self.seconds)
 
     @property
-    def spread(self) -> float:
-        """Largest over smallest, less one."""
-        return max(self.seconds) / min(self.seconds) - 1
+    def cpu(self) -> float:
+        """The middle one of the processors' seconds."""
+        return statistics.median(cost.cpu for cost in self.costs)
 
 
-def clock(action: Callable[[], object]) -> Callable[[], float]:
-    """Return a function that does something and returns how many seconds that took."""
+def clock(action: Callable[[], object]) -> Callable[[], Cost]:
+    """Return a function that does something in this process and returns what that took."""
 
-    def run() -> float:
-        start = time.perf_counter()
+    def run() -> Cost:
+        start, cpu = time.perf_counter(), time.process_time()
         action()
-        return time.perf_counter() - start
+        return Cost(time.perf_counter() - start, time.process_time() - cpu)
 
     return run
 
 
 def alternate(
-    contenders: Mapping[str, Callable[[], float]],
+    contenders: Mapping[str, Callable[[], Cost]],
     repeat: int,
     progress: Callable[[str], None] = quiet,
     slow: float = SLOW,
@@ -59,7 +80,7 @@ def alternate(
     Parameters
     ----------
     contenders : name to function
-        Which returns seconds.
+        Which returns what it took.
     repeat : int
         Rounds that count, at least 1.
     progress : callable
@@ -70,10 +91,11 @@ def alternate(
     times = {name: Timing() for name in contenders}
     for turn in range(repeat + 1):
         for name, run in contenders.items():
-            if times[name].seconds and times[name].seconds[0] > slow:
+            costs = times[name].costs
+            if costs and costs[0].seconds > slow:
                 continue
             progress(f"{name}, {f'round {turn} of {repeat}' if turn else 'first run'}")
-            seconds = run()
-            if turn or seconds > slow:
-                times[name].seconds.append(seconds)
+            cost = run()
+            if turn or cost.seconds > slow:
+                costs.append(cost)
     return times

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -73,15 +73,18 @@ def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdi
     """
     lost: Counter[str] = Counter()
     done = 0
-    with ExitStack() as stack:
-        writer = stack.enter_context(_writer(conversion)) if conversion.target.many else None
+    writer = _writer(conversion) if conversion.target.many else None
+    try:
         for path, items in groupby(conversion.items, key=lambda item: item.path):
             for item, read in _opened(path, list(items), stdin):
                 result = _one(item, read, writer, conversion, lost)
                 done += result.status == "done"
                 on_result(result)
-        if writer is not None and conversion.items and not done:
-            writer.abort()
+        if writer is not None and (done or not conversion.items):
+            writer.close()
+    finally:
+        if writer is not None:
+            writer.abort(keep=False)
     return dict(lost)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from .collect import collecting, job_states
 from .inputs import PlanError
 from .machine import available_memory
-from .manifest import State, sweep
+from .manifest import State, fingerprint, sweep
 from .plan import Job
 from .report import Result
 from .run import Settings, make_folders, run_jobs, store
@@ -138,6 +138,8 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
 
         with closing(on_cluster(jobs, replace(settings, remote=True), batch.scheduler, batch.ship)) as results:
             for job, result in results:
+                if batch.ship and settings.signature is not None:  # the workers have not seen the files
+                    result = replace(result, source=fingerprint(job.path))
                 yield job, store(job, result, settings)
         return
     units = make_units(jobs, batch.workers, memory) if len(jobs) > 1 else iter([Unit(tuple(jobs), 0)])

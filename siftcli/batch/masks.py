@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ImageError
+from ..io.mask import read_mask
 from .inputs import STDIN, Inputs, PlanError
 from .plan import Job
 
-__all__ = ["with_masks"]
+__all__ = ["mask_of", "with_masks"]
 
 
 def with_masks(jobs: Sequence[Job], inputs: Inputs, mask: str) -> list[Job]:
@@ -51,3 +57,29 @@ def _found(image: Path) -> Path:
     """Return the mask of an image that lay here, or its first name if there is none."""
     whole, short = image.with_name(f"{image.name}.png"), image.with_suffix(".png")
     return short if short.exists() and not whole.exists() else whole
+
+
+def mask_of(path: str, image: str, shape: tuple[int, ...], **how: Any) -> npt.NDArray[np.bool_]:
+    """Read the mask of an image.
+
+    Parameters
+    ----------
+    path : str
+        As `with_masks` gives it.
+    image : str
+        The image's name in messages.
+    shape : (height, width)
+        Of the image.
+    **how
+        As of :func:`read_mask`.
+
+    Raises
+    ------
+    ImageError
+        If there is none, it cannot be read, or it is of another size.
+    """
+    whole = Path(path)
+    if not whole.exists():
+        short = whole.with_suffix("").with_suffix(".png")
+        raise ImageError(image, f"has no mask: there is neither {whole} nor {short}")
+    return read_mask(whole, shape, **how)

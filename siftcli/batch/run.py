@@ -19,13 +19,13 @@ from ..features import Features, Image, ParameterValue
 from ..io.files import atomic_write, output_error
 from ..io.grey import to_bytes
 from ..io.image import DEFAULT_MAX_PIXELS, LoadedImage, read_image
-from ..io.mask import read_mask
 from ..io.registry import FORMATS, encode_features, write_features
 from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
 from .collect import is_fatal
 from .given import Describing, described
 from .inputs import STDIN
 from .manifest import fingerprint, recorded
+from .masks import mask_of
 from .plan import STDOUT, Job
 from .report import Result
 from .units import SMALL, STACK
@@ -236,7 +236,7 @@ def _read(job: Job, settings: Settings) -> LoadedImage:
         image = replace(image, pixels=to_bytes(image.pixels))
     if job.mask is None:
         return image
-    kept = read_mask(job.mask, image.pixels.shape, **how)
+    kept = mask_of(job.mask, image.name, image.pixels.shape, **how)
     return replace(image, mask=kept if image.mask is None else kept & image.mask)
 
 

@@ -204,6 +204,8 @@ def run_batch(
             raise PlanError("--resume: needs files to find what is done; stdin and stdout tell nothing")
     elif options.resume or several:
         settings = settings.signed(jobs[0].format, __version__)
+    if options.ship and any(job.mask or job.frames for job in jobs):
+        raise PlanError("--ship: sends the images alone; masks and keypoints must be where the workers can read them")
     if options.shard is not None:
         jobs = take_shard(jobs, options.shard)
         if not jobs:

@@ -117,6 +117,7 @@ def _style_options(function: _F) -> _F:
     "--output",
     group="Output",
     metavar="OUT",
+    type=click.Path(),
     help="A picture, or an .html page to look around in; a folder; '-' for stdout.",
     note="default: photo.keypoints.png or a-b.matches.png beside the first image; for stdin, stdout",
 )

@@ -101,6 +101,7 @@ _output_options = _declare(
         "--output",
         group="Output",
         metavar="OUT",
+        type=click.Path(),
         help="A match file; '-' for stdout. Of two images .csv, .npz, .h5, .txt or .db; of a collection .h5, .txt or "
         ".db. A .db is a COLMAP database, and is added to.",
         note="default: for two images, CSV on stdout",

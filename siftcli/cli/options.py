@@ -298,6 +298,7 @@ output_options = all_of(
             "--output",
             group="Output",
             metavar="OUT",
+            type=click.Path(),
             help="A file; a folder, made if need be (end it with '/' where that is not clear); or '-' for stdout. "
             "The tree of a searched folder is kept below it.",
             note="default: beside each image; for stdin, stdout",

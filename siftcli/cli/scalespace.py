@@ -62,6 +62,7 @@ class Request:
     "--output",
     group="Output",
     metavar="DIR",
+    type=click.Path(),
     required=True,
     help="A folder, made if need be.",
 )

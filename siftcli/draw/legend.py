@@ -65,6 +65,8 @@ class Placed:
     height: float
 
 
+_SMALL, _SMALLEST = 11, 9
+"""Sizes of fonts, in pixels: of small pictures, and where there is little room."""
 _FINE = 4
 """Text is drawn so many times larger and reduced, or it would be set in whole pixels."""
 
@@ -113,9 +115,10 @@ class Legend:
         entries = list(entries)
         if not entries:
             return cls(width, 0, 0, ())
-        size = max(11, round(side / 72))
-        while size > 6 and max(_width(e, size) for e in entries) + size > width:
+        size = max(_SMALL, round(side / 72))
+        while size > _SMALLEST and max(_width(e, size) for e in entries) + size > width:
             size -= 1
+        entries = [part for entry in entries for part in _broken(entry, size, width - size)]
         pad, gap, line = size // 2, 1.6 * size, round(2.1 * size)
         items: list[Placed] = []
         left, top = float(pad), pad
@@ -176,6 +179,21 @@ def _width(entry: Entry, size: int) -> float:
     if isinstance(entry, Key):
         return (_SAMPLE + _SPACE) * size + text_width(entry.text, size)
     return text_width(entry.title, size) + _lead(entry, size) + _BAR * size + _overhang(entry, size)
+
+
+def _broken(entry: Entry, size: int, width: float) -> list[Entry]:
+    """Break a note that does not fit into a row."""
+    if not isinstance(entry, Note) or _width(entry, size) <= width:
+        return [entry]
+    first, *words = entry.text.split()
+    rows = [first]
+    for word in words:
+        longer = f"{rows[-1]} {word}"
+        if text_width(longer, size) <= width:
+            rows[-1] = longer
+        else:
+            rows.append(word)
+    return [Note(row) for row in rows]
 
 
 def _overhang(bar: Bar, size: int) -> float:

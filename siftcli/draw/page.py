@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -84,10 +85,7 @@ def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: M
         # In a script element nothing but its own end tag has a meaning.
         "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    text = _asset("page.html")
-    for name in ("title", "style", "script", "data"):  # the data last: whatever it holds is not looked at again
-        text = text.replace("{{" + name + "}}", parts[name])
-    return text
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("page.html"))
 
 
 @cache

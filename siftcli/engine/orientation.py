@@ -20,7 +20,7 @@ BINS = 36
 _OUTER = 2
 """Rows and columns at the end of the image that Lowe's program leaves out."""
 _SQUARE = 0.8
-"""Half the side of the standard variant's window, in radii of Lowe's disc: it agrees as well, with a fifth fewer pixels."""
+"""Half the side of the standard variant's window, in radii of Lowe's disc: as good, with a fifth fewer pixels."""
 _CLASSES = (6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Windows are cut in a few sizes, not in one per radius."""
 _FEW = 300
@@ -133,17 +133,23 @@ def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt
     position -= bins
     bins += (np.arange(n) * (BINS + 1)).astype(np.float32)[:, None, None]
     index = bins.astype(np.intp).ravel()
-    here = np.bincount(index, weight.ravel(), n * (BINS + 1)).reshape(n, BINS + 1)
+    here = _sums(index, weight, n)
     if lowe:
         here[:, -2] += here[:, -1]
         return here[:, :-1]
     weight *= position
-    after = np.bincount(index, weight.ravel(), n * (BINS + 1)).reshape(n, BINS + 1)
+    after = _sums(index, weight, n)
     here -= after
     out = here[:, 1:] + after[:, :-1]
     out[:, -1] += here[:, 0]
     out[:, 0] += after[:, -1]
     return out
+
+
+def _sums(index: Index, weight: Float32, n: int) -> npt.NDArray[np.float64]:
+    """Return the sum of the weights at every index, BINS + 1 of them for each of n keypoints."""
+    sums = np.bincount(index, weight.ravel(), n * (BINS + 1)).astype(np.float64, copy=False)
+    return sums.reshape(n, BINS + 1)
 
 
 @lru_cache

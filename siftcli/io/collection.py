@@ -62,11 +62,11 @@ class CollectionWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Publish the file under its final name."""
+        """Publish the file under its final name; where that fails, it is still to be aborted."""
         ...
 
-    def abort(self) -> None:
-        """Leave the final name alone; what was added stays for a run that resumes."""
+    def abort(self, *, keep: bool = True) -> None:
+        """Leave the final name alone; what was added stays, if `keep`, for a run that resumes."""
         ...
 
     def __enter__(self) -> CollectionWriter: ...
@@ -244,7 +244,7 @@ class JournalWriter:
         finally:
             with suppress(OSError):
                 temporary.unlink()
-            self._file.close()
+        self._file.close()
 
     def _all(self) -> Iterator[tuple[str, Features]]:
         """Yield what is kept and what was added, in the order of the names."""
@@ -263,12 +263,15 @@ class JournalWriter:
             raise OutputError(self._journal, "has been changed by another program; start anew")
         return npz.decode(record[1], name=f"{self._journal}: {name}")
 
-    def abort(self) -> None:
-        if not self._file.closed:
-            self._file.close()
-            if not self._records:
-                with suppress(OSError):
-                    self._journal.unlink()
+    def abort(self, *, keep: bool = True) -> None:
+        if self._file.closed:
+            return
+        if not (keep and self._records):
+            if os.name == "nt":
+                self._file.close()
+            with suppress(OSError):
+                self._journal.unlink()
+        self._file.close()
 
     def __enter__(self) -> JournalWriter:
         return self
@@ -276,7 +279,8 @@ class JournalWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        else:
+        try:
+            if kind is None:
+                self.close()
+        finally:
             self.abort()

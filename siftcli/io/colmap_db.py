@@ -218,8 +218,8 @@ class DatabaseWriter:
         finally:
             _remove(self._path)
 
-    def abort(self) -> None:
-        """Close the database; a new one is removed, one that existed keeps what was added."""
+    def abort(self, *, keep: bool = True) -> None:
+        """Close the database; a new one is removed, one that existed keeps what was added, whatever `keep`."""
         if self._close() and self._fresh:
             _remove(self._path)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from batch_tools import fill, make_bad, make_odd, outputs
 from cli_tools import Sift
+from PIL import Image
 
 import siftcli
 from siftcli.batch.manifest import MANIFEST
@@ -137,6 +138,26 @@ def test_resume_redoes_what_has_other_parameters(sift: Sift, tmp_path: Path) -> 
     assert refused.returncode == 1
     assert "other parameters" in lines(refused.stderr)[0]
     assert Path("all.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["detect", "describe"])
+def test_resume_redoes_what_has_another_mask_or_other_frames(sift: Sift, tmp_path: Path, command: str) -> None:
+    names = fill(tmp_path / "in", 3)
+    for folder in ("mask", "frames"):
+        Path(folder).mkdir()
+    for name in names:
+        Image.new("L", (90, 60), 255).save(Path("mask", name))
+        Path("frames", name).with_suffix(".csv").write_text("x,y,sigma\n20,15,3\n")
+    args = [command, "in", "-o", "out/", *(("--mask", "mask") if command == "detect" else ("-k", "frames"))]
+    assert sift(*args).returncode == 0
+    before = outputs(tmp_path / "out")
+    Image.new("L", (90, 60), 0).save(Path("mask", names[1]))
+    Path("frames", names[1]).with_suffix(".csv").write_text("x,y,sigma\n20,15,3.5\n")
+    result = sift(*args, "--resume")
+    assert "1 image done (1 of them anew: " in lines(result.stderr)[-1]
+    assert "2 skipped" in lines(result.stderr)[-1]
+    after = outputs(tmp_path / "out")
+    assert [name for name in before if before[name] != after[name]] == ["0001.key"]
 
 
 def test_resume_redoes_an_output_that_was_cut(sift: Sift, tmp_path: Path) -> None:

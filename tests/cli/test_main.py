@@ -20,9 +20,9 @@ from siftcli.cli.detect import command as detect
 from siftcli.cli.main import COMMANDS, cli
 from siftcli.cli.options import SiftCommand, chosen_parameters
 from siftcli.cli.streams import one_line
-from siftcli.params import PRESETS, DescriptorParams, DetectorParams
+from siftcli.params import PRESETS, DescriptorParams, DetectorParams, SelectionParams
 
-FIELDS = [*dataclasses.fields(DetectorParams), *dataclasses.fields(DescriptorParams)]
+FIELDS = [f for group in (DetectorParams, DescriptorParams, SelectionParams) for f in dataclasses.fields(group)]
 
 
 def run(*args: str) -> Result:
@@ -130,9 +130,12 @@ def test_what_is_given_reaches_the_parameter(field: dataclasses.Field[Any]) -> N
     elif field.metadata["choices"]:
         value = next(choice for choice in field.metadata["choices"] if choice != field.default)
         args = [flag_of(field), value]
+    elif field.metadata["parts"]:
+        value, args = (1.0, 2.5, 30.0, 40.0), [flag_of(field), "1,2.5,30,40"]
     else:
         old: Any = field.default
-        value = (old or 1) + 1 if field.metadata["whole"] else old * 0.75 + 0.1
+        whole = field.metadata["whole"]
+        value = (old or field.metadata["low"]) + 1 if whole else (old or 1.0) * 0.75 + 0.1
         args = [flag_of(field), str(value)]
     chosen = chosen_parameters("default", given(*args))
     values = {k: v for params in chosen for k, v in dataclasses.asdict(params).items()}

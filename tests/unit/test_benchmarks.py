@@ -115,23 +115,24 @@ def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:
     calls: list[str] = []
     answers = {"a": iter([9.0, 1.0, 4.0, 3.0]), "b": iter([8.0, 5.0, 7.0, 6.0])}
 
-    def run(name: str) -> float:
+    def run(name: str) -> timing.Cost:
         calls.append(name)
-        return next(answers[name])
+        seconds = next(answers[name])
+        return timing.Cost(seconds, 2 * seconds)
 
     times = timing.alternate({name: partial(run, name) for name in "ab"}, repeat=3)
     assert "".join(calls) == "abababab"
     assert times["a"].seconds == [1.0, 4.0, 3.0]
     assert (times["a"].median, times["b"].median) == (3.0, 6.0)
-    assert times["a"].spread == 3.0
+    assert times["a"].cpu == 6.0
 
 
 def test_what_is_slow_runs_once() -> None:
     calls = {"fast": 0, "slow": 0}
 
-    def run(name: str, seconds: float) -> float:
+    def run(name: str, seconds: float) -> timing.Cost:
         calls[name] += 1
-        return seconds
+        return timing.Cost(seconds, seconds)
 
     actions = {"fast": lambda: run("fast", 1.0), "slow": lambda: run("slow", 30.0)}
     times = timing.alternate(actions, repeat=3, slow=15)
@@ -304,7 +305,7 @@ def test_every_table_has_its_place_in_the_documentation() -> None:
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")
     code = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks" / "speed").glob("*.py"))
     names = set(re.findall(r'[^\w.]Table\(\s*"([\w-]+)"', code)) - {"sections"}
-    variants = {f"{name}-{label}" for name in ("detect", "ratios") for label in ("haswell", "avx2")}
+    variants = {f"{name}-{label}" for name in ("detect", "ratios", "cpu") for label in ("haswell", "avx2")}
     assert {"machine", "roofline", "folder"} < names
     assert set(re.findall(r"<!-- table:([\w-]+) -->", text)) == names | variants
     assert text.count("<!-- end -->") == len(names | variants)
