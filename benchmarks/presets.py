@@ -63,7 +63,7 @@ def main() -> None:
         print(measured)
         return
     text = Path(DOCUMENT).read_text()
-    new, count = re.subn(r"(<!-- measured -->\n).*?(?=\n<!-- end -->)", rf"\1{measured}", text, flags=re.S)
+    new, count = re.subn(r"(?s)(<!-- measured -->\n).*?(<!-- end -->)", rf"\g<1>{measured}\g<2>", text)
     assert count == 1
     Path(DOCUMENT).write_text(new)
 

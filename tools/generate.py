@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import api_reference, cli_reference, comparison, conventions_figure, man_pages
+from . import api_reference, cli_reference, comparison, conventions_figure, man_pages, parameter_tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +23,7 @@ def generated() -> dict[str, str]:
         "docs/cli.md": cli_reference.page(),
         "docs/engine.md": api_reference.engine_page(),
         "docs/images/conventions.svg": conventions_figure.figure(),
+        "docs/parameters.md": parameter_tables.page(),
         **{f"man/{name}": text for name, text in man_pages.pages().items()},
     }
 

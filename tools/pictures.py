@@ -27,8 +27,15 @@ PICTURES = {
         "draw sample_images/coffee.jpg --style descriptors --top 5 --region 185,225,80,60 -o picture.png",
         "picture.png",
     ),
+    "unmasked.webp": ("draw sample_images/astronaut.jpg -o picture.png", "picture.png"),
+    "masked.webp": (
+        "detect sample_images/astronaut.jpg --mask sample_images/astronaut_mask.png -o person.h5;"
+        "draw sample_images/astronaut.jpg person.h5 -o picture.png",
+        "picture.png",
+    ),
 }
-"""Name of the picture in docs/images, the arguments of ``sift``, and which of its files the picture is."""
+"""Name of the picture in docs/images, the arguments of ``sift`` (of several runs, with semicolons between), and which
+of its files the picture is."""
 
 
 def main() -> None:
@@ -37,7 +44,8 @@ def main() -> None:
     for name, (line, result) in PICTURES.items():
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "sample_images").symlink_to(ROOT / "sample_images")
-            subprocess.run([sys.executable, "-m", "siftcli", *shlex.split(line)], cwd=folder, check=True)
+            for arguments in map(shlex.split, line.split(";")):
+                subprocess.run([sys.executable, "-m", "siftcli", *arguments], cwd=folder, check=True)
             Image.open(Path(folder) / result).convert("RGB").save(IMAGES / name, quality=82, method=6)
         print(f"{name}: {(IMAGES / name).stat().st_size // 1024} KB")
 

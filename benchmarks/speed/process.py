@@ -89,7 +89,8 @@ def process(options: Options) -> Section:
     """Time the command and the script on every picture, and take the peak memory of each process."""
     threads = flag("--threads", "--jobs")
     data: list[dict[str, Any]] = []
-    table = Table("process", "Whole process, JPEG file to .key file: median seconds, peak MB", ["picture", "keypoints"])
+    table = Table("process", "Whole process, JPEG file to .key file: medians", ["picture", "program", "keypoints", "s"])
+    table.columns += ["ratio to OpenCV", "s of processor time", "peak MB"]
     with tempfile.TemporaryDirectory() as folder:
         for source in options.chosen_sources():
             for size in options.sizes:
@@ -120,12 +121,8 @@ def process(options: Options) -> Section:
                     }
                 )
         start = _start(Path(folder), options)
-    names = list(data[0]["median"]) if data else []
-    table.columns += [_label(name) for name in names]
     for row in data:
-        table.rows.append([row["picture"], f"{row['keypoints']:,}", *(_process_cell(row, name) for name in names)])
-    if "opencv" in options.peers:
-        table.notes.append("Per program: seconds, ratio to OpenCV's script, peak MB of the largest process.")
+        table.rows += [_cells(row, name) for name in row["median"]]
     return Section([table, start[0]], [*data, start[1]])
 
 
@@ -141,16 +138,20 @@ def measured(command: list[str], memory: list[int] | None = None) -> Callable[[]
     return run
 
 
-def _label(name: str) -> str:
-    return "OpenCV script" if name == "opencv" else name.replace("sift", "sift detect", 1)
-
-
-def _process_cell(row: dict[str, Any], name: str) -> str:
-    parts = [f"{row['median'][name]:.2f} s"]
-    if name != "opencv" and "opencv" in row["median"]:
-        parts.append(targets.cell(row["median"][name] / row["median"]["opencv"], targets.PROCESS.get(row["size"])))
-    goal = targets.MEMORY.get(row["size"]) if name.startswith("sift -") and name.endswith(" 1") else None
-    return "; ".join([*parts, f"{memory_cell(row['memory'][name], goal)} MB"])
+def _cells(row: dict[str, Any], name: str) -> list[str]:
+    median, ours, one = row["median"], name != "opencv", name.endswith(" 1")
+    ratio = ""
+    if ours and "opencv" in median:
+        ratio = targets.cell(median[name] / median["opencv"], targets.PROCESS.get(row["size"]))
+    return [
+        row["picture"],
+        name.replace("sift", "sift detect", 1) if ours else "OpenCV script",
+        f"{row['keypoints']:,}" if ours else "",
+        f"{median[name]:.2f}",
+        ratio,
+        f"{row['cpu'][name]:.2f}",
+        memory_cell(row["memory"][name], targets.MEMORY.get(row["size"]) if one else None),
+    ]
 
 
 def _start(folder: Path, options: Options) -> tuple[Table, dict[str, Any]]:

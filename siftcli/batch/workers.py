@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from multiprocessing import get_context
@@ -119,6 +119,19 @@ def _serve(make: bytes, connection: Connection) -> None:
             connection.send(_attempt(work, connection.recv()))
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started in this block, and from this one until its end."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _leave(*_: object) -> None:
     """End as an exception does, which removes temporary files."""
     raise SystemExit(1)
@@ -196,7 +209,8 @@ class _Crew:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self.make, theirs), daemon=True)
-        process.start()
+        with _uninterrupted():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
