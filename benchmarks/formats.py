@@ -120,11 +120,14 @@ def compression(folder: Path, images: int = 100) -> Table:
 
 
 def folder_cost(folder: Path, images: int = 1000) -> Table:
-    """Write many images, as a batch does; extraction is timed on photographs that give about as many keypoints."""
-    features = resized(max(photographs(), key=len), KEYPOINTS)
-    pixels = siftcli.read_image(SAMPLES / "dandelion.jpg").pixels
-    found = len(siftcli.detect(pixels))
-    extracting = median(lambda: siftcli.detect(pixels)) / found * KEYPOINTS
+    """Write many images, as a batch does; extraction is timed on the photograph with most keypoints, where one is
+    cheapest.
+    """
+    found = dict(zip(PHOTOGRAPHS, photographs(), strict=True))
+    name = max(found, key=lambda name: len(found[name]))
+    features = resized(found[name], KEYPOINTS)
+    pixels = siftcli.read_image(SAMPLES / name).pixels
+    extracting = median(lambda: siftcli.detect(pixels)) / len(found[name]) * KEYPOINTS
     start = time.process_time()
     with open_collection(folder / "f.h5", parameters={"contrast_threshold": 0.04}) as writer:
         for i in range(images):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .draw.keypoints import draw_keypoints as draw_keypoints
     from .draw.matches import draw_matches as draw_matches
     from .errors import FormatError as FormatError
+    from .errors import FrameError as FrameError
     from .errors import ImageError as ImageError
     from .errors import OutputError as OutputError
     from .errors import ParameterError as ParameterError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from .params import DescriptorParams as DescriptorParams
     from .params import DetectorParams as DetectorParams
     from .params import MatchParams as MatchParams
+    from .params import SelectionParams as SelectionParams
 
 # Start-up is part of the product: a name is imported when it is first asked for.
 _HOME = {
@@ -43,11 +45,13 @@ _HOME = {
     "DetectorParams": "params",
     "Features": "features",
     "FormatError": "errors",
+    "FrameError": "errors",
     "ImageError": "errors",
     "MatchParams": "params",
     "Matches": "features",
     "OutputError": "errors",
     "ParameterError": "errors",
+    "SelectionParams": "params",
     "SiftError": "errors",
     "describe": "api",
     "detect": "api",
@@ -70,11 +74,13 @@ __all__ = [
     "DetectorParams",
     "Features",
     "FormatError",
+    "FrameError",
     "ImageError",
     "MatchParams",
     "Matches",
     "OutputError",
     "ParameterError",
+    "SelectionParams",
     "SiftError",
     "describe",
     "detect",

@@ -120,8 +120,8 @@ class DetectorParams:
     upright: bool = _param(False, "Give every keypoint orientation 0 instead of estimating it.")
     variant: Literal["standard", "lowe"] = _param(
         "standard",
-        "standard: each level blurred from the octave's base, linear orientation bins; "
-        "lowe: as Lowe's program computes, rounding included.",
+        "standard: the method, with orientations shared between neighbouring bins; "
+        "lowe: as Lowe's program computes, accidents and rounding included.",
         choices=("standard", "lowe"),
     )
     max_image_size: int | None = _param(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -163,16 +165,20 @@ def _features(path: str, picture: Picture, reading: Reading) -> Features:
 
 
 def _named(collection: Collection, path: str, picture: Picture) -> str:
-    """Find an image in a file of the features of many: by its path, or by its last parts."""
+    """Find an image in a file of the features of many."""
     if len(collection.names) == 1:
         return collection.names[0]
+    found = next((name for name in _names(picture) if name in collection.names), None)
+    if found is None:
+        raise FormatError(path, f"holds no image {picture.name!r}; sift info lists what it holds")
+    return found
+
+
+def _names(picture: Picture) -> list[str]:
+    """What a file of many images may call a picture: its path or the last parts of it, with or without the suffix."""
     parts = Path(picture.path).parts
-    for start in range(len(parts)):
-        whole = PurePath(*parts[start:])
-        for candidate in (whole.as_posix(), whole.with_suffix("").as_posix()):
-            if candidate in collection.names:
-                return candidate
-    raise FormatError(path, f"holds no image {picture.name!r}; sift info lists what it holds")
+    paths = [PurePath(*parts[start:]) for start in range(len(parts))]
+    return [name.as_posix() for path in paths for name in (path, path.with_suffix(""))]
 
 
 # --- matches
@@ -184,16 +190,12 @@ def read_match_file(path: str, pictures: Sequence[Picture]) -> Matches:
 
     if not match_format_for(path).many:
         return read_matches(path)
-    names = [{picture.path, picture.name, PurePath(picture.name).stem} for picture in pictures]
     try:
         return read_matches(path)  # the only pair
     except FormatError:
-        for a in sorted(names[0]):
-            for b in sorted(names[1]):
-                try:
-                    return read_matches(path, names=(a, b))
-                except FormatError:
-                    continue
+        for names in product(*map(_names, pictures)):
+            with suppress(FormatError):
+                return read_matches(path, names=(names[0], names[1]))
         raise
 
 

@@ -86,7 +86,7 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
     style : KeypointStyle
     """
     view = View.of(image.size, style.region, style.zoom)
-    shown = features.take(view.holds(features.xy))
+    shown = features.take(view.holds(features.xy) & _finite(features))
     word = "largest" if features.scores is None else "strongest"
     count = len(shown)
     shown = strongest(shown, style.top)
@@ -133,6 +133,13 @@ def magnification(features: Features) -> float:
 def reach_of(features: Features, radius: str) -> float:
     """What frames are drawn to, in units of sigma: 1, or the descriptor's support."""
     return 1.0 if radius == "sigma" else _CELLS * magnification(features)
+
+
+def _finite(features: Features) -> npt.NDArray[np.bool_]:
+    """Tell which frames can be drawn at all."""
+    maps = features.scales[:, None] if features.affine is None else features.affine.reshape(-1, 4)
+    finite = np.isfinite(np.column_stack([features.xy, features.scales, features.orientations, maps]))
+    return np.asarray(finite.all(axis=1))
 
 
 def _strength(features: Features) -> npt.NDArray[np.floating]:

@@ -133,7 +133,10 @@ def _matches(matches: Matches) -> dict[str, Any]:
 
 
 def _packed(values: npt.NDArray[Any] | None, dtype: str) -> str | None:
-    return None if values is None else base64.b64encode(np.ascontiguousarray(values, dtype).tobytes()).decode("ascii")
+    if values is None:
+        return None
+    numbers = np.nan_to_num(values, posinf=0, neginf=0)  # the page sorts and adds them
+    return base64.b64encode(np.ascontiguousarray(numbers, dtype).tobytes()).decode("ascii")
 
 
 def _hexes(colors: Colors) -> list[str]:

@@ -34,6 +34,8 @@ _SMALL = 24.0
 """Circles of a larger radius become polygons, for the same reason."""
 _SAGITTA = 0.04
 """By how many pixels these polygons may miss the circle."""
+_SIDES = 1 << 14
+"""Most sides of such a polygon: enough for a radius of two million pixels."""
 _SIZES = np.array([6, 7, 8, 9, 10, 11, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64])
 """Squares of pixels are cut in a few sizes."""
 _BLOCK = 1 << 18
@@ -101,9 +103,11 @@ class Canvas:
         number : (N,) intp
             Of the stroke that each belongs to.
         """
+        edge, rim = _edges(width, halo)
+        ends, seen = self._clipped(ends.astype(np.float64), edge + rim)
         ends, which = _pieces(ends)
-        edge, rim = (values[which] for values in _edges(width, halo))
-        number = number[which]
+        which = seen[which]
+        edge, rim, number = edge[which], rim[which], number[which]
         middle: Float32 = (ends[:, :2] / 2 + ends[:, 2:] / 2).astype(np.float32)
         along: Float32 = (ends[:, 2:] - ends[:, :2]).astype(np.float32)
         length = np.hypot(along[:, 0], along[:, 1])
@@ -124,6 +128,20 @@ class Canvas:
             distance += beyond
             np.sqrt(distance, out=distance)
             self._leave(distance, edge[part], rim[part], number[part], columns, rows)
+
+    def _clipped(self, ends: _Floats, reach: Float32) -> tuple[_Floats, Index]:
+        """Cut off what segments have outside the picture: their ends, (M, 4), and which segment each is a part of."""
+        start, along = ends[:, :2], ends[:, 2:] - ends[:, :2]
+        low, high = -reach[:, None] - 1, np.array([self._width, self._height]) + reach[:, None]
+        still = along == 0
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            first, second = (low - start) / along, (high - start) / along
+            enter = np.where(still, -np.inf, np.minimum(first, second)).max(axis=1).clip(0)
+            leave = np.where(still, np.inf, np.maximum(first, second)).min(axis=1).clip(None, 1)
+        inside = (~still | ((start >= low) & (start <= high))).all(axis=1)
+        seen = np.flatnonzero(inside & (enter <= leave) & np.isfinite(ends).all(axis=1))
+        begin, end = (start[seen] + t[seen, None] * along[seen] for t in (enter, leave))
+        return np.concatenate([begin, end], axis=1), seen
 
     def _squares(self, low: _Floats, high: _Floats, reach: Float32) -> Iterator[tuple[Index, Float32, Float32]]:
         """Cut squares of pixels that hold what lies between two corners, and `reach` around it.
@@ -215,7 +233,7 @@ def _edges(width: _Floats, halo: _Floats) -> tuple[Float32, Float32]:
 
 def _polygons(circles: _Floats) -> tuple[_Floats, Index]:
     """Turn circles into segments: their ends, (M, 4), and the circle that each belongs to."""
-    sides = np.ceil(np.pi / np.sqrt(2 * _SAGITTA / circles[:, 2])).astype(np.intp)
+    sides = np.minimum(np.ceil(np.pi / np.sqrt(2 * _SAGITTA / circles[:, 2])), _SIDES).astype(np.intp)
     which = np.repeat(np.arange(len(circles)), sides)
     step = np.arange(len(which)) - np.repeat(np.cumsum(sides) - sides, sides)
     x, y, radius = circles[which].T

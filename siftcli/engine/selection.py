@@ -101,7 +101,9 @@ def spread_radii(xy: npt.NDArray[np.float32], scores: Float64) -> Float64:
     """
     from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 
-    points, which = np.unique(xy.astype(np.float64), axis=0, return_inverse=True)
+    # As complex numbers, which sort ten times faster than pairs.
+    places, which = np.unique(xy.astype(np.float64) @ np.array([1, 1j]), return_inverse=True)
+    points = np.column_stack([places.real, places.imag])
     strength = np.full(len(points), -np.inf)
     np.maximum.at(strength, which, scores)
     radii = np.full(len(points), np.inf)

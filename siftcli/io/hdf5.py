@@ -21,7 +21,7 @@ hloc's has the same groups with keypoints, scores and image_size, scales, ``oris
 float32 of unit norm with Lowe's bins, see :mod:`siftcli.conventions`; there are no attributes but the ``uncertainty``
 of the keypoints.
 
-Compression is not used: gzip saves a quarter and takes ten times as long, see docs/formats.md.
+Compression is not used: gzip saves 30 % and takes nine times as long, see docs/formats.md.
 """
 
 from __future__ import annotations

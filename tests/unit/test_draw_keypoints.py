@@ -242,6 +242,29 @@ def test_a_legend_fits_into_a_narrow_picture() -> None:
     assert (strip[:, -2:] == strip[-1, -1]).all()  # nothing is cut off at the right
 
 
+ODD: dict[str, Draw] = {
+    "no size": {"xy": [[50, 40], [20, 20]], "scales": [0, 0]},
+    "larger than all": {"xy": [[50, 40], [20, 20]], "scales": [1e5, 1e9]},
+    "outside": {"xy": [[-1e5, 40], [20, 1e7]], "scales": [3, 3]},
+    "nowhere": {"xy": [[np.nan, 40], [20, np.inf]], "scales": [3, 3]},
+    "of no number": {"xy": [[50, 40], [20, 20]], "scales": [np.nan, np.inf]},
+    "without direction": {"xy": [[50, 40]], "scales": [3], "orientations": [np.nan]},
+    "flat": {"xy": [[50, 40]], "scales": [3], "affine": np.array([[[3, 0], [0, 0]]], np.float32)},
+    "of no response": {"xy": [[50, 40]], "scales": [3], "scores": np.zeros(1, np.float32)},
+}
+
+
+@pytest.mark.parametrize("style", ["circles", "points", "arrows", "frames"])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_frames_do_no_harm(name: str, style: str) -> None:
+    found = features(**ODD[name])
+    picture = siftcli.draw_keypoints(np.full((80, 100), 99, np.uint8), found, style=style, zoom=1)
+    assert picture.width == 100
+    sane = np.isfinite(found.xy).all() and np.isfinite(found.scales).all() and np.isfinite(found.orientations).all()
+    if not sane:
+        assert (np.asarray(picture)[:80] == 99).all()
+
+
 # --- what is refused
 
 

@@ -133,6 +133,25 @@ def test_nothing_far_outside_leaves_a_trace() -> None:
     assert (laid(canvas, WHITE, ground=77, shade=1) == 77).all()
 
 
+@pytest.mark.parametrize("radius", [1e5, 1e6])
+def test_a_circle_far_larger_than_the_picture_is_a_line_in_it(radius: float) -> None:
+    picture = laid(one_circle(40 - radius, 30, radius, 3), WHITE)[..., 0]
+    assert (picture[:, 39:42] > 220).all()
+    assert (picture[:, :38] == 0).all()
+    assert (picture[:, 43:] == 0).all()
+
+
+def test_a_segment_far_longer_than_the_picture_is_cut() -> None:
+    picture = laid(one_segment((-3e8, -3e8, 3e8, 3e8), 2), WHITE)[..., 0]
+    expected = covered(distance_to_segment(SHAPE, (-100, -100, 200, 200)), 2)
+    np.testing.assert_allclose(picture / 255, expected, atol=2 * COVERAGE)
+
+
+@pytest.mark.parametrize("ends", [(np.nan, 5, 20, 20), (5, 5, np.inf, 20), (-np.inf, 5, np.inf, 20)])
+def test_what_is_no_number_leaves_no_trace(ends: tuple[float, ...]) -> None:
+    assert (laid(one_segment(ends, 2), WHITE) == 0).all()
+
+
 # --- several strokes
 
 
