@@ -28,7 +28,7 @@ def crop(pixels: Pixels) -> npt.NDArray[np.uint8]:
 
 
 def test_octave_sizes() -> None:
-    """Closed form: 2 H - 2, then half of it rounded down, while both sides have 12 pixels."""
+    """Closed form: 2 H - 2 for each doubling, then half of it rounded down, while both sides have 12 pixels."""
     assert octave_shapes(97, 121, STANDARD) == [(-1, 192, 240), (0, 96, 120), (1, 48, 60), (2, 24, 30), (3, 12, 15)]
     assert octave_shapes(97, 121, DetectorParams(first_octave=0))[:2] == [(0, 97, 121), (1, 48, 60)]
     assert octave_shapes(97, 121, DetectorParams(first_octave=1, octaves=1)) == [(1, 48, 60)]
