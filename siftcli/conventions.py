@@ -107,12 +107,12 @@ def dequantise(descriptors: npt.NDArray[np.uint8]) -> Float32:
 
 def corner_origin(xy: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Move the origin from the centre of the first pixel (the library's) to its corner (COLMAP's)."""
-    return xy + np.float64(0.5)
+    return xy.astype(np.float64) + 0.5
 
 
 def pixel_origin(xy: npt.NDArray[Any]) -> Float32:
     """Move the origin from the corner of the first pixel (COLMAP's) to its centre (the library's)."""
-    return (xy - np.float64(0.5)).astype(np.float32)
+    return (xy.astype(np.float64) - 0.5).astype(np.float32)
 
 
 def wrapped(angles: npt.NDArray[Any]) -> Float32:

@@ -26,6 +26,7 @@ Compression is not used: gzip saves 30 % and takes nine times as long, see docs/
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]
 
 __all__ = ["H5Collection", "open_collection", "read_collection", "write_hdf5", "write_hloc"]
-
-_LIBVER = ("v110", "v110")
-"""Since HDF5 1.10 metadata has checksums, so that damage is found instead of followed."""
 
 
 def write_hdf5(
@@ -121,16 +119,47 @@ def _write(
     import h5py
 
     try:
-        with h5py.File(path, "w", libver=_LIBVER) as file:
+        with h5py.File(_new_file(path)) as file:
             for key, value in attributes.items():
                 file.attrs[key] = _attribute(value)
             for name, features in images:
-                fill(file.create_group(name), name, features)
+                fill(h5py.Group(_new_group(file.id, name)), name, features)
     except OSError as error:
         number = re.search(r"errno = (\d+)", str(error))
         raise output_error(path, OSError(int(number[1]), str(error)) if number else error) from error
     except ValueError as error:  # a name that is taken: an image that is a folder as well
         raise OutputError(path, f"cannot be written: {error}") from error
+
+
+def _new_file(path: Path) -> Any:
+    """Create a file, by its low-level name.
+
+    Neither it nor its groups keep times, so that equal features give equal bytes; old versions of h5py have no option.
+    Since HDF5 1.10 metadata has checksums, so that damage is found instead of followed.
+    """
+    from h5py import h5f, h5p
+
+    creation = h5p.create(h5p.FILE_CREATE)
+    creation.set_obj_track_times(False)
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fcpl=creation, fapl=access)
+
+
+def _new_group(place: Any, name: str) -> Any:
+    """Create the group of an image, and those on the way to it; ValueError if it is there."""
+    from h5py import h5g, h5p, h5t
+
+    link = h5p.create(h5p.LINK_CREATE)
+    link.set_char_encoding(h5t.CSET_UTF8)
+    creation = h5p.create(h5p.GROUP_CREATE)
+    creation.set_obj_track_times(False)
+    *folders, image = name.encode().split(b"/")
+    for folder in folders:
+        there = folder in place
+        place = h5g.open(place, folder) if there else h5g.create(place, folder, lcpl=link, gcpl=creation)
+    return h5g.create(place, image, lcpl=link, gcpl=creation)
 
 
 def _attribute(value: ParameterValue) -> Any:
