@@ -30,13 +30,13 @@ _CHUNK = 1 << 15
 """Pixels worked on at a time, to stay in the cache."""
 _PIECE = 6.0
 """Segments are cut into pieces of at most this many pixels, so that the squares around them are mostly line."""
-_SMALL = 24.0
-"""Circles of a larger radius become polygons, for the same reason."""
+_SMALL = 12.0
+"""Circles of a larger radius become polygons, for the same reason; in widths of what is drawn beside the rim."""
 _SAGITTA = 0.04
 """By how many pixels these polygons may miss the circle."""
 _SIDES = 1 << 14
 """Most sides of such a polygon: enough for a radius of two million pixels."""
-_SIZES = np.array([6, 7, 8, 9, 10, 11, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64])
+_SIZES = np.array([*range(6, 12), *range(12, 24, 2), *range(24, 48, 4), *range(48, 96, 8), *range(96, 256, 16)])
 """Squares of pixels are cut in a few sizes."""
 _BLOCK = 1 << 18
 """Pixels coloured at a time."""
@@ -76,13 +76,13 @@ class Canvas:
         number : (N,) intp
             Of the stroke that each belongs to.
         """
-        big = circles[:, 2] > _SMALL
+        edge, rim = _edges(width, halo)
+        big = circles[:, 2] > _SMALL * (edge + rim)
         if big.any():
             ends, which = _polygons(circles[big])
             self.segments(ends, width[big][which], halo[big][which], number[big][which])
-            circles, width, halo, number = circles[~big], width[~big], halo[~big], number[~big]
+            circles, edge, rim, number = circles[~big], edge[~big], rim[~big], number[~big]
         x, y, radius = circles.astype(np.float32).T
-        edge, rim = _edges(width, halo)
         for part, columns, rows in self._squares(circles[:, :2], circles[:, :2], radius + edge + rim):
             dx, dy = columns - x[part, None], rows - y[part, None]
             distance: Float32 = (dx * dx)[:, None, :] + (dy * dy)[:, :, None]

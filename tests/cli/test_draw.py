@@ -333,3 +333,16 @@ def test_matches_without_a_homography_cannot_be_overlaid(sift: Sift, pair: Path)
     sift("match", "a.png", "b.png", "-o", "m.csv")
     line = error_of(sift, "a.png", "b.png", "--matches", "m.csv", "--layout", "overlay", status=2)
     assert line.startswith("--layout: needs matches verified by a homography; match with --verify homography")
+
+
+def test_the_pair_is_found_among_others(sift: Sift, pair: Path) -> None:
+    a, b = (siftcli.detect(siftcli.read_image(f"{side}.png").pixels) for side in "ab")
+    found = siftcli.match(a, b)
+    none = siftcli.match(a.take(np.arange(0)), b)
+    siftcli.write_matches("m.h5", [("a.png", "b.png", found), ("a.png", "c.png", none)])
+    result = sift("draw", "a.png", "b.png", "--matches", "m.h5", "--json")
+    assert json.loads(result.stdout)["matches"] == len(found) > 0
+    shutil.copy("b.png", "c.png")
+    assert json.loads(sift("draw", "a.png", "c.png", "--matches", "m.h5", "--json").stdout)["matches"] == 0
+    shutil.copy("b.png", "d.png")
+    assert error_of(sift, "a.png", "d.png", "--matches", "m.h5", status=1).startswith("m.h5: holds ")

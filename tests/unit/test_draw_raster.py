@@ -51,7 +51,7 @@ def one_segment(ends: tuple[float, ...], width: float, *, halo: float = 0, shape
 # --- one stroke
 
 
-@pytest.mark.parametrize("radius", [0.0, 0.7, 3.0, 11.3, 23.9])
+@pytest.mark.parametrize("radius", [0.0, 0.7, 3.0, 11.3])
 @pytest.mark.parametrize("width", [1.0, 1.7, 4.0])
 def test_a_circle_is_its_closed_form(radius: float, width: float) -> None:
     expected = covered(distance_to_circle(SHAPE, 41.3, 33.8, radius), width)
@@ -61,10 +61,11 @@ def test_a_circle_is_its_closed_form(radius: float, width: float) -> None:
     assert (got[expected == 1] == 1).all()
 
 
-def test_a_large_circle_misses_its_closed_form_by_its_sagitta() -> None:
+@pytest.mark.parametrize("radius", [23.9, 170.4])
+def test_a_large_circle_misses_its_closed_form_by_its_sagitta(radius: float) -> None:
     shape = (400, 420)
-    expected = covered(distance_to_circle(shape, 210.2, 190.1, 170.4), 2)
-    got = laid(one_circle(210.2, 190.1, 170.4, 2, shape=shape), WHITE, shape)[..., 0] / 255
+    expected = covered(distance_to_circle(shape, 210.2, 190.1, radius), 2)
+    got = laid(one_circle(210.2, 190.1, radius, 2, shape=shape), WHITE, shape)[..., 0] / 255
     np.testing.assert_allclose(got, expected, atol=0.04 + COVERAGE)
 
 
