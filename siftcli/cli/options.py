@@ -91,6 +91,8 @@ class SiftCommand(click.Command):
     """
 
     def __init__(self, *args: Any, example: str, **attrs: Any) -> None:
+        # Its own, not only the group's: Click keeps the help option of the first call, which may be without the group.
+        attrs["context_settings"] = {"help_option_names": ["-h", "--help"], **attrs.get("context_settings", {})}
         super().__init__(*args, **attrs)
         self.example = example
 
