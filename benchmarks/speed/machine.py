@@ -53,16 +53,22 @@ def avx512_features() -> list[str]:
 
 
 def _simd() -> list[str]:
-    found: dict[str, Any] = np.show_config(mode="dicts") or {}  # type: ignore[assignment]
-    return list(found.get("SIMD Extensions", {}).get("found", []))
+    return list(_config().get("SIMD Extensions", {}).get("found", []))
+
+
+def _config() -> dict[str, Any]:
+    """Return what NumPy knows of its build; nothing from a version that only prints it."""
+    try:
+        return np.show_config(mode="dicts") or {}  # type: ignore[return-value]
+    except TypeError:
+        return {}
 
 
 def _blas() -> str:
     try:
         from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
     except ImportError:
-        built: dict[str, Any] = np.show_config(mode="dicts") or {}  # type: ignore[assignment]
-        blas = built.get("Build Dependencies", {}).get("blas", {})
+        blas = _config().get("Build Dependencies", {}).get("blas", {})
         return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas" and "numpy" in pool["filepath"]]
     return "; ".join(f"{p['internal_api']} {p['version']}, {p.get('architecture', '')}" for p in pools) or "unknown"
