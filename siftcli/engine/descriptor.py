@@ -15,7 +15,7 @@ from ..conventions import quantise
 from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
-from .orientation_bins import ANGLES, PLANES, hats
+from .orientation_bins import ANGLES, PLANES, bins_of_planes, fill_tents, flip
 from .pixel_descriptor import pixel_descriptors
 from .scale_space import Index, Sheet
 
@@ -121,27 +121,27 @@ def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: D
     """Return raw histograms (N, 128) from a grid of gradients."""
     size = np.float32(descriptor.magnification) * points.sigma
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
-    frames = np.stack([cos, -sin, sin, cos], axis=1).reshape(-1, 2, 2)
+    frames = np.stack([cos, -sin, sin, cos]).reshape(2, 2, -1)
     # Positions are relative to the nearest pixel, so that indices are exact in float32.
     row, column = (np.rint(v).astype(np.intp) for v in (points.y, points.x))
-    shift = np.stack([points.x - column, points.y - row], axis=1).astype(np.float32)
-    transform = np.concatenate([frames, shift[:, :, None]], axis=2)
+    shift = np.stack([points.x - column, points.y - row]).astype(np.float32)
+    transform = np.concatenate([frames, shift[:, None]], axis=1)
     # The first of the samples that `_gradient` takes.
     pixel = sheet.flat(points.region, points.level, row, column) - sheet.stride - 1
     # How far the image reaches from that pixel, and whether the grid reaches further.
     height, width = sheet.height[points.region], sheet.width[points.region]
-    low = np.stack([-column, -row], axis=1).astype(np.float32)
-    high = np.stack([width - 1 - column, height - 1 - row], axis=1).astype(np.float32)
-    reach = _REACH * np.abs(frames).sum(axis=2) + 1
-    leaves = ((reach > -low) | (reach > high)).any(axis=1)
+    low = np.stack([-column, -row]).astype(np.float32)
+    high = np.stack([width - 1 - column, height - 1 - row]).astype(np.float32)
+    reach = _REACH * np.abs(frames).sum(axis=1) + 1
+    leaves = ((reach > -low) | (reach > high)).any(axis=0)
 
     out = np.empty((len(points), CELLS * CELLS * ANGLES), np.float32)
     scratch = _Scratch()
     for start in range(0, len(points), _CHUNK):
         chunk = slice(start, start + _CHUNK)
         near = np.flatnonzero(leaves[chunk])
-        limits = near, low[chunk][near], high[chunk][near]
-        out[chunk] = _histograms(sheet, pixel[chunk], transform[chunk], limits, descriptor, scratch)
+        limits = near, low[:, chunk][:, near], high[:, chunk][:, near]
+        out[chunk] = _histograms(sheet, pixel[chunk], transform[..., chunk], limits, descriptor, scratch)
     return out
 
 
@@ -149,11 +149,10 @@ class _Scratch:
     """Buffers for one chunk, reused for all and by several steps, so that all of them stay in the L2 cache."""
 
     def __init__(self) -> None:
-        samples = _SIDE**2
-        self.position, self.pixel = np.empty((2, _CHUNK, 2, samples), np.float32)
-        self.index = np.empty((_CHUNK, samples), np.intp)
-        self.gradient = np.empty((2, _CHUNK, samples), np.float32)
-        self.planes = np.empty(PLANES * _CHUNK * samples, np.float32)
+        size = _CHUNK * _SIDE**2
+        self.position, self.pixel, self.gradient = np.empty((3, 2 * size), np.float32)
+        self.index = np.empty(size, np.intp)
+        self.planes = np.empty(PLANES * size, np.float32)
 
 
 def _histograms(
@@ -170,39 +169,40 @@ def _histograms(
     ----------
     first : (N,) intp
         Index of the pixel above and left of the one nearest to each keypoint.
-    transform : (N, 2, 3) float32
+    transform : (2, 3, N) float32
         From cells to pixels (x, y) relative to that.
     limits : (near, low, high)
         The keypoints whose grid leaves the image, and the first and last pixel (x, y) of the image for each.
     """
     n, samples = len(first), _SIDE**2
-    position, pixel = scratch.position[:n], scratch.pixel[:n]
-    np.matmul(transform.reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
+    size = n * samples
+    position, pixel, gradient = (
+        buffer[: 2 * size].reshape(2, n, samples) for buffer in (scratch.position, scratch.pixel, scratch.gradient)
+    )
+    planes = scratch.planes[: PLANES * size].reshape(PLANES, n, samples)
+    index = scratch.index[:size].reshape(n, samples)
+    np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)
     position -= pixel
-    u, v = scratch.gradient[:, :n]
-    planes = scratch.planes[: PLANES * n * samples].reshape(PLANES, n, samples)
     gx, gy, spare = planes[-1], planes[-2], planes[0]
-    index = scratch.index[:n]
-    np.multiply(pixel[:, 1], np.float32(sheet.stride), out=gx)
-    gx += pixel[:, 0]
+    np.multiply(pixel[1], np.float32(sheet.stride), out=gx)
+    gx += pixel[0]
     np.copyto(index, gx, casting="unsafe")
     index += first[:, None]
     _gradient(sheet, index, position, gx, gy, planes[:5])
 
     # The gradient in the keypoint's frame: J A.
-    for out, column in ((u, 0), (v, 1)):
-        np.multiply(gx, transform[:, 0, column, None], out=out)
-        np.multiply(gy, transform[:, 1, column, None], out=spare)
+    for i, out in enumerate(gradient):
+        np.multiply(gx, transform[0, i, :, None], out=out)
+        np.multiply(gy, transform[1, i, :, None], out=spare)
         out += spare
     near, low, high = limits
     if len(near):
-        inside = ((pixel[near] >= low[:, :, None]) & (pixel[near] <= high[:, :, None])).all(axis=1)
-        u[near] *= inside
-        v[near] *= inside
-    _angle_planes(u, v, planes)
-    cells = planes.reshape(PLANES * n, samples) @ _cells(descriptor.window_size)
-    bins = hats() @ cells.reshape(PLANES, n * CELLS * CELLS)
+        there = pixel[:, near]
+        gradient[:, near] *= ((there >= low[..., None]) & (there <= high[..., None])).all(axis=0)
+    _angle_planes(gradient[0], gradient[1], planes)
+    cells = planes @ _cells(descriptor.window_size)
+    bins = bins_of_planes() @ cells.reshape(PLANES, n * CELLS * CELLS)
     return bins.T.reshape(n, CELLS * CELLS * ANGLES)
 
 
@@ -239,7 +239,7 @@ def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Floa
     xy -= b
     xy -= xx
     xy -= yy
-    x, y = offset[:, 0], offset[:, 1]
+    x, y = offset
     for g, along, second, across in ((gx, x, xx, y), (gy, y, yy, x)):
         second *= along
         second += second
@@ -249,11 +249,12 @@ def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Floa
 
 
 def _angle_planes(gx: Float32, gy: Float32, planes: Float32) -> None:
-    """Fill the planes m, m u and m |u - b| from gradients; u is the angle in bins, less 2, in [-4, 4].
+    """Fill the planes of `orientation_bins` from gradients, which are spent.
 
-    The angle is 2 arctan(gy / (|gx| + m)), mirrored where gx < 0: its sign bit, flipped by that of gx.
+    The angle's absolute value is 2 arctan(|gy| / (|gx| + m)), or pi less that where gx < 0: less pi / 2, it changes
+    its sign with gx.
     """
-    m, mu, a, d = planes[0], planes[1], planes[-1], planes[-2]
+    m, q, a, d = planes[:4]
     np.multiply(gx, gx, out=m)
     np.multiply(gy, gy, out=d)
     m += d
@@ -262,20 +263,16 @@ def _angle_planes(gx: Float32, gy: Float32, planes: Float32) -> None:
     d += m
     d += _TINY
     np.divide(gy, d, out=d)
+    np.abs(d, out=d)
     np.multiply(d, d, out=a)
     c0, c1, c2 = _arctan_terms()
-    np.multiply(a, c2, out=mu)
-    mu += c1
-    mu *= a
-    mu += c0
-    mu *= d
-    mu -= np.float32(2)
-    bits = gx.view(np.uint32)
-    bits &= np.uint32(0x80000000)
-    mu.view(np.uint32)[...] ^= bits
-    mu *= m
-    np.multiply(m, np.float32(3), out=planes[2])
-    planes[2] += mu
-    for b in range(3, PLANES):
-        np.subtract(planes[b - 1], m, out=planes[b])
-    np.abs(planes[2:], out=planes[2:])
+    np.multiply(a, c2, out=q)
+    q += c1
+    q *= a
+    q += c0
+    q *= d
+    q *= m
+    twice = np.add(m, m, out=planes[-1])
+    q -= twice
+    flip(q, gx)
+    fill_tents(q, twice, gy, planes[2:])

@@ -11,7 +11,7 @@ from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
 from .orientation import by_radius, windows
-from .orientation_bins import KNOTS, PLANES, hats
+from .orientation_bins import PLANES, bins_of_planes, fill_tents
 from .scale_space import Sheet
 from .scratch import scratch
 
@@ -92,7 +92,7 @@ def _histograms(
     flat = cells.reshape(16, -1)
     for i, (start, stop) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
         np.matmul(flat[:, start:stop], planes[:, start:stop].T, out=sums[i])
-    return (sums @ hats().T).reshape(n, 128)
+    return (sums @ bins_of_planes().T).reshape(n, 128)
 
 
 @lru_cache
@@ -111,12 +111,12 @@ def _hats(position: Float32, out: Float32) -> None:
 
 
 def _orientation_planes(turn: Float32, out: Float32) -> Float32:
-    """Compute the planes 1, u and |u - b| of angles, see `hats`; radians, overwritten."""
+    """Compute the planes of angles, of weight 1, see `orientation_bins`; radians, overwritten."""
     turn *= np.float32(1 / (2 * np.pi))
-    turn -= np.float32(0.25)
     turn -= np.rint(turn)
     out[0] = 1
-    np.multiply(turn, np.float32(8), out=out[1])
-    np.subtract(out[1], KNOTS[:, None], out=out[2:])
-    np.abs(out[2:], out=out[2:])
+    q = np.abs(turn, out=out[1])
+    q *= np.float32(8)
+    q -= np.float32(2)
+    fill_tents(q, np.float32(2), turn, out[2:])
     return out
