@@ -75,6 +75,7 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     threshold = np.float32(_PREFILTER * detector.dog_threshold)
     border = detector.border
     signs = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
+    square = np.arange(-1, 2) + sheet.stride * np.arange(-1, 2)[:, None]
     candidates: tuple[list[Index], list[Index]] = ([], [])
     for start, stop in sheet.strips():
         upper, lower = _row_pairs(sheet, start, stop)
@@ -86,15 +87,13 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
             line = where // sheet.stride  # of upper: level * pairs + pair
             level = line // upper.shape[1]
             row = line * 2 + (sheet.levels.shape[1] - 2 * upper.shape[1]) * level + start + in_lower
-            found.append((row - line) * sheet.stride + where)
+            flat = (row - line) * sheet.stride + where
+            # The rows above and below first: most candidates fail there.
+            (rows,) = _dog(sheet, flat, np.zeros(1, np.intp), square)
+            found.append(flat[precedes(extreme.reduce(rows[::2], axis=(0, 1)), rows[1, 1])])
     parts = []
     for (extreme, precedes, _), found in zip(signs, candidates, strict=True):
         flat = np.concatenate(found)
-        # The rows above and below first: most candidates fail there.
-        pixels = np.arange(-1, 2) + sheet.stride * np.arange(-1, 2)[:, None]
-        (rows,) = _dog(sheet, flat, np.zeros(1, np.intp), pixels)
-        centre, around = rows[1, 1], extreme.reduce(rows[::2], axis=(0, 1))
-        flat = flat[precedes(around, centre)]
         level, rest = np.divmod(flat, sheet.levels[0].size)
         row, column = np.divmod(rest, sheet.stride)
         region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
@@ -136,9 +135,10 @@ def _survivors(values: Float32, precedes: np.ufunc, strong: npt.NDArray[np.bool_
     mask = strong.reshape(-1)
     mask[1:-1] &= np.greater(beside[:-1], beside[1:])
     # Eight at a time first, for few survive. Rows are whole blocks, so the size is a multiple of eight.
-    words = np.flatnonzero(mask.view(np.uint64) != 0)
-    byte = np.flatnonzero(mask.reshape(-1, 8)[words])
-    return words[byte >> 3] * 8 + (byte & 7) + values[0].size
+    eights = mask.view(np.uint64)
+    words = np.flatnonzero(eights != 0)
+    byte = np.flatnonzero(eights.take(words).view(np.bool_))
+    return words.take(byte >> 3) * 8 + (byte & 7) + values[0].size
 
 
 def _strict(cubes: Float32, precedes: np.ufunc, extreme: np.ufunc) -> npt.NDArray[np.bool_]:
