@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -19,6 +18,7 @@ from ..io.formats import Format
 from ..io.registry import encode_features, open_collection, read_collection, read_features, write_features
 from .conversion_plan import Conversion, Item
 from .inputs import STDIN
+from .manifest import inherited
 from .plan import STDOUT
 from .report import Result
 
@@ -72,16 +72,18 @@ def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdi
         If the output of all images cannot be written; what is wrong with one image is in its result.
     """
     lost: Counter[str] = Counter()
-    done = 0
+    done: list[Item] = []
     writer = _writer(conversion) if conversion.target.many else None
     try:
         for path, items in groupby(conversion.items, key=lambda item: item.path):
             for item, read in _opened(path, list(items), stdin):
                 result = _one(item, read, writer, conversion, lost)
-                done += result.status == "done"
+                if result.status == "done":
+                    done.append(item)
                 on_result(result)
         if writer is not None and (done or not conversion.items):
-            writer.close()
+            with inherited(_unchanged(done, conversion), conversion.output):
+                writer.close()
     finally:
         if writer is not None:
             writer.abort(keep=False)
@@ -89,16 +91,21 @@ def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdi
 
 
 def _writer(conversion: Conversion) -> CollectionWriter:
-    """Open the output of all images; it has the parameters of an input of all images."""
+    """Open the output of all images."""
     Path(conversion.output).parent.mkdir(parents=True, exist_ok=True)
-    parameters = None
-    first = conversion.items[0] if conversion.items else None
-    if first is not None and len({item.path for item in conversion.items}) == 1 and first.path != STDIN:
-        with suppress(SiftError), read_collection(first.path, first.format.name) as collection:
-            parameters = collection.read(first.image).parameters
     return open_collection(
-        conversion.output, conversion.target.name, parameters=parameters, overwrite=conversion.overwrite
+        conversion.output,
+        conversion.target.name,
+        parameters=conversion.parameters,
+        overwrite=conversion.overwrite,
     )
+
+
+def _unchanged(items: list[Item], conversion: Conversion) -> list[tuple[str, str]]:
+    """Return file and image of the items that are the same in the output, so that their records hold for it too."""
+    if conversion.parameters is None:
+        return []
+    return [(i.path, i.image) for i in items if i.format is conversion.target and i.name == i.image]
 
 
 def _opened(path: str, items: list[Item], stdin: bytes) -> Iterator[tuple[Item, Callable[[], Features]]]:
@@ -139,7 +146,7 @@ def _one(
     except OSError as reason:
         error = str(output_error(item.output, reason))
     return Result(
-        path=f"{item.path}: {item.image}" if item.format.many else item.path,
+        path=item.label,
         output=item.output,
         status="failed" if error else "done",
         keypoints=keypoints,

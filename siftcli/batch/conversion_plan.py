@@ -6,43 +6,18 @@ Everything that can be refused is refused here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from ..io.files import why_unreadable
-from ..io.formats import FORMATS, Format, format_for, format_of_suffix, recognise
-from ..io.registry import read_collection
+from ..features import ParameterValue
+from ..io.formats import FORMATS, Format, format_for, format_of_suffix
+from .conversion_sources import Item, exists_as_folder, find_sources
 from .image_names import ImageFinder, is_image
-from .inputs import STDIN, PlanError
+from .inputs import PlanError
 from .plan import STDOUT
 
 __all__ = ["Conversion", "Item", "plan_conversion"]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image's features to convert.
-
-    Attributes
-    ----------
-    path : str
-        The file that they are in.
-    format : Format
-        Of that file.
-    image : str
-        The image's name in the file.
-    name : str
-        The image's name below the folder of the images, as far as it is known.
-    output : str
-        The file that they go to.
-    """
-
-    path: str
-    format: Format
-    image: str
-    name: str
-    output: str = STDOUT
 
 
 @dataclass(frozen=True)
@@ -61,6 +36,8 @@ class Conversion:
         Existing outputs may be replaced.
     finder : ImageFinder or None
         Finds the images that the features are of.
+    parameters : mapping or None
+        Of all features, for an output of many images that can tell them.
     notes : tuple of str
         What the user should know, each one line.
     """
@@ -70,11 +47,12 @@ class Conversion:
     output: str
     overwrite: bool = False
     finder: ImageFinder | None = None
+    parameters: Mapping[str, ParameterValue] | None = None
     notes: tuple[str, ...] = ()
 
 
 def plan_conversion(
-    source: str,
+    sources: Sequence[str],
     output: str,
     *,
     source_format: str | None = None,
@@ -87,8 +65,8 @@ def plan_conversion(
 
     Parameters
     ----------
-    source : str
-        A feature file, or a folder of files of one image each.
+    sources : sequence of str
+        Feature files, folders of files of one image each, or `STDIN` alone.
     output : str
         A file, or a folder (one that exists, ends with a slash, or is meant because there are several images).
     source_format, target_format : str, optional
@@ -108,39 +86,38 @@ def plan_conversion(
     Raises
     ------
     PlanError
-        If there is nothing to convert, a format cannot be told, two images would write the same file, or an output
-        exists and is not to be overwritten.
+        If there is nothing to convert, a format cannot be told, two inputs have an image of the same name or different
+        parameters, or an output exists and is not to be overwritten.
     FormatError
         If a file of many images cannot be read.
     ParameterError
         For an unknown format.
     """
-    if not source or not output:
+    if not output or not all(sources):
         raise PlanError("the name of the input or the output is empty")
     finder = None if images is None else ImageFinder(images)
-    items, notes = _named(list(_sources(source, source_format, recursive)), finder)
-    several = len(items) != 1 or _exists_as_folder(source)
-    target = _target(output, target_format, several)
-    folder = _is_folder(output) or (several and not target.many)
+    found = find_sources(sources, source_format, recursive)
+    items, notes = _named(found.items, finder)
+    target = _target(output, target_format, found.several)
+    folder = _is_folder(output) or (found.several and not target.many)
     if output == STDOUT:
-        if several or target.kind != "stream":
+        if found.several or target.kind != "stream":
             raise PlanError(f"standard output takes one file of one image, not {target.title}; give a name")
     elif folder:
         items = [replace(item, output=str(Path(output, _file_name(item.name, target)))) for item in items]
     else:
         items = [replace(item, output=output) for item in items]
-    _refuse(items, target, overwrite)
+    outputs = list(dict.fromkeys(item.output for item in items)) if folder else [output]
+    if output != STDOUT:
+        _refuse_inputs(outputs, (*sources, *(item.path for item in items)))
+        _refuse_collisions(items, target)
+        if not overwrite:
+            _refuse_existing(outputs, target)
+    parameters = found.parameters(output) if target.many and "parameters" in target.holds else None
     bare = next((item.name for item in items if not is_image(item.name)), None)
     if bare is not None and finder is None and (target.many or target.whole_name) and output != STDOUT:
         notes.append(f"{bare!r} is the name of features, and the image's is not known; --images DIR finds it")
-    return Conversion(tuple(items), target, output, overwrite, finder, tuple(notes))
-
-
-def _exists_as_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except OSError:  # such as a name that is too long
-        return False
+    return Conversion(tuple(items), target, output, overwrite, finder, parameters, (*found.notes, *notes))
 
 
 def _exists_as_file(path: str) -> bool:
@@ -151,65 +128,7 @@ def _exists_as_file(path: str) -> bool:
 
 
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", os.sep)) or _exists_as_folder(output)
-
-
-def _sources(source: str, name: str | None, recursive: bool) -> Iterator[Item]:
-    """Find the features of a file or a folder."""
-    if _exists_as_folder(source):
-        found = list(_folder(Path(source), Path(source), name, recursive))
-        if not found:
-            raise PlanError(f"{source}: no feature files in it" + ("" if recursive else ", subfolders not searched"))
-        yield from found
-        return
-    if source == STDIN:
-        format = format_for("", name or "lowe")
-        if format.kind != "stream":
-            raise PlanError(f"standard input holds one file of one image, not {format.title}; give its name")
-        yield Item(STDIN, format, "stdin", "stdin")
-        return
-    format = format_for(source, name, reading=True)
-    if not format.many:
-        image = format.image_name(PurePath(PurePath(source).name))
-        yield Item(source, format, image, image)
-        return
-    with read_collection(source, format.name) as collection:
-        for image in collection.names:
-            yield Item(source, format, image, image)
-
-
-def _folder(folder: Path, root: Path, name: str | None, recursive: bool) -> Iterator[Item]:
-    """Find the feature files of one image each: all, or those of one format."""
-    try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise PlanError(f"{folder}: {why_unreadable(error)}") from error
-    for path in entries:
-        format = _of_one_image(path, name)
-        if format is not None:
-            image = format.image_name(PurePath(path.name))
-            yield Item(str(path), format, image, path.parent.relative_to(root).joinpath(image).as_posix())
-    for path in entries if recursive else ():
-        if path.is_dir() and not path.is_symlink():
-            yield from _folder(path, root, name, recursive)
-
-
-def _of_one_image(path: Path, name: str | None) -> Format | None:
-    """Return the format of a file, if it is one of one image, and of that name if one is given."""
-    suffixed = format_of_suffix(path)
-    if suffixed is None or not path.is_file():
-        return None
-    if name is None:
-        format = recognise(path)
-    else:
-        format = format_for(path, name)
-        if not any(path.name.lower().endswith(suffix) for suffix in format.suffixes):
-            return None
-    if format is None or format.many:
-        return None
-    # Of a pair of files, one stands for both.
-    second = format.kind == "pair" and not path.name.lower().endswith(format.suffix)
-    return None if second and path.with_suffix(format.suffix).exists() else format
+    return output.endswith(("/", os.sep)) or exists_as_folder(output)
 
 
 def _named(items: list[Item], finder: ImageFinder | None) -> tuple[list[Item], list[str]]:
@@ -245,19 +164,47 @@ def _file_name(name: str, target: Format) -> PurePath:
     return path.with_name(stem + target.suffix)
 
 
-def _refuse(items: list[Item], target: Format, overwrite: bool) -> None:
-    """Raise PlanError if an output is an input, is one of two images, or exists and is not to be replaced."""
-    inputs = {Path(item.path).absolute() for item in items}
+def _refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
+    """Raise PlanError if an output is an input, by whatever name."""
+    places = {place: output for output in outputs if (place := _place(output)) is not None}
+    if places and (output := next((places[p] for p in map(_place, inputs) if p in places), None)) is not None:
+        raise PlanError(f"{output}: is the input, and would be overwritten; give another name")
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """Return what tells a file from all others; None if there is none."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _refuse_collisions(items: list[Item], target: Format) -> None:
+    """Raise PlanError if two images would be one in the output."""
     taken: dict[tuple[str, str], Item] = {}
     for item in items:
-        if item.output != STDOUT and Path(item.output).absolute() in inputs:
-            raise PlanError(f"{item.output}: is the input, and would be overwritten; give another name")
         other = taken.setdefault((os.path.normcase(item.output), item.name if target.many else ""), item)
-        if other is not item:
-            raise PlanError(
-                f"{other.path} and {item.path} would both write {item.name if target.many else item.output}"
-            )
-    exists = [output for output in dict.fromkeys(item.output for item in items) if _exists_as_file(output)]
-    if exists and not overwrite:
+        if other is item:
+            continue
+        if other.path == item.path and other.image == item.image:
+            raise PlanError(f"{item.path}: is given twice; give each input once")
+        hint = "leave one of them out"
+        if not (other.format.many or item.format.many) and Path(other.path).parent != Path(item.path).parent:
+            hint = "name the folder that holds both, with --recursive, to keep its tree"
+        if target.many:
+            raise PlanError(f"{other.path} and {item.path} both have an image {item.name!r}; {hint}")
+        raise PlanError(f"{other.label} and {item.label} would both write {item.output}; {hint}")
+
+
+def _refuse_existing(outputs: Sequence[str], target: Format) -> None:
+    """Raise PlanError if an output exists, or the journal of a run that was to make it."""
+    exists = [output for output in outputs if _exists_as_file(output)]
+    if exists:
         more = f" (as do {len(exists) - 1} more)" if len(exists) > 1 else ""
         raise PlanError(f"{exists[0]}: exists already{more}; use --overwrite, or give another name")
+    if target.many and _exists_as_file(f"{outputs[0]}.journal"):
+        raise PlanError(
+            f"{outputs[0]}.journal: is what a run that did not end has left; go on with it by --resume, if it was of "
+            "sift detect, or drop it with --overwrite"
+        )

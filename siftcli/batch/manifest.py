@@ -23,7 +23,18 @@ from typing import Literal, TypeAlias
 from ..io.files import output_error
 from .plan import Job
 
-__all__ = ["MANIFEST", "Fingerprint", "Manifests", "State", "fingerprint", "forget", "record", "recorded", "sweep"]
+__all__ = [
+    "MANIFEST",
+    "Fingerprint",
+    "Manifests",
+    "State",
+    "fingerprint",
+    "forget",
+    "inherited",
+    "record",
+    "recorded",
+    "sweep",
+]
 
 MANIFEST = ".sift-manifest.jsonl"
 """Name of the file, in each folder of outputs."""
@@ -90,7 +101,7 @@ def record(job: Job, source: Fingerprint, signature: str, size: int | None = Non
         If it cannot be written.
     """
     values = {"input": [source.size, source.modified, source.digest], "parameters": _signature(job, signature)}
-    _append(job, {**values, "bytes": size})
+    _append(Path(job.output), _image(job), {**values, "bytes": size})
 
 
 def _signature(job: Job, signature: str) -> str:
@@ -120,7 +131,12 @@ def forget(job: Job) -> None:
     OutputError
         If it cannot be written.
     """
-    _append(job, {"input": None})
+    _append(Path(job.output), _image(job), {"input": None})
+
+
+def _image(job: Job) -> str | None:
+    """Return the image's name where the output alone does not tell it."""
+    return job.name if job.shared else None
 
 
 @contextmanager
@@ -140,10 +156,52 @@ def recorded(
         record(job, source, signature, size)
 
 
-def _append(job: Job, values: dict[str, object]) -> None:
-    output = Path(job.output)
+@contextmanager
+def inherited(origins: Iterable[tuple[str, str]], output: str) -> Iterator[None]:
+    """Publish in this block a file of many images; it gets the records of the files that they were taken from.
+
+    Parameters
+    ----------
+    origins : iterable of (str, str)
+        File of many images, and image, of what was taken without a change.
+    output : str
+        The new file.
+
+    Raises
+    ------
+    OutputError
+        If a record cannot be written.
+    """
+    path = Path(output)
+    folders: dict[Path, dict[_Key, dict[str, object]]] = {}
+    records: dict[str, dict[str, object]] = {}
+    for origin, image in origins:
+        place = Path(origin)
+        if place.parent not in folders:
+            folders[place.parent] = _read(place.with_name(MANIFEST))
+        found = folders[place.parent].get((place.name, image))
+        if found is not None and found.get("input") is not None:
+            records[image] = {key: value for key, value in found.items() if key not in ("output", "image")}
+    exists = path.exists()
+    if exists:
+        for (name, old), values in _read(path.with_name(MANIFEST)).items():
+            if name == path.name and values.get("input") is not None:
+                _append(path, old, {"input": None})
+    else:
+        _append_all(path, records)
+    yield
+    if exists:
+        _append_all(path, records)
+
+
+def _append_all(output: Path, records: dict[str, dict[str, object]]) -> None:
+    for image, values in records.items():
+        _append(output, image, values)
+
+
+def _append(output: Path, image: str | None, values: dict[str, object]) -> None:
     path = output.with_name(MANIFEST)
-    line = json.dumps({"output": output.name, **({"image": job.name} if job.shared else {}), **values})
+    line = json.dumps({"output": output.name, **({} if image is None else {"image": image}), **values})
     try:
         # One write, so that those of several processes do not mix; what a kill has cut short ends at the first newline.
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -200,7 +258,7 @@ class Manifests:
         output = Path(job.output)
         if output.parent not in self._folders:
             self._folders[output.parent] = _read(output.with_name(MANIFEST))
-        found = self._folders[output.parent].get((output.name, job.name if job.shared else None))
+        found = self._folders[output.parent].get((output.name, _image(job)))
         if found is None:
             return "unknown"
         return "done" if self._matches(job, found) else "stale"

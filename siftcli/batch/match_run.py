@@ -27,6 +27,7 @@ from .workers import Outcome, run_tasks
 __all__ = ["PairResult", "count_inliers", "journal_for", "match_pairs", "write_journal"]
 
 _TILE = 16
+_KEY_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,13 @@ def journal_for(
     }
     path = Path(output)
     encoded = json.dumps(about, sort_keys=True).encode()
-    return Journal(path.with_name(path.name + ".journal"), encoded, resume=resume, overwrite=overwrite)
+    drop = overwrite and not resume
+    return Journal(path.with_name(path.name + ".journal"), encoded, resume=resume, overwrite=drop)
+
+
+def _key(number: int) -> bytes:
+    """Return the key of a pair; keys are in the order of the pairs."""
+    return number.to_bytes(_KEY_SIZE, "big")
 
 
 def match_pairs(
@@ -156,12 +163,12 @@ def match_pairs(
     OutputError
         If the journal cannot be written.
     """
-    tasks = ((key, pairs[key]) for key in pairs.schedule(_TILE).tolist() if key not in journal)
+    tasks = ((key, pairs[key]) for key in pairs.schedule(_TILE).tolist() if _key(key) not in journal)
     left = len(pairs) - len(journal)
     for outcome in run_tasks(tasks, partial(_PairMatcher, source, params), max(1, min(jobs, left))):
         result = _result(outcome)
         if result.data is not None:
-            journal.add(result.key, result.data)
+            journal.add(_key(result.key), result.data)
         on_result(result)
 
 
@@ -200,8 +207,8 @@ def write_journal(
     """
 
     def matched() -> Iterator[tuple[str, str, Matches]]:
-        for key, data in journal:
-            yield *pairs[key], match_npz.decode(data)
+        for key in journal:
+            yield *pairs[int.from_bytes(key, "big")], match_npz.decode(journal.read(key))
 
     same = Path(output).exists() and Path(output).samefile(source.path)
     with read_collection(source.path, source.format) as collection:

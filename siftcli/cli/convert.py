@@ -21,7 +21,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
 
 
 @click.command("convert", cls=SiftCommand, example="sift convert photo.key photo.sift")
-@click.argument("source", metavar="IN", type=click.Path())
+@click.argument("sources", metavar="IN...", nargs=-1, type=click.Path())
 @click.argument("output", metavar="OUT", type=click.Path())
 @option(
     "--to",
@@ -56,7 +56,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
 def command(
     ctx: click.Context,
     /,
-    source: str,
+    sources: tuple[str, ...],
     output: str,
     target_format: str | None,
     overwrite: bool,
@@ -73,10 +73,15 @@ def command(
     file of many images becomes a folder of files, and a folder one file of many images. What the new format cannot
     hold, and how coordinates, angles and bins were converted, is told.
 
+    Several inputs become one file of many images, or one folder; the last name is the output. To merge what the runs
+    of sift detect --shard have made: sift convert shard-*.h5 features.h5
+
     For hloc, with the sizes of the images: sift convert keys/ features.h5 --to hloc --images photos/
 
     Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
     """
+    if not sources:
+        raise click.UsageError("Missing argument 'OUT': the last name is the output, after one or several inputs.", ctx)
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
 
@@ -87,7 +92,7 @@ def command(
     from .progress import Display
 
     conversion = plan_conversion(
-        source,
+        sources,
         output,
         source_format=source_format,
         target_format=target_format,
@@ -97,7 +102,7 @@ def command(
     )
     if as_json and output == STDOUT:
         raise PlanError("--json: stdout cannot take both the features and the JSON; give OUT a name")
-    stdin = read_stdin() if source == STDIN else b""
+    stdin = read_stdin() if STDIN in sources else b""
     if not quiet:
         for note in conversion.notes:
             say(f"warning: {note}")

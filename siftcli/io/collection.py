@@ -21,7 +21,7 @@ from ..errors import OutputError
 from ..features import Features, ParameterValue
 from . import npz
 from .files import output_error
-from .records import framed, next_record, open_locked, write_all
+from .journal import Journal
 
 __all__ = ["Collection", "CollectionWriter", "JournalWriter", "WriteAll", "check_name", "followed"]
 
@@ -33,9 +33,12 @@ class Collection(Protocol):
     ----------
     names : tuple of str
         The images, in the order of the file.
+    parameters : mapping or None
+        Of all features; None where the file does not tell.
     """
 
     names: tuple[str, ...]
+    parameters: Mapping[str, ParameterValue] | None
 
     def read(self, name: str) -> Features:
         """Return the features of an image; KeyError for a name that is not among `names`."""
@@ -115,8 +118,6 @@ def followed(path: str | PathLike[str]) -> Path:
 WriteAll = Callable[[Path, Iterator[tuple[str, Features]], Mapping[str, ParameterValue] | None], None]
 """Writes a whole collection to a path, in the order given, with the parameters of all."""
 
-_MAGIC = b"SIFTJNL1"
-
 
 class JournalWriter:
     """Builds a collection in a journal beside it.
@@ -156,122 +157,70 @@ class JournalWriter:
         drop: bool = False,
     ) -> None:
         self._path = Path(path)
-        self._journal = self._path.with_name(self._path.name + ".journal")
         self._publish = publish
         self._check = check
         self._existing = existing
         self._parameters = None if parameters is None else dict(parameters)
-        self._records: dict[str, int] = {}
         self._kept: frozenset[str] = frozenset()
+        self._closed = False
         if existing is not None:
             with existing() as collection:
                 self._kept = frozenset(collection.names)
-        try:
-            self._file = open_locked(self._journal)
-        except OSError as error:
-            raise output_error(self._journal, error) from error
-        try:
-            self._begin(resume, drop)
-        except OSError as error:
-            self._file.close()
-            raise output_error(self._journal, error) from error
-        except OutputError:
-            self._file.close()
-            raise
-
-    def _begin(self, resume: bool, drop: bool) -> None:
-        header = _MAGIC + framed(b"", json.dumps(self._parameters, sort_keys=True).encode())
-        if resume and self._recover(drop):
-            return
-        self._file.seek(0)
-        self._file.truncate()
-        write_all(self._file, header)
-
-    def _recover(self, drop: bool) -> bool:
-        """Find the whole records of an earlier run, and drop what follows them; false if there is nothing of use."""
-        if self._file.read(len(_MAGIC)) != _MAGIC:
-            return False
-        header = next_record(self._file)
-        if header is None:
-            return False
-        if json.loads(header[1]) != self._parameters:
-            if drop:
-                return False
-            raise OutputError(
-                self._journal,
-                "is what a run with other parameters has left; repeat that run, or start anew with --overwrite",
-            )
-        position = self._file.tell()
-        while (record := next_record(self._file)) is not None:
-            self._records[record[0].decode()] = position
-            position = self._file.tell()
-        self._file.seek(position)
-        self._file.truncate()
-        return True
+        self._journal = Journal(
+            self._path.with_name(self._path.name + ".journal"),
+            json.dumps(self._parameters, sort_keys=True).encode(),
+            resume=resume,
+            overwrite=drop or not resume,
+        )
 
     def done(self) -> frozenset[str]:
-        return self._kept | frozenset(self._records)
+        return self._kept | {key.decode() for key in self._journal}
 
     def add(self, name: str, features: Features) -> None:
         label = f"{self._path}: {check_name(self._path, name)}"
         if self._check is not None:
             self._check(features, label)
-        data = framed(name.encode(), npz.encode(features, name=label))
-        position = self._file.tell()
-        try:
-            write_all(self._file, data)
-        except OSError as error:
-            self._file.seek(position)
-            self._file.truncate()
-            raise output_error(self._journal, error) from error
-        self._records[name] = position
+        self._journal.add(name.encode(), npz.encode(features, name=label))
 
     def close(self) -> None:
-        if self._file.closed:
+        if self._closed:
             return
         temporary = self._path.with_name(self._path.name + ".tmp")
         try:
-            if self._records or not self._kept:
+            if len(self._journal) or not self._kept:
                 self._publish(temporary, self._all(), self._parameters)
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
                 temporary.replace(self._path)
-            if os.name == "nt":  # where an open file cannot be removed
-                self._file.close()
-            self._journal.unlink()
         except OSError as error:
             raise output_error(self._path, error) from error
         finally:
             with suppress(OSError):
                 temporary.unlink()
-        self._file.close()
+        self._journal.remove()
+        self._closed = True
 
     def _all(self) -> Iterator[tuple[str, Features]]:
         """Yield what is kept and what was added, in the order of the names."""
         if self._existing is None:
-            for name in sorted(self._records):
+            for name in sorted(self.done()):
                 yield name, self._added(name)
             return
         with self._existing() as existing:
             for name in sorted(self.done()):
-                yield name, self._added(name) if name in self._records else existing.read(name)
+                yield name, self._added(name) if name.encode() in self._journal else existing.read(name)
 
     def _added(self, name: str) -> Features:
-        self._file.seek(self._records[name])
-        record = next_record(self._file)
-        if record is None:
-            raise OutputError(self._journal, "has been changed by another program; start anew")
-        return npz.decode(record[1], name=f"{self._journal}: {name}")
+        return npz.decode(self._journal.read(name.encode()), name=f"{self._path}.journal: {name}")
 
     def abort(self, *, keep: bool = True) -> None:
-        if self._file.closed:
+        if self._closed:
             return
-        if not (keep and self._records):
-            if os.name == "nt":
-                self._file.close()
-            with suppress(OSError):
-                self._journal.unlink()
-        self._file.close()
+        self._closed = True
+        if keep:
+            self._journal.close()
+        else:
+            self._journal.remove()
 
     def __enter__(self) -> JournalWriter:
         return self

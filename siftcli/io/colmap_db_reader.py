@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..conventions import flip_bins, pixel_origin, similarity_of, wrapped
 from ..errors import FormatError
-from ..features import Features
+from ..features import Features, ParameterValue
 from .files import why_unreadable
 
 __all__ = ["TABLES", "DatabaseCollection", "connect", "in_use", "read_collection", "schema"]
@@ -72,7 +72,11 @@ class DatabaseCollection:
     ----------
     names : tuple of str
         The images, sorted.
+    parameters : None
+        Which a database does not tell.
     """
+
+    parameters: Mapping[str, ParameterValue] | None = None
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self._path = str(path)

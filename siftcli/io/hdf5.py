@@ -67,7 +67,7 @@ def write_hdf5(
         for key, array in arrays_of(features).items():
             group.create_dataset(key, data=array)
 
-    _write(path, images, fill, {"format": FORMAT, "version": VERSION, **(parameters or {})})
+    _write(path, images, fill, {"format": FORMAT, "version": VERSION, **dict(sorted((parameters or {}).items()))})
 
 
 def write_hloc(

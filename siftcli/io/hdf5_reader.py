@@ -7,7 +7,7 @@ arrays that the file does not back are refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ..conventions import flip_bins, wrapped
 from ..errors import FormatError
-from ..features import Features
+from ..features import Features, ParameterValue
 from .fields import FIELDS, check_array, features_from, plain_parameters
 from .files import why_unreadable
 
@@ -63,7 +63,7 @@ class H5Collection:
         The images, sorted.
     hloc : bool
         Whether it is in hloc's layout.
-    parameters : dict or None
+    parameters : mapping or None
         None where the file does not tell.
     """
 
@@ -85,8 +85,11 @@ class H5Collection:
             version = attributes.get("version", VERSION)
             if not self.hloc and version != VERSION:
                 raise FormatError(self._path, f"is of version {version}; this program reads version {VERSION}")
-            self.parameters = None if self.hloc else plain_parameters(attributes, skip=("format", "version"))
+            self.parameters: Mapping[str, ParameterValue] | None = None
+            if not self.hloc:
+                self.parameters = plain_parameters(attributes, skip=("format", "version"))
             self.names = tuple(self._walk(self._file.id, "", set(), 0))
+            self._known = frozenset(self.names)
             if self.hloc and not self.names:
                 raise FormatError(self._path, "has no group with keypoints; this is not a file of features")
         except _DAMAGE as error:
@@ -149,7 +152,7 @@ class H5Collection:
         FormatError
             If a dataset is missing, has another shape or kind of numbers, or cannot be read.
         """
-        if name not in self.names:
+        if name not in self._known:
             raise KeyError(name)
         try:
             group = self._file[name]

@@ -13,24 +13,26 @@ import math
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from os import PathLike
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..features import Features
+from ..features import Features, ParameterValue
 from .fields import FIELDS, arrays_of, features_from, plain_parameters
 from .files import Source, open_source, source_name, why_unreadable
 from .values import require_finite
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "read_parameters"]
 
 _DATE = (1980, 1, 1, 0, 0, 0)
 """Of every member, so that equal features give equal bytes."""
 
-_NAMES = (*(f.name for f in FIELDS), "image_size", "parameters")
+_ARRAYS = (*(f.name for f in FIELDS), "image_size")
+_T = TypeVar("_T")
 
 _LONGEST_HEADER = 10_000
 _MAX_RATIO = 200
@@ -73,11 +75,27 @@ def decode(source: Source, *, name: str | None = None) -> Features:
     FormatError
         If the archive cannot be read, lacks an array, or holds something else than features.
     """
-    name = source_name(source, name)
+    return _read(source, source_name(source, name), _decode)
+
+
+def read_parameters(path: str | PathLike[str]) -> Mapping[str, ParameterValue] | None:
+    """Return the parameters of an archive, None where it does not tell, without reading its arrays.
+
+    Raises
+    ------
+    FormatError
+        If they cannot be read.
+    """
+    return _read(path, str(path), _decode_parameters)
+
+
+def _read(source: Source, name: str, decoder: Callable[[zipfile.ZipFile, str], _T]) -> _T:
+    """Read something of an archive."""
     try:
         with open_source(source) as file:
             stream = file if file.seekable() else io.BytesIO(file.read())
-            return _decode(stream, name)
+            with zipfile.ZipFile(stream) as archive:
+                return decoder(archive, name)
     except OSError as error:
         raise FormatError(name, why_unreadable(error)) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as error:
@@ -86,16 +104,29 @@ def decode(source: Source, *, name: str | None = None) -> Features:
         raise FormatError(name, "is damaged; get the file again") from error
 
 
-def _decode(stream: BinaryIO, name: str) -> Features:
-    with zipfile.ZipFile(stream) as archive:
-        members = {info.filename: info for info in archive.infolist()}
-        arrays = {key: _array(archive, members[f"{key}.npy"], key, name) for key in _NAMES if f"{key}.npy" in members}
-    text = arrays.pop("parameters", None)
-    return features_from(arrays, name, parameters=None if text is None else _parameters(text, name))
+def _decode(archive: zipfile.ZipFile, name: str) -> Features:
+    arrays = {key: array for key in _ARRAYS if (array := _array(archive, key, name)) is not None}
+    return features_from(arrays, name, parameters=_decode_parameters(archive, name))
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, key: str, name: str) -> npt.NDArray[Any]:
-    """Read one array; its header must promise exactly what the member holds."""
+def _decode_parameters(archive: zipfile.ZipFile, name: str) -> dict[str, ParameterValue] | None:
+    text = _array(archive, "parameters", name)
+    if text is None:
+        return None
+    if text.dtype.kind != "U" or text.shape != ():
+        raise FormatError(name, "parameters is not JSON text; the file is damaged")
+    value = json.loads(str(text))
+    if not isinstance(value, dict):
+        raise FormatError(name, "parameters is not a JSON object; the file is damaged")
+    return plain_parameters(value)
+
+
+def _array(archive: zipfile.ZipFile, key: str, name: str) -> npt.NDArray[Any] | None:
+    """Read one array, None if there is none; its header must promise exactly what the member holds."""
+    try:
+        info = archive.getinfo(f"{key}.npy")
+    except KeyError:
+        return None
     if info.file_size > max(_FREE, _MAX_RATIO * info.compress_size):
         raise FormatError(name, f"{key} expands more than {_MAX_RATIO}-fold; this is not a feature file")
     with archive.open(info) as member:
@@ -128,12 +159,3 @@ def _header(member: IO[bytes], key: str, name: str) -> tuple[np.dtype[Any], bool
     if not isinstance(shape, tuple) or not all(type(side) is int and side >= 0 for side in shape):
         raise FormatError(name, f"{key} has no shape; the file is damaged")
     return dtype, bool(by_column), shape
-
-
-def _parameters(text: npt.NDArray[Any], name: str) -> dict[str, Any] | None:
-    if text.dtype.kind != "U" or text.shape != ():
-        raise FormatError(name, "parameters is not JSON text; the file is damaged")
-    value = json.loads(str(text))
-    if not isinstance(value, dict):
-        raise FormatError(name, "parameters is not a JSON object; the file is damaged")
-    return plain_parameters(value)

@@ -149,8 +149,8 @@ def read_collection(path: _Path, format: str | None = None) -> Collection:
     Returns
     -------
     Collection
-        Has `names`, ``read(name)`` and iterates over ``(name, Features)``.  A file of one image is read at once and has
-        one name, its own without the suffix.
+        Has `names`, `parameters` of all features or None, ``read(name)``, and iterates over ``(name, Features)``.  A
+        file of one image is read at once and has one name, its own without the suffix.
 
     Raises
     ------

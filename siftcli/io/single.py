@@ -23,6 +23,7 @@ class SingleCollection:
 
     def __init__(self, name: str, features: Features) -> None:
         self.names: tuple[str, ...] = (name,)
+        self.parameters = features.parameters
         self._features = features
 
     def read(self, name: str) -> Features:

@@ -52,7 +52,7 @@ def test_any_to_any(tmp_path: Path, source: str) -> None:
     for target in WITHOUT_PYCOLMAP:
         out = tmp_path / f"{target}{FORMATS[target].suffix}"
         plan = plan_conversion(
-            str(path), str(out), source_format=source, target_format=target, images=str(tmp_path / "photos")
+            [str(path)], str(out), source_format=source, target_format=target, images=str(tmp_path / "photos")
         )
         results: list[Result] = []
         convert(plan, results.append)
@@ -163,7 +163,7 @@ def test_what_cannot_be_published_leaves_no_trace(tmp_path: Path, monkeypatch: p
     source = keys(tmp_path)
     before = tree(tmp_path)
     monkeypatch.setattr(Path, "replace", fail)
-    plan = plan_conversion(str(source / "a.key"), str(tmp_path / "out.h5"))
+    plan = plan_conversion([str(source / "a.key")], str(tmp_path / "out.h5"))
     with pytest.raises(OutputError, match="no space left"):
         convert(plan, lambda result: None)
     assert tree(tmp_path) == before

@@ -41,6 +41,23 @@ def follow(reader: Reader, block: Block, page: Path) -> str | None:
         raise AssertionError(f"{page.name}:{block.line}: {error}") from error
 
 
+CONDITIONAL = [
+    pytest.param(block, id=f"{page.name}:{block.line}")
+    for page in PAGES
+    for block in blocks(page.read_text())
+    if block.language in RUN and block.marks.keys() & {"needs", "not run"}
+]
+
+
+@pytest.mark.parametrize("block", CONDITIONAL)
+def test_a_block_that_is_left_out_is_told(block: Block) -> None:
+    """In the list of what is skipped, with the reason; the tests of the pages run the others."""
+    if "not run" in block.marks:
+        pytest.skip(f"the block is never run: {block.marks['not run']}")
+    if block.missing():
+        pytest.skip(f"the block needs {', '.join(block.missing())}")
+
+
 # --- the reading of pages; oracle: pages made for it
 
 

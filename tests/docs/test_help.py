@@ -66,6 +66,7 @@ def prepare(reader: Reader) -> None:
         "sift detect photo.jpg -o photo.h5",
         "sift detect photos -o features.h5",
         "sift detect photos -o keys/",
+        "for k in 1 2; do sift detect photos -o shard-$k.h5 --shard $k/2; done",
         "printf 'x,y,sigma\\n100,120,4\\n' > frames.csv",
     )
     run(Block("sh", "\n".join(lines), 1, {}))

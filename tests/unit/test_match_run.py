@@ -87,7 +87,7 @@ def test_features_that_changed_are_another_run(source: Source, tmp_path: Path) -
     with siftcli.open_collection(source.path, overwrite=True) as writer:
         writer.add("a", features(np.ones((3, 128), np.uint8)))
     for changed in ((pairs, params), (exhaustive(NAMES[:3]), params), (pairs, MatchParams(ratio=0.7))):
-        with pytest.raises(OutputError, match="other parameters, features or pairs"):
+        with pytest.raises(OutputError, match="other parameters or inputs"):
             journal_for(str(tmp_path / "m.h5"), source, *changed, resume=True)
 
 
