@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from siftcli import Features
 from siftcli.engine.localize import Points
-from siftcli.engine.scale_space import Octave, ScaleSpace, Sheet
+from siftcli.engine.scale_space import ScaleSpace, Sheet
 from siftcli.features import Float32, Image
 from siftcli.params import DetectorParams
 
@@ -45,8 +45,7 @@ def sheet_of(levels: npt.NDArray[np.floating], octave: int = 0) -> Sheet:
     whole_blocks = -(-width // 16) * 16
     buffer = np.zeros((count, height + 2 * HALO, whole_blocks + 2 * Sheet.margin), np.float32)
     buffer[:, HALO : HALO + height, Sheet.margin : Sheet.margin + width] = levels
-    region = Octave(octave, height, width, np.empty((1, 0, 0), np.float32), ())
-    return Sheet(buffer, [(region, 0, HALO)], HALO, HALO + height)
+    return Sheet(buffer, np.array([[HALO], [height], [width], [octave], [0]]), HALO, HALO + height)
 
 
 def sheet_of_dog(dog: npt.NDArray[np.floating]) -> Sheet:

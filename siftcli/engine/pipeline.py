@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,9 @@ from .extrema import find_extrema
 from .given import describe
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
+from .processes import Team, share
 from .reduction import reduced
 from .scale_space import Index, ScaleSpace, Sheet
-from .threads import share
 
 __all__ = ["describe", "detect"]
 
@@ -46,18 +46,21 @@ def detect(
     images, reduction = reduced(images, detector.max_image_size)
     space = ScaleSpace(images, detector, _halo(detector, descriptor), threads)
 
-    def work(worker: int) -> list[_Found]:
+    def work(team: Team) -> list[_Found]:
         found = []
-        with closing(space.sheets(worker)) as sheets:
-            for sheet in sheets:
-                points = refine(sheet, find_extrema(sheet, detector), detector)
+        for sheet in space.sheets_of(team.number):
+            located = None
+            if sheet is not None:
+                located = sheet, refine(sheet, find_extrema(sheet, detector), detector)
                 sheet.extrapolate()
-                index, angle = assign_orientations(sheet, points, detector)
-                points = points.take(index)
+            for near, some in _even_shares(space, team, located):
+                index, angle = assign_orientations(near, some, detector)
+                points = some.take(index)
                 described = None
                 if descriptor is not None:
-                    described = stored(compute_descriptors(sheet, points, angle, descriptor), descriptor)
-                found.append(_Found.of(sheet, points, angle, described))
+                    described = stored(compute_descriptors(near, points, angle, descriptor), descriptor)
+                found.append(_Found.of(near, points, angle, described))
+            team.exchange(None)  # all sheets are done with
         return found
 
     found = [part for parts in share(work, threads) for part in parts]
@@ -72,6 +75,25 @@ def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
     if descriptor is not None:
         reach = max(reach, descriptor_reach(largest, descriptor))
     return MOVES + 2 + math.ceil(reach) + 1
+
+
+def _even_shares(space: ScaleSpace, team: Team, located: tuple[Sheet, Points] | None) -> Iterator[tuple[Sheet, Points]]:
+    """Give each worker as many points as the others, of whose sheet ever: extrema are not spread evenly."""
+    if team.size == 1:
+        if located is not None:
+            yield located
+        return
+    mine = None if located is None else (located[0].levels.shape, located[0].table, located[1])
+    everything = team.exchange(mine)
+    total = sum(len(part[2]) for part in everything if part is not None)
+    first, last = (total * number // team.size for number in (team.number, team.number + 1))
+    for worker, part in enumerate(everything):
+        if part is not None:
+            shape, table, points = part
+            some = points.take(slice(max(first, 0), max(last, 0)))
+            if len(some):
+                yield space.attached(worker, shape, table), some
+            first, last = first - len(points), last - len(points)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ octave), never an octave: they are the same for bands and for stacks.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator, Iterator
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..features import Float32, Image
 from ..params import DetectorParams
 from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator
-from .scratch import scratch
+from .scratch import map_shared, scratch, shared_scratch
 
 __all__ = ["Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
 
@@ -32,7 +32,9 @@ STRIP = 1 << 16
 """Pixels of a strip: what the dense stages work on while it is in the L2 cache."""
 BAND = 1 << 20
 """Pixels of a band, and its smallest number of rows."""
-BAND_ROWS = 320
+BAND_ROWS = 208
+PAGE = 1 << 14
+"""Samples of the largest pages that are usual, and more: what workers share begins with a page."""
 SMALL = 130_000
 """Octaves of fewer pixels share a sheet."""
 
@@ -199,6 +201,8 @@ class Sheet:
     ----------
     levels : (scales_per_octave + 3, rows, stride) float32
         Gaussian levels; octave column x is buffer column ``x + margin``.
+    table : (5, regions) intp
+        What is known of every region, see `top` and the others.
     margin : int
         Buffer column of octave column 0.
     top, height, width, octave, image : (regions,) int64
@@ -210,11 +214,10 @@ class Sheet:
 
     margin = 16
 
-    def __init__(self, levels: Float32, regions: list[tuple[Octave, int, int]], first: int, last: int) -> None:
-        self.levels = levels
+    def __init__(self, levels: Float32, table: Index, first: int = 0, last: int = 0) -> None:
+        self.levels, self.table = levels, table
         self.first, self.last = first, last
-        table = [(top, octave.height, octave.width, octave.index, image) for octave, image, top in regions]
-        self.top, self.height, self.width, self.octave, self.image = np.array(table).T.copy()
+        self.top, self.height, self.width, self.octave, self.image = table
 
     @property
     def stride(self) -> int:
@@ -254,9 +257,19 @@ class Sheet:
                     self.levels[:, edge] = 2 * near - far
 
 
-def _buffer(levels: int, rows: int, width: int) -> Float32:
-    # What lies outside every region is read too (with weight zero), so it has to be finite.
-    return scratch("levels", levels, rows, _blocks(width) + 2 * Sheet.margin)
+def _region(octave: Octave, image: int, top: int) -> tuple[int, int, int, int, int]:
+    """Return a column of a sheet's table."""
+    return top, octave.height, octave.width, octave.index, image
+
+
+def _shape(levels: int, rows: int, width: int) -> tuple[int, int, int]:
+    """Return the shape of a sheet's levels."""
+    return levels, rows, _blocks(width) + 2 * Sheet.margin
+
+
+def _within(memory: Float32, shape: tuple[int, int, int]) -> Float32:
+    """Return the array of this shape at the beginning of flat memory."""
+    return memory[: math.prod(shape)].reshape(shape)
 
 
 class _Bands(Sheet):
@@ -273,21 +286,18 @@ class _Bands(Sheet):
         First row of every band.
     base : (height // 2, width // 2) float32
         The next octave's; every second pixel of the level of twice the blur is written to it.
+    memory : (size,) float32
+        The levels are kept in it.
     """
 
-    def __init__(self, octave: Octave, image: int, halo: int, rows: range, base: Float32) -> None:
+    def __init__(self, octave: Octave, image: int, halo: int, rows: range, base: Float32, memory: Float32) -> None:
         self._octave, self._base, self._rows = octave, base, rows
         self._halo, self._band = _blocks(halo), rows.step
         self._stop = min(rows.stop, octave.height)
-        # A level has to run ahead of the next one, and to begin earlier, by the reach of that one's kernel.
-        self._ahead = [0]
-        for op in octave.operators[:0:-1]:
-            self._ahead.insert(0, self._ahead[0] + _blocks(op.after - BLOCK))
-        self._lead = self._ahead[0]
+        self._ahead = _ahead(octave)
         self._done = [max(0, rows.start - self._halo - ahead) for ahead in self._ahead]
-        height = min(self._band, _blocks(octave.height)) + 2 * (self._halo + self._lead)
-        levels = _buffer(len(octave.operators), height, octave.width)
-        super().__init__(levels, [(octave, image, 0)], self._lead + self._halo, 0)
+        levels = _within(memory, _band_shape(octave, halo, rows.step))
+        super().__init__(levels, np.array([_region(octave, image, 0)]).T, self._ahead[0] + self._halo)
 
     def __iter__(self) -> Iterator[Sheet]:
         for start in self._rows:
@@ -323,32 +333,59 @@ class _Bands(Sheet):
                         self._base[start // 2 : start // 2 + len(even)] = even
 
 
-def _stack(source: Image, shapes: list[tuple[int, int, int]], detector: DetectorParams, halo: int, base: bool) -> Sheet:
+def _ahead(octave: Octave) -> list[int]:
+    """Return how far each level has to run ahead, and to begin earlier: by the reach of the kernels that follow."""
+    ahead = [0]
+    for op in octave.operators[:0:-1]:
+        ahead.insert(0, ahead[0] + _blocks(op.after - BLOCK))
+    return ahead
+
+
+def _band_shape(octave: Octave, halo: int, band: int) -> tuple[int, int, int]:
+    """Return the shape of the levels for bands of so many rows."""
+    rows = min(band, _blocks(octave.height)) + 2 * (_blocks(halo) + _ahead(octave)[0])
+    return _shape(len(octave.operators), rows, octave.width)
+
+
+def _pitches(shapes: list[tuple[int, int, int]]) -> list[int]:
+    """Return the rows that each of the octaves of a stack takes: one pixel around it is for `extrapolate`."""
+    return [_blocks(height + 2) for _, height, _ in shapes]
+
+
+def _stack_shape(images: int, shapes: list[tuple[int, int, int]], levels: int, halo: int) -> tuple[int, int, int]:
+    """Return the shape of the levels of a stack."""
+    return _shape(levels, images * sum(_pitches(shapes)) + 2 * _blocks(halo), shapes[0][2])
+
+
+def _stack(
+    source: Image,
+    shapes: list[tuple[int, int, int]],
+    detector: DetectorParams,
+    halo: int,
+    base: bool,
+    memory: Float32,
+) -> Sheet:
     """Return the sheet of all octaves `shapes` of a stack of images, the first of them over `source`."""
-    halo = _blocks(halo)
     count = detector.scales_per_octave + 3
-    # One pixel around a region is its continuation, see `extrapolate`.
-    pitches = [_blocks(height + 2) for _, height, _ in shapes]
-    rows = len(source) * sum(pitches)
-    levels = _buffer(count, rows + 2 * halo, shapes[0][2])
-    regions, top = [], halo
-    for shape, pitch in zip(shapes, pitches, strict=True):
+    levels = _within(memory, _stack_shape(len(source), shapes, count, halo))
+    regions, top = [], _blocks(halo)
+    for shape, pitch in zip(shapes, _pitches(shapes), strict=True):
         octave = Octave.of(source, shape, detector, base=base)
-        regions += [(octave, image, top + image * pitch) for image in range(len(source))]
+        regions += [_region(octave, image, top + image * pitch) for image in range(len(source))]
         block = levels[:, top : top + len(source) * pitch].reshape(count, len(source), pitch, -1)
         inner = block[:, :, : _blocks(octave.height), Sheet.margin : Sheet.margin + _blocks(octave.width)]
         for level in range(count):
             octave.blur(level, 0, _blocks(octave.height), inner[level - 1], 0, inner[level])
         source, base = inner[-3, :, : octave.height // 2 * 2 : 2, : octave.width // 2 * 2 : 2].copy(), True
         top += len(source) * pitch
-    return Sheet(levels, regions, halo, top)
+    return Sheet(levels, np.array(regions).T, _blocks(halo), top)
 
 
 class ScaleSpace:
     """The scale space of a stack of images of one size, as sheets, finest octave first.
 
-    Several workers, each in a thread of its own, may share one: together their sheets are those of a single worker,
-    to the bit, for the bands are the same whoever computes them.
+    Several workers, each in a process or thread of its own, may share one.  Together their sheets are those of a
+    single worker, to the bit, for the bands are the same whoever computes them.
 
     Parameters
     ----------
@@ -357,49 +394,66 @@ class ScaleSpace:
     halo : int
         Rows that the later stages read above and below an extremum.
     workers : int
-        How many share the work; every one of them has to call `sheets`.
+        How many share the work; every one of them has to take its `sheets`, at the same pace.
     """
 
     def __init__(self, images: Image, detector: DetectorParams, halo: int, workers: int = 1) -> None:
         self._detector, self._halo, self._workers = detector, halo, workers
-        self._barrier = threading.Barrier(workers)
-        self._shapes = octave_shapes(images.shape[1], images.shape[2], detector)
+        shapes = octave_shapes(images.shape[1], images.shape[2], detector)
         source, base = images, False
-        for skipped in range(max(detector.first_octave, 0) if self._shapes else 0):
+        for skipped in range(max(detector.first_octave, 0) if shapes else 0):
             lacking = (3 if skipped else 4) * detector.sigma_base**2 - (0 if skipped else detector.sigma_input**2)
             source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
-        self._large: list[tuple[Octave, Float32]] = []
-        for shape in self._shapes:
+        self._large: list[tuple[Octave, Float32, int]] = []
+        sizes = [0]
+        for shape in shapes:
             _, height, width = shape
             if height * width < SMALL:
                 break
             octave = Octave.of(source, shape, detector, base=base)
-            source, base = np.empty((len(images), height // 2, width // 2), np.float32), True
-            self._large.append((octave, source))
-        self._rest = source, base
+            band = _blocks(-(-height // _band_count(octave)))
+            sizes.append(math.prod(_band_shape(octave, halo, band)))
+            next_shape = len(images), height // 2, width // 2
+            shared = workers > 1
+            source = shared_scratch(f"base {octave.index}", *next_shape) if shared else np.empty(next_shape, np.float32)
+            base = True
+            self._large.append((octave, source, band))
+        self._rest, self._small = (source, base), shapes[len(self._large) :]
+        if self._small:
+            sizes.append(math.prod(_stack_shape(len(images), self._small, detector.scales_per_octave + 3, halo)))
+        # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
+        self._memory = (shared_scratch if workers > 1 else scratch)("levels", workers, -(-max(sizes) // PAGE) * PAGE)
 
-    def sheets(self, worker: int = 0) -> Generator[Sheet, None, None]:
-        """Pass the sheets of one worker by; a sheet is only good until the next one is asked for.
+    def sheets(self) -> Iterator[Sheet]:
+        """Pass all sheets by; a sheet is good until the next one is asked for."""
+        return (sheet for sheet in self.sheets_of(0) if sheet is not None)
 
-        Who stops before the end has to close the generator.
+    def sheets_of(self, worker: int) -> Iterator[Sheet | None]:
+        """Pass the sheets of one worker by, and None where it has nothing to do while others have.
+
+        A sheet is good until the next one is asked for.  That, all workers have to do at once: the next sheet may
+        need what the others did for this one.
         """
-        try:
-            for octave, base in self._large:
-                count = _band_count(octave)
-                band = _blocks(-(-octave.height // count))
-                first, last = (band * (count * w // self._workers) for w in (worker, worker + 1))
-                rows = range(first, min(last, octave.height), band)
-                for image, target in enumerate(base):
-                    one = replace(octave, source=octave.source[image : image + 1])
-                    if len(rows):
-                        yield from _Bands(one, image, self._halo, rows, target)
-                self._barrier.wait()
-            small = self._shapes[len(self._large) :]
-            if worker == 0 and small:
-                yield _stack(self._rest[0], small, self._detector, self._halo, self._rest[1])
-        except BaseException:
-            self._barrier.abort()  # the others would wait for ever
-            raise
+        memory = self._memory[worker]
+        if self._workers > 1:
+            map_shared("levels", worker * memory.size, memory.size)
+        for octave, base, band in self._large:
+            count = -(-octave.height // band)
+            each = -(-count // self._workers)
+            rows = range(band * min(each * worker, count), min(band * each * (worker + 1), octave.height), band)
+            for image, target in enumerate(base):
+                one = replace(octave, source=octave.source[image : image + 1])
+                if len(rows):
+                    yield from _Bands(one, image, self._halo, rows, target, memory)
+                yield from [None] * (each - len(rows))
+        if self._small:
+            source, base_given = self._rest
+            mine = worker == 0
+            yield _stack(source, self._small, self._detector, self._halo, base_given, memory) if mine else None
+
+    def attached(self, worker: int, shape: tuple[int, ...], table: Index) -> Sheet:
+        """Return the sheet of another worker, of `levels.shape` and `table`, to look at."""
+        return Sheet(_within(self._memory[worker], cast(tuple[int, int, int], shape)), table)
 
 
 def _band_count(octave: Octave) -> int:

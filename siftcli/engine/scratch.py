@@ -7,25 +7,76 @@ temporaries therefore live in buffers that each thread keeps from one call to th
 from __future__ import annotations
 
 import math
+import mmap
+import os
 import threading
+from contextlib import suppress
 
 import numpy as np
 
 from ..features import Float32
 
-__all__ = ["scratch"]
+__all__ = ["map_shared", "scratch", "shared_scratch"]
 
-_local = threading.local()
+_HUGE = 1 << 21
+"""Bytes of a huge page."""
+_POPULATE_WRITE = 23
+"""Linux's MADV_POPULATE_WRITE, which Python does not name."""
+
+
+class _Buffers(threading.local):
+    """The buffers of a thread, by their names."""
+
+    def __init__(self) -> None:
+        self.own: dict[str, Float32] = {}
+        self.shared: dict[str, tuple[mmap.mmap, Float32]] = {}
+
+
+_buffers = _Buffers()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _buffers.own.clear())
 
 
 def scratch(name: str, *shape: int) -> Float32:
     """Return this thread's buffer of a name, float32 and contiguous; what it holds is left over, but finite.
 
-    It is good until the next call with the same name.
+    It is good until the next call with the same name.  Forked processes do not get it: while they run, every page
+    that is written would be copied first.
     """
     size = math.prod(shape)
-    buffer: Float32 | None = getattr(_local, name, None)
+    buffer = _buffers.own.get(name)
     if buffer is None or buffer.size < size:
-        buffer = np.zeros(size, np.float32)
-        setattr(_local, name, buffer)
+        if hasattr(mmap, "MADV_DONTFORK"):
+            memory = mmap.mmap(-1, max(1, 4 * size), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory.madvise(mmap.MADV_DONTFORK)
+            if 4 * size >= _HUGE:
+                memory.madvise(mmap.MADV_HUGEPAGE)
+            buffer = np.frombuffer(memory, np.float32, size)
+        else:
+            buffer = np.zeros(size, np.float32)
+        _buffers.own[name] = buffer
     return buffer[:size].reshape(shape)
+
+
+def shared_scratch(name: str, *shape: int) -> Float32:
+    """Return a buffer as `scratch` does, but one that processes which are forked from now on share."""
+    size = math.prod(shape)
+    memory, buffer = _buffers.shared.get(name, (None, None))
+    if memory is None or buffer is None or buffer.size < size:
+        memory = mmap.mmap(-1, max(1, 4 * size))
+        buffer = np.frombuffer(memory, np.float32, size)
+        _buffers.shared[name] = memory, buffer
+    return buffer[:size].reshape(shape)
+
+
+def map_shared(name: str, start: int, size: int) -> None:
+    """Map some of a shared buffer in this process at once, where the system can: page by page costs more.
+
+    Parameters
+    ----------
+    start, size : int
+        In samples; `start` is that of a page.
+    """
+    memory, _ = _buffers.shared[name]
+    with suppress(OSError, AttributeError):
+        memory.madvise(_POPULATE_WRITE, 4 * start, 4 * size)
