@@ -6,6 +6,7 @@ affine frames come for nothing, and the spatial part of the histogram is one mat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -137,12 +138,22 @@ def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: D
 
     out = np.empty((len(points), CELLS * CELLS * ANGLES), np.float32)
     scratch = _Scratch()
-    for start in range(0, len(points), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
+    for chunk in _chunks(sheet.image[points.region]):
         near = np.flatnonzero(leaves[chunk])
         limits = near, low[:, chunk][:, near], high[:, chunk][:, near]
         out[chunk] = _histograms(sheet, pixel[chunk], transform[..., chunk], limits, descriptor, scratch)
     return out
+
+
+def _chunks(image: Index) -> Iterator[Index]:
+    """Group keypoints, of these images: those of one image, as if there were no others.
+
+    The rounding of a matrix product depends on the number of its rows.
+    """
+    order = np.argsort(image, kind="stable")
+    for one in np.split(order, np.flatnonzero(np.diff(image[order])) + 1):
+        for start in range(0, len(one), _CHUNK):
+            yield one[start : start + _CHUNK]
 
 
 class _Scratch:

@@ -126,13 +126,14 @@ def blur_rows(source: Floats, op: Operator, out: Floats) -> None:
 
     Parameters
     ----------
-    source : (images, H, columns) array
+    source : (images, blocks * BLOCK, columns) array
         From `op.before` columns before the first block to what the last block needs; neighbours in a row adjoin.
     op : Operator
-    out : (images, H, blocks * BLOCK) array
+    out : (images, blocks * BLOCK, blocks * BLOCK) array
         Written.
     """
+    # Products of one block of rows each: with more, the rounding of a row could depend on how many are done at once.
     (n, rows, columns), (image, row, sample) = out.shape, source.strides
-    blocks = columns // BLOCK
-    windows = as_strided(source, (n, blocks, rows, op.matrix.shape[1]), (image, op.step * sample, row, sample))
-    np.matmul(windows, op.transposed, out=out.reshape(n, rows, blocks, BLOCK).swapaxes(1, 2))
+    shape = (n, rows // BLOCK, columns // BLOCK, BLOCK, op.matrix.shape[1])
+    windows = as_strided(source, shape, (image, BLOCK * row, op.step * sample, row, sample))
+    np.matmul(windows, op.transposed, out=out.reshape(n, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(2, 3))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -117,29 +116,6 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     )
 
 
-@lru_cache
-def _derivatives() -> npt.NDArray[np.float64]:
-    """Return the matrix from a cube [level, row, column] to its centre and central differences: (10, 27).
-
-    They are the value, the gradient x, y, s and the Hessian xx, yy, ss, xy, xs, ys.
-    """
-    value, first, second = np.array([[0, 1, 0], [-0.5, 0, 0.5], [1, -2, 1]])
-    of = {0: value, 1: first, 2: second}
-    orders = [
-        (0, 0, 0),
-        (1, 0, 0),
-        (0, 1, 0),
-        (0, 0, 1),
-        (2, 0, 0),
-        (0, 2, 0),
-        (0, 0, 2),
-        (1, 1, 0),
-        (1, 0, 1),
-        (0, 1, 1),
-    ]
-    return np.array([np.einsum("s,y,x->syx", of[s], of[y], of[x]).ravel() for x, y, s in orders])
-
-
 def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the stationary point (x, y, s) of the quadratic through each cube, relative to its centre, and its value.
 
@@ -148,7 +124,14 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     cubes : (3, 3, 3, N) float32
         [level, row, column].
     """
-    c, gx, gy, gs, xx, yy, ss, xy, xs, ys = _derivatives() @ cubes.reshape(27, -1).astype(np.float64)
+    d = cubes.astype(np.float64)
+    c = d[1, 1, 1]
+    # Central differences.
+    gx, gy, gs = (d[1, 1, 2] - d[1, 1, 0]) / 2, (d[1, 2, 1] - d[1, 0, 1]) / 2, (d[2, 1, 1] - d[0, 1, 1]) / 2
+    xx, yy, ss = (
+        a + b - 2 * c for a, b in ((d[1, 1, 2], d[1, 1, 0]), (d[1, 2, 1], d[1, 0, 1]), (d[2, 1, 1], d[0, 1, 1]))
+    )
+    xy, xs, ys = ((p[2, 2] - p[2, 0] - p[0, 2] + p[0, 0]) / 4 for p in (d[1], d[:, 1], d[:, :, 1]))
     # Cramer's rule for H offset = -g.
     a, b, e = yy * ss - ys * ys, xs * ys - xy * ss, xy * ys - xs * yy
     det = xx * a + xy * b + xs * e

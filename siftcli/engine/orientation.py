@@ -153,19 +153,20 @@ def _sums(index: Index, weight: Float32, n: int) -> npt.NDArray[np.float64]:
     return sums.reshape(n, BINS + 1)
 
 
-@lru_cache
-def _smoothing(times: int, *, lowe: bool) -> npt.NDArray[np.float64]:
-    """Return the matrix that smooths histograms, so many times [1 1 1] / 3, and repeats the last and first bin.
-
-    The bins of its result are those from -1 to BINS.
-    """
-    out = np.eye(BINS)
-    for _ in range(times):
-        before = out.copy()
-        for i in range(BINS):
-            # Lowe's program smooths in place, so that the last bin sees the first one already smoothed.
-            out[i] = (before[i - 1] + before[i] + (out if lowe else before)[(i + 1) % BINS]) / 3
-    return np.ascontiguousarray(out[np.arange(-1, BINS + 1) % BINS].T)
+def _smoothed(histograms: npt.NDArray[np.float64], times: int, *, lowe: bool) -> npt.NDArray[np.float64]:
+    """Return histograms after so many times [1 1 1] / 3, with the last bin before the first and the first behind it."""
+    # Bins first: rows of neighbouring bins are added as wholes.
+    out = np.empty((BINS + 2, len(histograms)))
+    out[1:-1] = histograms.T
+    for turn in range(times + 1):
+        out[0], out[-1] = out[-2], out[1]
+        if turn < times:
+            inner = (out[:-2] + out[1:-1]) + out[2:]
+            if lowe:
+                # His program smooths in place, so that the last bin sees the first one already smoothed.
+                inner[-1] += inner[0] / 3 - out[-1]
+            np.divide(inner, 3, out=out[1:-1])
+    return out
 
 
 def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tuple[Index, Float32]:
@@ -183,9 +184,9 @@ def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tupl
     orientation : (M,) float32
         Radians in [-pi, pi), y down.
     """
-    histograms = histograms @ _smoothing(detector.orientation_smoothings, lowe=detector.variant == "lowe")
-    left, right = histograms[:, :-2], histograms[:, 2:]
-    histograms = histograms[:, 1:-1]
+    # Not a matrix product: its rounding would depend on the other keypoints.
+    smooth = _smoothed(histograms, detector.orientation_smoothings, lowe=detector.variant == "lowe")
+    left, histograms, right = (smooth[i : i + BINS].T for i in range(3))
     top = histograms.max(axis=1, keepdims=True)
     peak = (histograms > left) & (histograms > right) & (histograms >= detector.peak_ratio * top)
     crowded = np.flatnonzero(peak.sum(axis=1) > detector.max_orientations)

@@ -23,6 +23,9 @@ from .scale_space import Index, ScaleSpace, Sheet
 
 __all__ = ["describe", "detect"]
 
+_BLOCK = 1024
+"""Points that are given orientations and descriptors at a time, at most."""
+
 
 def detect(
     images: Image, detector: DetectorParams, descriptor: DescriptorParams | None, threads: int = 1
@@ -78,22 +81,26 @@ def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
 
 
 def _even_shares(space: ScaleSpace, team: Team, located: tuple[Sheet, Points] | None) -> Iterator[tuple[Sheet, Points]]:
-    """Give each worker as many points as the others, of whose sheet ever: extrema are not spread evenly."""
-    if team.size == 1:
-        if located is not None:
-            yield located
-        return
+    """Give each worker about as many points as the others, of whose sheet ever: extrema are not spread evenly.
+
+    The points of an image are taken in the same blocks whoever takes them, for the rounding of a matrix product
+    depends on the number of its rows.  A stack of images is not worth sharing.
+    """
     mine = None if located is None else (located[0].levels.shape, located[0].table, located[1])
-    everything = team.exchange(mine)
-    total = sum(len(part[2]) for part in everything if part is not None)
-    first, last = (total * number // team.size for number in (team.number, team.number + 1))
-    for worker, part in enumerate(everything):
+    blocks = []
+    for worker, part in enumerate(team.exchange(mine)):
         if part is not None:
             shape, table, points = part
-            some = points.take(slice(max(first, 0), max(last, 0)))
-            if len(some):
-                yield space.attached(worker, shape, table), some
-            first, last = first - len(points), last - len(points)
+            sheet = space.attached(worker, shape, table)
+            count = min(1, len(points)) if sheet.image.any() else -(-len(points) // _BLOCK)
+            ends = [len(points) * i // max(1, count) for i in range(count + 1)]
+            blocks += [(sheet, points.take(slice(*ends[i : i + 2]))) for i in range(count)]
+    total, before = sum(len(points) for _, points in blocks), 0
+    for sheet, points in blocks:
+        middle = before + len(points) // 2
+        if middle * team.size // total == team.number:
+            yield sheet, points
+        before += len(points)
 
 
 @dataclass(frozen=True, eq=False)

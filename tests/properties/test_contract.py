@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -310,3 +313,43 @@ def test_pictures_of_two_values(preset: str) -> None:
         features = siftcli.detect(image.astype(np.uint8), preset)
         assert len(features) > 0
         assert_sound(features, (96, 80))
+
+
+_SAME = """
+import numpy as np, sys
+from PIL import Image
+from siftcli.engine import pipeline, scale_space
+from siftcli.params import parameters
+pixels = np.array(Image.open(sys.argv[1]).convert("L"))
+def same(a, b):
+    return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("xy", "scales", "orientations", "descriptors"))
+usual = scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS
+for preset in ("default", "lowe"):
+    given = parameters(preset)
+    scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = 5_000, 1 << 16, 64
+    alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, threads=n)[0] for n in (1, 3))
+    assert len(alone) > 300 and same(alone, shared), preset
+    scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = usual
+    crops = [pixels[y : y + 64, x : x + 96] for y in range(0, 320, 64) for x in range(0, 384, 96)]
+    whole = pipeline.detect(np.stack(crops), *given)
+    back = pipeline.detect(np.stack(crops[::-1]), *given)[::-1]
+    single = [pipeline.detect(crop[None], *given)[0] for crop in crops]
+    assert sum(map(len, whole)) > 100
+    assert all(map(same, whole, back)) and all(map(same, whole, single)), preset
+"""
+
+
+@pytest.mark.parametrize("kernel", ["", "Haswell", "SandyBridge"])
+def test_same_bytes_with_other_kernels(kernel: str) -> None:
+    """Invariance: workers and stacks change nothing, whatever machine OpenBLAS takes this one for.
+
+    Its Haswell kernels round a row by where it stands in a product; other libraries ignore the variable.
+    """
+    photo = Path(__file__).parents[2] / "sample_images" / "hubble_deep_field.jpg"
+    env = {**os.environ, "OPENBLAS_CORETYPE": kernel, "OPENBLAS_NUM_THREADS": "1"}
+    if not kernel:
+        del env["OPENBLAS_CORETYPE"]
+    run = subprocess.run(
+        [sys.executable, "-c", _SAME, str(photo)], env=env, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
