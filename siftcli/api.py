@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .engine import pipeline
+from .engine import given, pipeline
 from .engine.matching import match_features
 from .engine.selection import select
 from .errors import ParameterError
@@ -121,7 +121,7 @@ def describe(
     if bad_frames not in ("error", "zero"):
         raise ParameterError("bad_frames", f"must be error or zero, not {bad_frames!r}")
     pixels, skip = _grey(image)[None], bad_frames == "zero"
-    return pipeline.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
+    return given.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
 
 
 def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matches:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from ..engine import pipeline
-from ..engine.given import find_faults_in
+from ..engine.given import describe, find_faults_in
 from ..errors import FormatError, FrameError
 from ..features import Features, Image
 from ..io.formats import FORMATS, format_for
@@ -159,7 +158,7 @@ def described(
             hint = "--bad-frames zero gives such frames a descriptor of zeros"
             raise FormatError(first.path, f"{first.reason}{more}; {hint}", first.line)
         warnings = (f"{first}; {len(faults)} of {len(frames)} frames got a descriptor of zeros",)
-    out = pipeline.describe(pixels[None], frames, detector, descriptor, assign=describing.assign, skip=describing.skip)
+    out = describe(pixels[None], frames, detector, descriptor, assign=describing.assign, skip=describing.skip)
     return out, warnings
 
 

@@ -17,7 +17,6 @@ from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
 from .orientation_bins import ANGLES, PLANES, bins_of_planes, fill_tents, flip
-from .pixel_descriptor import pixel_descriptors
 from .scale_space import Index, Sheet
 
 __all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise", "stored"]
@@ -51,7 +50,10 @@ def compute_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor
     (N, 128) float32
         Normalised, clamped and normalised again; see `normalise`.
     """
-    sample = pixel_descriptors if descriptor.sampling == "pixels" else grid_descriptors
+    if descriptor.sampling == "pixels":
+        from .pixel_descriptor import pixel_descriptors as sample  # the lowe preset's alone
+    else:
+        sample = grid_descriptors
     histograms = sample(sheet, points, angle, descriptor)
     if descriptor.norm_threshold > 0:
         histograms[_mean_gradient(histograms, points, descriptor) < descriptor.norm_threshold] = 0

@@ -14,14 +14,13 @@ from ..features import Features, Float32, Image
 from ..params import DescriptorParams, DetectorParams
 from .descriptor import compute_descriptors, descriptor_reach, stored
 from .extrema import find_extrema
-from .given import describe
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
 from .processes import Team, share
 from .reduction import reduced
 from .scale_space import Index, ScaleSpace, Sheet
 
-__all__ = ["describe", "detect"]
+__all__ = ["detect"]
 
 _BLOCK = 1024
 """Points that are given orientations and descriptors at a time, at most."""

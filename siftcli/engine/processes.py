@@ -14,7 +14,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -163,6 +162,8 @@ def _serve(work: Callable[[Team], Any], number: int, workers: int, source: Binar
 
 
 def _in_threads(work: Callable[[Team], _Result], workers: int) -> list[_Result]:
+    from concurrent.futures import ThreadPoolExecutor
+
     barrier = threading.Barrier(workers)
     values: list[Any] = [None] * workers
 
