@@ -12,7 +12,7 @@ from ..params import DescriptorParams
 from .localize import Points
 from .orientation import by_radius, windows
 from .orientation_bins import PLANES, bins_of_planes, fill_tents
-from .scale_space import Sheet
+from .scale_space import Index, Sheet
 from .scratch import scratch
 
 __all__ = ["pixel_descriptors"]
@@ -20,7 +20,7 @@ __all__ = ["pixel_descriptors"]
 _CENTRES = np.arange(4, dtype=np.float32) - np.float32(1.5)
 _EDGE = 2.5
 """Half the side of the square, in cells, from which pixels are taken."""
-_CHUNK = 1 << 16
+_CHUNK = 1 << 17
 
 
 def pixel_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams) -> Float32:
@@ -31,21 +31,29 @@ def pixel_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: 
     """
     cell = np.float32(descriptor.magnification) * points.sigma
     radii = (math.sqrt(2) * cell * _EDGE + 0.5).astype(np.intp) + 1  # a rim for the gradient
+    # Positions in cells, u along the keypoint's x axis and v along its y, are one matrix product.
+    row, column = ((v + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
+    cos, sin = np.cos(angle) / cell, np.sin(angle) / cell
+    shift = (column - points.x) / cell, (row - points.y) / cell
+    rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]], axis=1).astype(np.float32)
     out = np.empty((len(points), 128), np.float32)
     for radius, chunk in by_radius(radii, _CHUNK):
-        out[chunk] = _histograms(sheet, points.take(chunk), angle[chunk], cell[chunk], radius, descriptor)
+        some = points.take(chunk), row[chunk], column[chunk]
+        out[chunk] = _histograms(sheet, *some, angle[chunk], rotation[chunk], radius, descriptor)
     return out
 
 
 def _histograms(
-    sheet: Sheet, points: Points, angle: Float32, cell: Float32, radius: int, descriptor: DescriptorParams
+    sheet: Sheet,
+    points: Points,
+    row: Index,
+    column: Index,
+    angle: Float32,
+    rotation: Float32,
+    radius: int,
+    descriptor: DescriptorParams,
 ) -> Float32:
     n, side = len(points), 2 * radius + 1
-    row, column = ((v + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
-    # Positions in cells, u along the keypoint's x axis and v along its y, by one matrix product.
-    cos, sin = np.cos(angle) / cell, np.sin(angle) / cell
-    shift = (column - points.x) / cell, (row - points.y) / cell
-    rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]], axis=1).astype(np.float32)
     position = np.matmul(rotation.reshape(2 * n, 3), _pixels(radius), out=scratch("position", 2 * n, side * side))
     u, v = position.reshape(n, 2, side, side).swapaxes(0, 1)
     inside = np.abs(u, out=scratch("spare", *u.shape)) < _EDGE
@@ -107,7 +115,7 @@ def _hats(position: Float32, out: Float32) -> None:
     np.subtract(position, _CENTRES[:, None], out=out)
     np.abs(out, out=out)
     np.subtract(np.float32(1), out, out=out)
-    np.maximum(out, np.float32(0), out=out)
+    np.maximum(out, np.zeros_like(position), out=out)  # three times as fast as with a number
 
 
 def _orientation_planes(turn: Float32, out: Float32) -> Float32:
