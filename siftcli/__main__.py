@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -23,6 +24,8 @@ def main() -> None:
         cli.main(prog_name="sift")
     except KeyboardInterrupt:  # while modules were imported
         sys.exit(INTERRUPTED)
+    finally:
+        gc.freeze()  # Python would look for garbage among all that was imported, when all of it goes anyway
 
 
 if __name__ == "__main__":

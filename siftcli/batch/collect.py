@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import FormatError, OutputError
 from ..features import ParameterValue
-from ..io.collection import CollectionWriter
 from ..io.registry import open_collection, read_collection
 from .manifest import Manifests, State, recorded
 from .plan import STDOUT, Job
 from .report import Result
+
+if TYPE_CHECKING:
+    from ..io.collection import CollectionWriter
 
 __all__ = ["Collector", "collecting", "is_fatal", "job_states"]
 

@@ -8,14 +8,12 @@ made again.  Where an old output is replaced, its record is withdrawn first and 
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
 from typing import Literal, TypeAlias
@@ -66,6 +64,8 @@ class Fingerprint:
 
 def fingerprint(path: str, data: bytes | None = None) -> Fingerprint | None:
     """Take the fingerprint of a file, whose contents may have been read already; None if it cannot be taken."""
+    from hashlib import blake2b  # most runs on a single image record nothing
+
     hashed = blake2b(digest_size=16)
     try:
         status = Path(path).stat()
@@ -200,6 +200,8 @@ def _append_all(output: Path, records: dict[str, dict[str, object]]) -> None:
 
 
 def _append(output: Path, image: str | None, values: dict[str, object]) -> None:
+    import json
+
     path = output.with_name(MANIFEST)
     line = json.dumps({"output": output.name, **({} if image is None else {"image": image}), **values})
     try:
@@ -287,6 +289,8 @@ class Manifests:
 
 
 def _read(path: Path) -> dict[_Key, dict[str, object]]:
+    import json
+
     records: dict[_Key, dict[str, object]] = {}
     try:
         with path.open("rb") as file:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ..io.registry import FORMATS, Format, format_for, format_of_suffix
+from ..io.formats import FORMATS, Format, format_for, format_of_suffix
 from .inputs import STDIN, Inputs, PlanError
 
 __all__ = ["DEFAULT_FORMAT", "STDOUT", "FramesFile", "Job", "make_jobs", "take_shard"]
@@ -49,7 +49,7 @@ class Job:
     output : str
         The feature file, or `STDOUT`.
     format : str
-        Of the output, see `siftcli.io.registry.FORMATS`.
+        Of the output, see `siftcli.io.formats.FORMATS`.
     name : str
         The image's name in an output of many images: a relative POSIX path.
     shared : bool

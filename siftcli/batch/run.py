@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,13 +21,14 @@ from ..io.image import DEFAULT_MAX_PIXELS, LoadedImage, read_image
 from ..io.registry import FORMATS, encode_features, write_features
 from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
 from .collect import is_fatal
-from .given import Describing, described
 from .inputs import STDIN
 from .manifest import fingerprint, recorded
-from .masks import mask_of
 from .plan import STDOUT, Job
 from .report import Result
 from .units import SMALL, STACK
+
+if TYPE_CHECKING:
+    from .given import Describing
 
 __all__ = ["Settings", "make_folders", "run_job", "run_jobs", "store"]
 
@@ -86,6 +86,8 @@ class Settings:
 
     def signed(self, format: str, version: str) -> Settings:
         """Return these settings with their signature for outputs of a format, made by a version of this package."""
+        from hashlib import blake2b
+
         values = {f.name: repr(getattr(self, f.name)) for f in fields(self) if f.name not in _HOW}
         text = repr((version, format, sorted(values.items())))
         return replace(self, signature=blake2b(text.encode(), digest_size=16).hexdigest())
@@ -206,6 +208,8 @@ def _attempt(
         warnings = tuple(f"{image.name}: {warning}" for warning in image.warnings)
         result = replace(result, warnings=warnings, pixels=image.pixels.size)
         if settings.describing is not None and settings.descriptor is not None:
+            from .given import described
+
             features, notes = described(job, image.pixels, settings.detector, settings.descriptor, settings.describing)
             features = replace(features, parameters=settings.parameters)
             result = replace(result, warnings=(*result.warnings, *notes))
@@ -236,6 +240,8 @@ def _read(job: Job, settings: Settings) -> LoadedImage:
         image = replace(image, pixels=to_bytes(image.pixels))
     if job.mask is None:
         return image
+    from .masks import mask_of
+
     kept = mask_of(job.mask, image.name, image.pixels.shape, **how)
     return replace(image, mask=kept if image.mask is None else kept & image.mask)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -233,7 +232,7 @@ def run_batch(
             if table is not None:
                 table.add(result)
             if as_json:
-                write_stdout(json.dumps(result.record()).encode() + b"\n")
+                _write_json(result.record())
 
         try:
             with display:
@@ -245,6 +244,13 @@ def run_batch(
         if why is not None:
             say(f"error: {why}; --resume goes on")
     return report.exit_status
+
+
+def _write_json(record: dict[str, object]) -> None:
+    """Write an object on stdout, as one line."""
+    import json
+
+    write_stdout(json.dumps(record).encode() + b"\n")
 
 
 def _threads(jobs: Sequence[Job], options: RunOptions) -> int:
@@ -283,8 +289,7 @@ def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json
         state = states.get(id(job), "new")
         status = {"done": "skipped", "stale": "planned anew", "unknown": "planned anew"}.get(state, "planned")
         if as_json:
-            record = {"path": job.path, "output": job.output, "status": status}
-            write_stdout(json.dumps(record).encode() + b"\n")
+            _write_json({"path": job.path, "output": job.output, "status": status})
         else:
             output = f"{job.output}: {job.name}" if job.shared else job.output
             note = "" if status == "planned" else f" ({status})"

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..batch.inputs import STDIN, Inputs, PlanError, find_inputs, read_list
+from ..batch.plan import STDOUT, Job, make_jobs
 from ..errors import ParameterError
+from ..io.formats import FORMATS
 from ..params import DescriptorParams, DetectorParams
 from .batch import RunOptions, run_batch
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:
-    from ..batch.plan import Job
     from ..batch.run import Settings
 
 __all__ = ["Request"]
@@ -70,10 +71,6 @@ class Request:
             If that cannot be carried out as it stands.
         """
         found = self._inputs(arguments)
-
-        from ..batch.plan import STDOUT, make_jobs  # NumPy: a wrong option is told sooner without it
-        from ..io.formats import FORMATS
-
         jobs = make_jobs(found, self.output, format=self.format, overwrite=self.overwrite, resume=self.run.resume)
         if self.as_json and any(job.output == STDOUT for job in jobs):
             raise PlanError("--json: stdout cannot take both the features and the JSON; give -o a file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -64,6 +63,8 @@ class _Commands(click.Group):
 
 
 def _hint(name: str) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, COMMANDS, n=1)
     if near:
         return f" Did you mean {near[0]!r}?"

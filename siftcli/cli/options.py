@@ -12,7 +12,10 @@ import click
 from click.core import ParameterSource
 
 from ..batch.inputs import PlanError
+from ..batch.plan import DEFAULT_FORMAT
 from ..errors import ParameterError, SiftError
+from ..io.files import DEFAULT_MAX_PIXELS
+from ..io.formats import FORMATS
 from ..params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
 from .streams import say
 
@@ -279,19 +282,7 @@ def chosen_parameters(preset: str, given: Mapping[str, Any]) -> Parameters:
 # --- the other options
 
 
-def _formats() -> str:
-    from ..batch.plan import DEFAULT_FORMAT
-    from ..io.registry import FORMATS
-
-    names = ", ".join(f"{f.name} ({f.suffix})" for f in FORMATS.values())
-    return f"{names}; default: by the suffix of OUT, else {DEFAULT_FORMAT}"
-
-
-def _most_pixels() -> str:
-    from ..io.image import DEFAULT_MAX_PIXELS  # and NumPy
-
-    return f"at least 1; default: {DEFAULT_MAX_PIXELS}"
-
+_FORMATS = ", ".join(f"{f.name} ({f.suffix})" for f in FORMATS.values())
 
 output_options = all_of(
     [
@@ -311,7 +302,7 @@ output_options = all_of(
             group="Output",
             metavar="NAME",
             help="Format of the output, whatever its suffix.",
-            note=_formats,
+            note=f"{_FORMATS}; default: by the suffix of OUT, else {DEFAULT_FORMAT}",
         ),
         option("--overwrite", group="Output", is_flag=True, help="Replace outputs that exist."),
     ]
@@ -331,7 +322,7 @@ image_options = all_of(
             group="Image",
             type=int,
             help="Refuse larger images.",
-            note=_most_pixels,
+            note=f"at least 1; default: {DEFAULT_MAX_PIXELS}",
         ),
     ]
 )

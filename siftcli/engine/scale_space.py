@@ -404,6 +404,7 @@ class ScaleSpace:
         for skipped in range(max(detector.first_octave, 0) if shapes else 0):
             lacking = (3 if skipped else 4) * detector.sigma_base**2 - (0 if skipped else detector.sigma_input**2)
             source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
+        allocate = shared_scratch if workers > 1 else scratch
         self._large: list[tuple[Octave, Float32, int]] = []
         sizes = [0]
         for shape in shapes:
@@ -413,16 +414,13 @@ class ScaleSpace:
             octave = Octave.of(source, shape, detector, base=base)
             band = _blocks(-(-height // _band_count(octave)))
             sizes.append(math.prod(_band_shape(octave, halo, band)))
-            next_shape = len(images), height // 2, width // 2
-            shared = workers > 1
-            source = shared_scratch(f"base {octave.index}", *next_shape) if shared else np.empty(next_shape, np.float32)
-            base = True
+            source, base = allocate(f"base {octave.index}", len(images), height // 2, width // 2), True
             self._large.append((octave, source, band))
         self._rest, self._small = (source, base), shapes[len(self._large) :]
         if self._small:
             sizes.append(math.prod(_stack_shape(len(images), self._small, detector.scales_per_octave + 3, halo)))
         # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
-        self._memory = (shared_scratch if workers > 1 else scratch)("levels", workers, -(-max(sizes) // PAGE) * PAGE)
+        self._memory = allocate("levels", workers, -(-max(sizes) // PAGE) * PAGE)
 
     def sheets(self) -> Iterator[Sheet]:
         """Pass all sheets by; a sheet is good until the next one is asked for."""

@@ -19,6 +19,7 @@ from typing import BinaryIO, TypeAlias
 from ..errors import OutputError
 
 __all__ = [
+    "DEFAULT_MAX_PIXELS",
     "Source",
     "atomic_file",
     "atomic_path",
@@ -31,6 +32,9 @@ __all__ = [
 
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO
 """What a reader accepts: a path, the file's bytes, or an open binary file."""
+
+DEFAULT_MAX_PIXELS = 1_000_000_000
+"""Larger images are refused before they are decoded."""
 
 _UNREADABLE = {
     errno.ENOENT: "no such file; check the path",

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from ..errors import ImageError
 from ..features import Image
-from .files import Source, open_source, source_name, why_unreadable
+from .files import DEFAULT_MAX_PIXELS, Source, open_source, source_name, why_unreadable
 from .grey import INVERSE_TURN, inverted, key_mask, levels, luma, read_samples, rescaled, turned
 
 if TYPE_CHECKING:
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MAX_PIXELS", "LoadedImage", "read_image", "read_size"]
 
 Mask = npt.NDArray[np.bool_]
-
-DEFAULT_MAX_PIXELS = 1_000_000_000
-"""Larger images are refused before they are decoded."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,6 @@ import numpy as np
 from ..conventions import flip_angles, flip_bins
 from ..features import Features
 from .files import Source
-from .text_reader import Record, open_text
 from .text_writer import compress as gzipped
 from .text_writer import encode_records
 from .values import as_bytes, require_finite
@@ -98,6 +97,8 @@ def read_key(source: Source, *, name: str | None = None) -> Features:
         If the file cannot be read, is cut short, or holds something else than its header promises, numbers, and
         descriptor values 0-255; with the line.
     """
+    from .text_reader import Record, open_text
+
     with open_text(source, "a Lowe key file", name) as reader:
         count, length = reader.header()
         numbers, descriptors = reader.records(Record(_NUMBERS, positive=(2,), integers=length), count)

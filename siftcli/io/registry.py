@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import PurePath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import FormatError, OutputError
 from ..features import Features, ParameterValue
-from .collection import Collection, CollectionWriter
 from .files import atomic_write
 from .formats import FORMATS, Conventions, Format, format_for, format_of_suffix
 from .single import SingleCollection
+
+if TYPE_CHECKING:
+    from .collection import Collection, CollectionWriter
 
 __all__ = [
     "FORMATS",
