@@ -187,7 +187,7 @@ def page() -> str:
             lines += [
                 picture.words,
                 "",
-                "<!-- setup: rm -rf scales *.png; cp sample_images/* . -->",
+                "<!-- setup: cp sample_images/* . -->" if picture.shown.startswith("#") else "<!-- gallery -->",
                 "```sh",
                 f"sift {picture.command}{output}",
                 "```",

@@ -13,11 +13,15 @@ __all__ = ["THREAD_VARIABLES", "main"]
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """What the builds of BLAS read when NumPy is imported."""
 
+_GARBAGE = 100_000
+"""New objects after which Python looks for cycles of unused ones; start-up makes half as many, and they stay."""
+
 
 def main() -> None:
     """Run the command line and exit with its status."""
     for name in THREAD_VARIABLES:  # the engine's matrix products are small: more threads only get in each other's way
         os.environ.setdefault(name, "1")
+    gc.set_threshold(_GARBAGE)
     try:
         from .cli.main import cli
 
@@ -25,7 +29,7 @@ def main() -> None:
     except KeyboardInterrupt:  # while modules were imported
         sys.exit(INTERRUPTED)
     finally:
-        gc.freeze()  # Python would look for garbage among all that was imported, when all of it goes anyway
+        gc.freeze()  # or Python would look through all that was imported once more, and all of it goes anyway
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ A fenced block of the language ``sh`` or ``python`` is run. HTML comments before
                                2 %, whole ones by 3, times at will: processors round differently.
 ``<!-- run -->``               In the README: the line that `tests/cli/test_readme.py` follows.
 ``<!-- test -->``              In the README: the line that `.ci/run` follows.
+``<!-- gallery -->``           The command of a picture that `tests/unit/test_draw_gallery.py` makes.
 =============================  =========================================================================================
 """
 
@@ -39,7 +40,7 @@ RUN = {"sh", "python", "pycon"}
 SHOWN = {"", "text", "json", "csv", "yaml", "toml", "bibtex", "c", "matlab"}
 """Languages of blocks that are run, and of those that are only shown."""
 
-_MARKS = ("setup", "needs", "not run", "status", "output", "run", "test")
+_MARKS = ("setup", "needs", "not run", "status", "output", "run", "test", "gallery")
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 _TIME = re.compile(r"\d[\d.,]* (s|ms|images/s)\b")
 

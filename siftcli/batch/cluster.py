@@ -64,7 +64,7 @@ def on_cluster(
         pending: dict[object, Unit] = {}
 
         def submit(unit: Unit) -> None:
-            sent = replace(unit, jobs=tuple(map(_shipped, unit.jobs))) if ship else unit
+            sent = unit._replace(jobs=tuple(map(_shipped, unit.jobs))) if ship else unit
             future = client.submit(run_jobs, sent.jobs, settings, pure=False)
             pending[future.key] = unit
             work.add(future)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from .collect import collecting, job_states
 from .inputs import PlanError
@@ -23,8 +24,7 @@ _SHARE = 0.8
 """Of the free memory that workers may take, by default."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """How jobs are carried out; nothing here changes what is written.
 
     Attributes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from ..errors import SiftError
 from ..io.files import Source, open_source, source_name, why_unreadable
@@ -28,8 +28,7 @@ class PlanError(SiftError):
     """A command line that cannot be carried out as it stands; nothing has been done yet."""
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """One image to read.
 
     Attributes
@@ -44,8 +43,7 @@ class Input:
     relative: str
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The images of a command line.
 
     Attributes

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ..io.files import output_error
 from .plan import Job
@@ -43,8 +43,7 @@ State: TypeAlias = Literal["new", "done", "stale", "unknown"]
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """By which an input is known again.
 
     Attributes

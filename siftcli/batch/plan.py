@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
 from .inputs import STDIN, Inputs, PlanError
@@ -19,8 +20,7 @@ DEFAULT_FORMAT = "lowe"
 """Of outputs without a name of their own."""
 
 
-@dataclass(frozen=True)
-class FramesFile:
+class FramesFile(NamedTuple):
     """Where the frames are that are given for an image.
 
     Attributes

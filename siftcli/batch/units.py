@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import ImageError
 from ..io.image import read_size
 from ..params import DetectorParams
 from .plan import Job
 
-__all__ = ["Unit", "make_units", "predicted_memory", "singles"]
+__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of"]
 
 SMALL = 1 << 16
 """Pixels up to which images are given out several at a time: each alone costs more than its pixels."""
@@ -35,8 +35,7 @@ _PIXEL, _WHOLE_PIXEL = 20, 60
 """Measured bytes a pixel of the rest, for images worked on in bands and as a whole (the variant lowe)."""
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(NamedTuple):
     """Jobs for one worker; may be sent to another process.
 
     Attributes
@@ -88,7 +87,7 @@ def make_units(jobs: Iterable[Job], workers: int, memory: Callable[[int, int], i
     """
     remaining = iter(jobs)
     while window := list(islice(remaining, _WINDOW)):
-        sized = [(job, *_size(job)) for job in window]
+        sized = [(job, *size_of(job)) for job in window]
         if workers > 1:
             sized.sort(key=lambda item: -item[1] * item[2])
         small = sum(width * height <= SMALL for _, width, height in sized)
@@ -122,8 +121,8 @@ def singles(unit: Unit) -> list[Unit]:
     return [Unit((job,), unit.memory, again=True) for job in unit.jobs]
 
 
-def _size(job: Job) -> tuple[int, int]:
-    """Read the size of a job's image; one that cannot be read costs nothing, and fails when its turn comes."""
+def size_of(job: Job) -> tuple[int, int]:
+    """Return width and height of a job's image; what cannot be read costs nothing, and fails when its turn comes."""
     if job.data is None and not Path(job.path).is_file():  # a pipe can be read once only
         return 1, 1
     try:

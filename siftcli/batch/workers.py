@@ -1,28 +1,22 @@
-"""Tasks carried out one after another, in this process or shared among others."""
+"""Tasks, one after another in this process or shared among others."""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ..errors import SiftError
 
-__all__ = ["Outcome", "run_tasks"]
+__all__ = ["Outcome", "attempt", "run_tasks"]
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
-_TRIES = 2
-"""How often a task is begun before it is given up, if the worker dies of it."""
 
-_PATIENCE = 0.8
-"""Seconds that workers have to tidy up before they are killed."""
-
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome(Generic[_Task, _Result]):
     """What became of a task: `result`, or `error`, one line that says why there is none."""
 
@@ -67,16 +61,18 @@ def run_tasks(
     if jobs == 1:
         work = make()
         for task in tasks:
-            yield Outcome(task, *_attempt(work, task))
+            yield Outcome(task, *attempt(work, task))
         return
-    crew = _Crew(pickle.dumps(make), jobs, iter(tasks), cost or (lambda _: 0), budget, divide or (lambda task: [task]))
+    from .crew import Crew  # multiprocessing takes longer to import than a small image takes
+
+    crew = Crew(pickle.dumps(make), jobs, iter(tasks), cost or (lambda _: 0), budget, divide or (lambda task: [task]))
     try:
         yield from crew.run()
     finally:
         crew.stop()
 
 
-def _attempt(work: Callable[[Any], Any], task: Any) -> tuple[Any, str | None]:
+def attempt(work: Callable[[Any], Any], task: Any) -> tuple[Any, str | None]:
     """Carry out one task; result and error."""
     try:
         return work(task), None

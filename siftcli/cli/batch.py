@@ -6,9 +6,9 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -29,6 +29,8 @@ __all__ = ["RunOptions", "run_batch", "run_options"]
 
 _WORTH_WORKERS = 2_000_000
 """Bytes of images below which processes take longer to start than they save."""
+_WORTH_THREADS = 1 << 20
+"""Pixels of the first octave up to which threads take longer to start than they save."""
 _MOST_THREADS = 4
 """That share a single image; more gain little."""
 
@@ -52,7 +54,7 @@ run_options = all_of(
             type=click.IntRange(min=1),
             metavar="N",
             help="Threads that share one image; the features do not depend on it.",
-            note=f"default: 1; for a single image the cores, at most {_MOST_THREADS}",
+            note=f"default: 1; for a single large image the cores, at most {_MOST_THREADS}",
         ),
         option(
             "--memory",
@@ -103,8 +105,7 @@ run_options = all_of(
 """How a batch is run."""
 
 
-@dataclass(frozen=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """The values of `run_options`, by their names."""
 
     jobs: int | None
@@ -128,7 +129,7 @@ class RunOptions:
         PlanError
             If they exclude each other.
         """
-        options = cls(**{f.name: given.pop(f.name) for f in fields(cls)})
+        options = cls(**{name: given.pop(name) for name in cls._fields})
         if options.fail_fast and options.max_failures is not None:
             raise PlanError("--fail-fast and --max-failures exclude each other")
         if options.ship and options.scheduler is None:
@@ -211,7 +212,7 @@ def run_batch(
             say(f"warning: shard {options.shard} has no images")
     if options.dry_run:
         return _show_plan(jobs, settings, options.resume, as_json=as_json, quiet=quiet)
-    settings = replace(settings, threads=options.threads or _threads(jobs, options))
+    settings = replace(settings, threads=options.threads or _threads(jobs, settings, options))
     batch = Batch(
         workers=min(options.jobs or _workers(jobs), max(1, len(jobs))),
         memory=memory,
@@ -253,10 +254,16 @@ def _write_json(record: dict[str, object]) -> None:
     write_stdout(json.dumps(record).encode() + b"\n")
 
 
-def _threads(jobs: Sequence[Job], options: RunOptions) -> int:
+def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> int:
+    """Return how many threads share an image: for a single one as many as there are cores, but one for a small one."""
     from ..batch.machine import cores
+    from ..batch.units import size_of
 
-    return min(_MOST_THREADS, cores()) if len(jobs) == 1 and options.scheduler is None else 1
+    if len(jobs) != 1 or options.scheduler is not None:
+        return 1
+    width, height = size_of(jobs[0])
+    pixels = width * height * 4.0**-settings.detector.first_octave
+    return min(_MOST_THREADS, cores()) if pixels > _WORTH_THREADS else 1
 
 
 def _workers(jobs: Sequence[Job]) -> int:

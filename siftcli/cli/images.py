@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Request"]
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The values of `output_options`, `image_options`, `depth_option`, `batch_options` and `run_options`."""
 
     output: str | None
@@ -50,7 +49,7 @@ class Request:
             If they exclude each other.
         """
         run = RunOptions.taken_from(given)
-        values = {f.name: given.pop(f.name) for f in fields(cls) if f.name != "run"}
+        values = {name: given.pop(name) for name in cls._fields if name != "run"}
         if values["quiet"] and values["verbose"]:
             raise click.UsageError("--quiet and --verbose exclude each other.")
         return cls(**values, run=run)

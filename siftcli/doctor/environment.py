@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -89,8 +90,9 @@ def packages() -> list[Package]:
 
 def extras() -> list[Extra]:
     """Return the optional parts."""
+    pip = f"{shlex.quote(sys.executable)} -m pip install"  # of this Python: a plain `pip` may be another's
     return [
-        Extra(name, purpose, tuple(_package(*item) for item in parts.items()), f"pip install 'siftcli[{name}]'")
+        Extra(name, purpose, tuple(_package(*item) for item in parts.items()), f"{pip} 'siftcli[{name}]'")
         for name, (purpose, parts) in EXTRAS.items()
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +66,10 @@ def detect(
 
     found = [part for parts in share(work, threads) for part in parts]
     shape = images.shape[1:]
-    return [reduction.outward(_features(found, image, shape, descriptor)) for image in range(len(images))]
+    if len(images) == 1:
+        return [reduction.outward(_features(found, shape, descriptor))]
+    each = ([part.of_image(image) for part in found] for image in range(len(images)))
+    return [reduction.outward(_features(parts, shape, descriptor)) for parts in each]
 
 
 def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
@@ -104,10 +106,10 @@ def _even_shares(space: ScaleSpace, team: Team, located: tuple[Sheet, Points] | 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What one sheet gave; rows in the order of processing."""
+    """What some points of a sheet gave; rows in the order of processing."""
 
-    image: Index
-    order: npt.NDArray[np.intp]
+    image: npt.NDArray[np.int32]
+    order: npt.NDArray[np.int32]
     pixel: Index
     frames: Float32
     descriptors: npt.NDArray[np.uint8] | Float32 | None
@@ -119,31 +121,47 @@ class _Found:
         octave = sheet.octave[points.region]
         unit = np.exp2(octave).astype(np.float32)
         return cls(
-            image=sheet.image[points.region],
-            order=np.stack([octave, points.level, points.scan[:, 0], points.scan[:, 1]], axis=1),
+            image=sheet.image[points.region].astype(np.int32),
+            order=np.stack([octave, points.level, points.scan[:, 0], points.scan[:, 1]], axis=1).astype(np.int32),
             pixel=(octave << 56) + (points.row << 28) + points.column,
             frames=np.stack([points.x * unit, points.y * unit, points.sigma * unit, angle, points.score], axis=1),
             descriptors=descriptors,
         )
 
+    def of_image(self, image: int) -> _Found:
+        """Return what belongs to one image of a stack."""
+        pick = self.image == image
+        descriptors = None if self.descriptors is None else self.descriptors[pick]
+        return _Found(self.image[pick], self.order[pick], self.pixel[pick], self.frames[pick], descriptors)
 
-def _features(found: list[_Found], image: int, shape: tuple[int, ...], descriptor: DescriptorParams | None) -> Features:
-    """Collect the features of one image, in the reverse of the order octave, level, row, column, peak."""
-    picks = [np.flatnonzero(f.image == image) for f in found]
 
-    def gather(name: str, empty: tuple[int, ...], dtype: type) -> npt.NDArray[Any]:
-        parts = [getattr(f, name)[pick] for f, pick in zip(found, picks, strict=True)]
-        return np.concatenate(parts) if parts else np.empty(empty, dtype)
+def _features(found: list[_Found], shape: tuple[int, ...], descriptor: DescriptorParams | None) -> Features:
+    """Collect the features of one image, in the reverse of the order octave, level, row, column, peak.
 
-    order, pixel = gather("order", (0, 4), np.intp), gather("pixel", (0,), np.intp)
-    frames = gather("frames", (0, 5), np.float32)
-    described = None
-    if descriptor is not None:
-        described = gather("descriptors", (0, 128), np.float32 if descriptor.float_descriptors else np.uint8)
+    Empties `found`: of a large image, there is no room for all that was found and the features beside it.
+    """
+    order = np.concatenate([np.empty((0, 4), np.int32), *(part.order for part in found)])
+    pixel = np.concatenate([np.empty(0, np.intp), *(part.pixel for part in found)])
     rank = np.lexsort(order.T[::-1])
     # Two bands may find the same pixel from extrema on either side: the first in order counts.
     rank = rank[_first_of_pixel(order[rank], pixel[rank])][::-1]
-    frames, order = frames[rank], order[rank]
+    del pixel
+    row = np.full(len(order), -1, np.intp)
+    row[rank] = np.arange(len(rank))
+    frames, order = np.empty((len(rank), 5), np.float32), order[rank]
+    described = None
+    if descriptor is not None:
+        described = np.empty((len(rank), 128), np.float32 if descriptor.float_descriptors else np.uint8)
+    end = len(row)
+    while found:
+        part = found.pop()
+        start = end - len(part.pixel)
+        kept = np.flatnonzero(row[start:end] >= 0)
+        to = row[start:end][kept]
+        frames[to] = part.frames[kept]
+        if described is not None and part.descriptors is not None:
+            described[to] = part.descriptors[kept]
+        end = start
     return Features(
         xy=np.ascontiguousarray(frames[:, :2]),
         scales=frames[:, 2].copy(),
@@ -151,12 +169,12 @@ def _features(found: list[_Found], image: int, shape: tuple[int, ...], descripto
         scores=frames[:, 4].copy(),
         octaves=order[:, 0].astype(np.int16),
         levels=order[:, 1].astype(np.int16),
-        descriptors=None if described is None else described[rank],
+        descriptors=described,
         image_size=(shape[1], shape[0]),
     )
 
 
-def _first_of_pixel(order: npt.NDArray[np.intp], pixel: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+def _first_of_pixel(order: npt.NDArray[np.int32], pixel: Index) -> npt.NDArray[np.bool_]:
     """Tell which rows belong to the extremum that comes first for their pixel; rows are in order."""
     _, first, which = np.unique(pixel, return_index=True, return_inverse=True)
     return (order == order[first[which]]).all(axis=1)

@@ -15,11 +15,11 @@ This module needs nothing but the standard library, so that help can be shown wi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ..errors import FormatError, ParameterError
 from .files import why_unreadable
@@ -33,8 +33,7 @@ _Path: TypeAlias = str | PathLike[str]
 Kind: TypeAlias = Literal["stream", "pair", "collection"]
 
 
-@dataclass(frozen=True)
-class Conventions:
+class Conventions(NamedTuple):
     """How a format has coordinates, angles and bins; the defaults are the library's.
 
     Attributes
@@ -58,8 +57,7 @@ class Conventions:
     precision: str = "exact"
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """A feature format.
 
     Attributes
@@ -100,7 +98,7 @@ class Format:
     mark: Callable[[bytes], bool] | None = None
     decoder: str = "decode"
     encoder: str = "encode"
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def suffix(self) -> str:

@@ -37,7 +37,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
     except ImportError:
-        pytest.skip("NO BROWSER: selenium is not installed; pip install selenium")
+        pytest.skip("NO BROWSER: selenium is not installed; pip install '.[test]'")
     browser = next((found for found in map(shutil.which, _NAMES) if found), None)
     tool = shutil.which("chromedriver")
     if browser is None or tool is None:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from batch_tools import fill, make_bad, make_odd, outputs
@@ -18,7 +19,10 @@ from cli_tools import Sift
 from PIL import Image
 
 import siftcli
+from siftcli.batch import machine
 from siftcli.batch.manifest import MANIFEST
+from siftcli.cli.main import cli
+from siftcli.engine import pipeline
 
 
 def lines(stderr: bytes) -> list[str]:
@@ -79,6 +83,27 @@ def test_little_memory_makes_it_slow_not_impossible(sift: Sift, tmp_path: Path) 
 def test_threads_change_nothing(sift: Sift, photo: Path) -> None:
     one, three = (sift("detect", "photo.png", "-o", "-", "--threads", n).stdout for n in "13")
     assert one == three == key_of(photo)
+
+
+@pytest.mark.parametrize(
+    ("side", "options", "expected"),
+    [(500, [], 1), (600, [], 3), (600, ["--first-octave", "0"], 1), (20, ["--threads", "2"], 2)],
+)
+def test_a_single_image_is_shared_if_it_is_large(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, side: int, options: list[str], expected: int
+) -> None:
+    threads: list[int] = []
+
+    def detect(images: Any, detector: Any, descriptor: Any, number: int) -> Any:
+        threads.append(number)
+        return found(images, detector, descriptor)
+
+    found = pipeline.detect
+    monkeypatch.setattr(pipeline, "detect", detect)
+    monkeypatch.setattr(machine, "cores", lambda: 3)
+    Image.new("L", (side, side)).save(tmp_path / "a.png")
+    assert cli.main(["detect", str(tmp_path / "a.png"), *options], standalone_mode=False) == 0
+    assert threads == [expected]
 
 
 # --- going on

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from doc_tools import PAGES, RUN, SHOWN, Block, Reader, blocks, same_output
 
-ELSEWHERE = {"run", "test"}
-"""Marks of blocks that build an environment."""
+ELSEWHERE = {"run", "test", "gallery"}
+"""Marks of blocks that build an environment, or make a picture that another test makes and looks at."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -17,6 +17,7 @@ from format_tools import make, same
 from siftcli.conventions import flip_bins
 from siftcli.errors import OutputError
 from siftcli.features import Features
+from siftcli.io import colmap_db_reader
 from siftcli.io.registry import open_collection, read_collection, read_features, write_features
 
 pycolmap = pytest.importorskip("pycolmap", reason="NO PYCOLMAP: databases are not tested; pip install 'siftcli[test]'")
@@ -221,7 +222,10 @@ def test_what_colmap_cannot_use_is_refused(tmp_path: Path, others: dict[str, Any
         assert {name: len(features) for name, features in collection} == {"y.jpg": 0}
 
 
-def test_a_database_in_use_is_a_clear_error(database: tuple[Path, dict[str, Features]], tmp_path: Path) -> None:
+def test_a_database_in_use_is_a_clear_error(
+    database: tuple[Path, dict[str, Features]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(colmap_db_reader, "_BUSY", 0.2)  # seconds of patience
     path = copied(database[0], tmp_path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,33 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 
 SLOW_IN_FUNCTIONS = {"rich"}
 """Packages that most runs do not need: imported inside functions only."""
+
+LATE = {
+    "concurrent.futures",
+    "difflib",
+    "hashlib",
+    "json",
+    "multiprocessing",
+    "rich",
+    "scipy",
+    "h5py",
+    "zipfile",
+    "siftcli.api",
+    "siftcli.batch.cluster",
+    "siftcli.batch.crew",
+    "siftcli.batch.given",
+    "siftcli.batch.masks",
+    "siftcli.batch.report_file",
+    "siftcli.draw",
+    "siftcli.engine.affine",
+    "siftcli.engine.frames",
+    "siftcli.engine.given",
+    "siftcli.io.collection",
+    "siftcli.io.fields",
+    "siftcli.io.npz",
+    "siftcli.io.text_reader",
+}
+"""Modules that the detection in a single image does without: together they take longer to import than it takes."""
 
 
 @dataclass(frozen=True)
@@ -182,3 +210,26 @@ def test_packages_are_imported_only_where_they_may() -> None:
 def test_what_may_be_missing_or_is_slow_is_imported_when_it_is_needed() -> None:
     late = SLOW_IN_FUNCTIONS | set(EXTRAS)
     assert not [str(found) for found in IMPORTS if found.at_start and found.target.split(".")[0] in late]
+
+
+def imported_by(program: str) -> set[str]:
+    """The modules that a program of its own has imported when it ends."""
+    program = f"import sys\ntry:\n    {program}\nfinally:\n    print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    return set(run.stdout.decode().splitlines()[-1].split())
+
+
+def test_one_image_needs_few_modules(tmp_path: Path) -> None:
+    image, output = tmp_path / "a.pgm", tmp_path / "a.key"
+    image.write_bytes(b"P5 32 32 255\n" + bytes(range(256)) * 4)
+    command = f"from siftcli.__main__ import main; sys.argv = ['sift', 'detect', {str(image)!r}]; main()"
+    needed = imported_by(command) - imported_by("import click, numpy, PIL.Image, PIL.PpmImagePlugin")
+    assert output.exists()
+    assert "siftcli.engine.pipeline" in needed
+    assert not needed & LATE
+
+
+def test_the_help_of_a_command_needs_no_arrays() -> None:
+    help = imported_by("from siftcli.__main__ import main; sys.argv = ['sift', 'detect', '--help']; main()")
+    assert "siftcli.cli.detect" in help
+    assert not help & (LATE | {"numpy", "PIL"})

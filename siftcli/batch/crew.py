@@ -1,0 +1,179 @@
+"""Processes that share tasks, so that one that is killed costs its task only.
+
+They are started afresh (no forking: it does not mix with threads), import what they need, and take one task after
+another.  They end when the process that started them does.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, cast
+
+from ..errors import SiftError
+from .workers import Outcome, attempt
+
+__all__ = ["Crew"]
+
+_TRIES = 2
+"""How often a task is begun before it is given up, if the worker dies of it."""
+
+_PATIENCE = 0.8
+"""Seconds that workers have to tidy up before they are killed."""
+
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+def _serve(make: bytes, connection: Connection) -> None:
+    """Be a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides
+    signal.signal(signal.SIGTERM, _leave)
+    for name in _THREADS:  # before NumPy is imported
+        os.environ.setdefault(name, "1")
+    work = _made(make)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            connection.send(attempt(work, connection.recv()))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C from a process that is started in this block, and from this one until its end."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _leave(*_: object) -> None:
+    """End as an exception does, which removes temporary files."""
+    raise SystemExit(1)
+
+
+def _made(make: bytes) -> Callable[[Any], Any]:
+    """Make what carries out tasks; if that is not possible, something that says so at each."""
+    work, error = attempt(lambda make: pickle.loads(make)(), make)
+    if error is None:
+        return cast("Callable[[Any], Any]", work)
+
+    def refuse(task: Any) -> Any:
+        raise SiftError(error)
+
+    return refuse
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A task, how often it was begun, and what it costs."""
+
+    task: Any
+    tries: int
+    cost: int
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    turn: _Turn | None = None
+
+
+@dataclass
+class Crew:
+    """Some workers, and the tasks for them."""
+
+    make: bytes
+    size: int
+    tasks: Iterator[Any]
+    cost: Callable[[Any], int]
+    budget: int | None
+    divide: Callable[[Any], list[Any]]
+    workers: list[_Worker] = field(default_factory=list)
+    waiting: deque[_Turn] = field(default_factory=deque)
+
+    def run(self) -> Iterator[Outcome[Any, Any]]:
+        """Carry out all tasks."""
+        self._hand_out()
+        while busy := [worker for worker in self.workers if worker.turn]:
+            ready = wait([worker.connection for worker in busy])
+            answers = [self._collect(worker) for worker in busy if worker.connection in ready]
+            self._hand_out()  # so that no worker waits for what is done with the answers
+            yield from (answer for answer in answers if answer is not None)
+
+    def _hand_out(self) -> None:
+        """Give every worker a task, as far as there are tasks and the budget allows."""
+        while True:
+            worker = next((worker for worker in self.workers if worker.turn is None), None)
+            if worker is None and len(self.workers) == self.size:
+                return
+            if not self.waiting:
+                self.waiting.extend(_Turn(task, 0, self.cost(task)) for task in islice(self.tasks, 1))
+            if not self.waiting:
+                return
+            taken = [worker.turn.cost for worker in self.workers if worker.turn]
+            if self.budget is not None and taken and sum(taken) + self.waiting[0].cost > self.budget:
+                return
+            if worker is None:
+                worker = self._start()
+                self.workers.append(worker)
+            self._give(worker, self.waiting.popleft())
+
+    def _start(self) -> _Worker:
+        context = get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(self.make, theirs), daemon=True)
+        with _uninterrupted():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _give(self, worker: _Worker, turn: _Turn) -> None:
+        worker.turn = replace(turn, tries=turn.tries + 1)
+        with suppress(BrokenPipeError, ConnectionResetError):  # it died; that shows when its answer is read
+            worker.connection.send(turn.task)
+
+    def _collect(self, worker: _Worker) -> Outcome[Any, Any] | None:
+        """Take a worker's answer; one that died is let go, and its task begun again or given up."""
+        turn, worker.turn = worker.turn, None
+        assert turn is not None
+        try:
+            result, error = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.workers.remove(worker)
+            worker.connection.close()
+            worker.process.join()
+            if turn.tries < _TRIES:
+                alone = 0 if self.budget is None else self.budget
+                self.waiting.extendleft(_Turn(part, turn.tries, alone) for part in reversed(self.divide(turn.task)))
+                return None
+            code = worker.process.exitcode
+            result, error = None, f"the worker was killed (status {code}), for want of memory perhaps; use fewer --jobs"
+        return Outcome(turn.task, result, error)
+
+    def stop(self) -> None:
+        """End all workers, whatever they do."""
+        for worker in self.workers:
+            worker.connection.close()  # which ends those that wait for a task
+            if worker.turn is not None:
+                worker.process.terminate()
+        deadline = time.monotonic() + _PATIENCE
+        for worker in self.workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.join()
+        self.workers.clear()
