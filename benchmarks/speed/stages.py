@@ -25,7 +25,7 @@ STAGES = ("sheets", "blur", "borders", "extrema", "refine", "orientation", "desc
 their continuation; extrema: DoG and its extrema; collect: quantising and ordering; rest: all between these."""
 
 _CALLS: tuple[tuple[Any, str, str], ...] = (
-    (scale_space.ScaleSpace, "sheets", "sheets"),
+    (scale_space.ScaleSpace, "sheets_of", "sheets"),
     (scale_space.Octave, "blur", "blur"),
     (scale_space.Sheet, "extrapolate", "borders"),
     (pipeline, "find_extrema", "extrema"),

@@ -18,7 +18,7 @@ from .run import Settings, make_folders, run_jobs, store
 from .units import Unit, make_units, predicted_memory, singles
 from .workers import run_tasks
 
-__all__ = ["Batch", "execute", "require_known"]
+__all__ = ["Batch", "execute", "memory_limit", "require_known"]
 
 _SHARE = 0.8
 """Of the free memory that workers may take, by default."""
@@ -143,8 +143,7 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
                 yield job, store(job, result, settings)
         return
     units = make_units(jobs, batch.workers, memory) if len(jobs) > 1 else iter([Unit(tuple(jobs), 0)])
-    free = available_memory()
-    budget = batch.memory if batch.memory is not None or free is None else int(free * _SHARE)
+    budget = memory_limit(batch.memory)
     outcomes = run_tasks(
         units,
         partial(_Work, settings),
@@ -159,6 +158,12 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
             if done is None:  # the worker died of it: a single image
                 done = [_lost(job, outcome.error or "") for job in outcome.task.jobs]
             yield from zip(outcome.task.jobs, done, strict=True)
+
+
+def memory_limit(asked: int | None) -> int | None:
+    """Return the bytes that may be in use: what was asked for, or a share of what is free, where that is known."""
+    free = available_memory() if asked is None else None
+    return asked if free is None else int(free * _SHARE)
 
 
 def _lost(job: Job, why: str) -> Result:

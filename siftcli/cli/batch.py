@@ -61,7 +61,7 @@ run_options = all_of(
             group="Batch",
             setting=True,
             metavar="SIZE",
-            help="Begin no further image while the predicted memory of those in work would exceed this, as 4G or 500M.",
+            help="Keep the predicted memory of what is in work below this, as 4G or 500M, but always do one image.",
             note="default: 80 % of what is free",
         ),
         option(
@@ -255,15 +255,28 @@ def _write_json(record: dict[str, object]) -> None:
 
 
 def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> int:
-    """Return how many threads share an image: for a single one as many as there are cores, but one for a small one."""
+    """Return how many threads share an image.
+
+    For a single one as many as there are cores and memory for, but one for a small one.
+    """
+    from ..batch.execute import memory_limit
     from ..batch.machine import cores
-    from ..batch.units import size_of
+    from ..batch.units import predicted_memory, size_of
 
     if len(jobs) != 1 or options.scheduler is not None:
         return 1
     width, height = size_of(jobs[0])
     pixels = width * height * 4.0**-settings.detector.first_octave
-    return min(_MOST_THREADS, cores()) if pixels > _WORTH_THREADS else 1
+    limit = memory_limit(options.bytes)
+    for threads in range(min(_MOST_THREADS, cores()), 1, -1):
+        enough = limit is None or predicted_memory(width, height, settings.detector, threads) <= limit
+        if enough and pixels > _WORTH_THREADS:
+            return threads
+    needed = predicted_memory(width, height, settings.detector)
+    if limit is not None and needed > limit:
+        of = f"--memory {options.memory}" if options.memory else "what is free"
+        say(f"warning: {one_line(jobs[0].path)}: may take {needed >> 20} MB of memory, more than {of}")
+    return 1
 
 
 def _workers(jobs: Sequence[Job]) -> int:

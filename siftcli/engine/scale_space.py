@@ -435,7 +435,8 @@ class ScaleSpace:
         memory = self._memory[worker]
         if self._workers > 1:
             map_shared("levels", worker * memory.size, memory.size)
-        for octave, base, band in self._large:
+        while self._large:
+            octave, base, band = self._large.pop(0)  # large bases are let go of as soon as they have served
             count = -(-octave.height // band)
             each = -(-count // self._workers)
             rows = range(band * min(each * worker, count), min(band * each * (worker + 1), octave.height), band)

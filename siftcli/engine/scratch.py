@@ -20,6 +20,8 @@ __all__ = ["map_shared", "scratch", "shared_scratch"]
 
 _HUGE = 1 << 21
 """Bytes of a huge page."""
+_KEPT = 1 << 26
+"""Bytes of the largest buffer that is kept; with what larger ones are for, their page faults do not count."""
 _POPULATE_WRITE = 23
 """Linux's MADV_POPULATE_WRITE, which Python does not name."""
 
@@ -41,7 +43,7 @@ def scratch(name: str, *shape: int) -> Float32:
     """Return this thread's buffer of a name, float32 and contiguous; what it holds is left over, but finite.
 
     It is good until the next call with the same name.  Forked processes do not get it: while they run, every page
-    that is written would be copied first.
+    that is written would be copied first.  A very large one is not kept: it lives as long as it is referred to.
     """
     size = math.prod(shape)
     buffer = _buffers.own.get(name)
@@ -54,7 +56,8 @@ def scratch(name: str, *shape: int) -> Float32:
             buffer = np.frombuffer(memory, np.float32, size)
         else:
             buffer = np.zeros(size, np.float32)
-        _buffers.own[name] = buffer
+        if 4 * size <= _KEPT:
+            _buffers.own[name] = buffer
     return buffer[:size].reshape(shape)
 
 

@@ -80,6 +80,14 @@ def test_little_memory_makes_it_slow_not_impossible(sift: Sift, tmp_path: Path) 
     assert len(outputs(tmp_path / "out")) == 6
 
 
+def test_a_single_image_that_needs_more_memory_is_done_and_told(sift: Sift, photo: Path) -> None:
+    done = sift("detect", "photo.png", "-o", "-", "--memory", "10M")
+    assert done.returncode == 0
+    assert done.stdout == key_of(photo)
+    assert "photo.png: may take" in str(done.stderr)
+    assert "more than --memory 10M" in str(done.stderr)
+
+
 def test_threads_change_nothing(sift: Sift, photo: Path) -> None:
     one, three = (sift("detect", "photo.png", "-o", "-", "--threads", n).stdout for n in "13")
     assert one == three == key_of(photo)
@@ -87,7 +95,13 @@ def test_threads_change_nothing(sift: Sift, photo: Path) -> None:
 
 @pytest.mark.parametrize(
     ("side", "options", "expected"),
-    [(500, [], 1), (600, [], 3), (600, ["--first-octave", "0"], 1), (20, ["--threads", "2"], 2)],
+    [
+        (500, [], 1),
+        (600, [], 3),
+        (600, ["--first-octave", "0"], 1),
+        (20, ["--threads", "2"], 2),
+        (600, ["--memory", "10M"], 1),
+    ],
 )
 def test_a_single_image_is_shared_if_it_is_large(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, side: int, options: list[str], expected: int

@@ -56,7 +56,8 @@ def test_what_is_wrong_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 1
     marked = [line for line in result.stdout.splitlines() if line.startswith("!")]
     assert [line.split()[1] for line in marked] == ["no-such-distribution", "number"]
-    assert "for the moon: pip install 'siftcli[moon]'" in result.stdout
+    assert "not installed; for the moon: " in result.stdout
+    assert " -m pip install 'siftcli[moon]'\n" in result.stdout
     assert result.stdout.splitlines()[-1].startswith("NOT SOUND")
     record = json.loads(CliRunner().invoke(command, ["--json"], catch_exceptions=False).stdout)
     assert (record["sound"], record["extras"]["moon"]["present"]) == (False, False)

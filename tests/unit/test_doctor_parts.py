@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -114,8 +115,9 @@ def test_versions() -> None:
 
 def test_an_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "EXTRAS", {"moon": ("the moon", {"no-such-distribution": "json"})})
+    monkeypatch.setattr(sys, "executable", "/my envs/bin/python")
     (extra,) = environment.extras()
-    assert (extra.present, extra.install) == (False, "pip install 'siftcli[moon]'")
+    assert (extra.present, extra.install) == (False, "'/my envs/bin/python' -m pip install 'siftcli[moon]'")
     assert extra.packages[0].version is None
 
 
