@@ -37,11 +37,11 @@ EXTREMA = {"add": 10, "compare": 10, "boolean": 12}
 """Operations a pixel of the octave: 5 differences of levels and, on half as many pairs of rows, twice (maxima, minima)
 the extreme of 5 DoG levels and the comparisons with the threshold, 4 scales and 3 neighbours, and their masks."""
 
-ORIENTATION = {"add": 17, "window": 1, "arctan2": 1, "bincount": 2}
-"""Operations a sample of the window: differences 2, weights 3, magnitude 4, bins 8."""
+ORIENTATION = {"add": 15, "window": 1, "arctan2": 1, "bincount": 2}
+"""Operations a sample of the window: differences 2, weights 3, magnitude 4, bins 6."""
 
-DESCRIPTOR = {"add": 72, "take": 7}
-"""Operations a sample of the grid: coordinates 12, gradient 21, into the frame 6, angle 18, planes 15."""
+DESCRIPTOR = {"add": 70, "take": 7}
+"""Operations a sample of the grid: coordinates 12, gradient 21, into the frame 6, angle 20, planes 11."""
 
 
 def best(action: Callable[[], object], least: float = 0.05) -> float:

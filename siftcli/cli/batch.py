@@ -53,7 +53,7 @@ run_options = all_of(
             setting=True,
             type=click.IntRange(min=1),
             metavar="N",
-            help="Threads that share one image; the features do not depend on it.",
+            help="Processes (threads, where there is no forking) that share one image, with the same result.",
             note=f"default: 1; for a single large image the cores, at most {_MOST_THREADS}",
         ),
         option(
