@@ -54,7 +54,7 @@ class Points:
     def __len__(self) -> int:
         return len(self.region)
 
-    def take(self, index: Index | slice) -> Points:
+    def take(self, index: Index) -> Points:
         """The points of these indices."""
         return Points(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
 

@@ -37,7 +37,7 @@ def detect(
     detector : DetectorParams
     descriptor : DescriptorParams or None
     threads : int
-        Threads that share the large octaves; the features do not depend on it.
+        Workers that share the images, see `processes.share`; the features do not depend on it.
 
     Returns
     -------
@@ -82,26 +82,37 @@ def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
 
 
 def _even_shares(space: ScaleSpace, team: Team, located: tuple[Sheet, Points] | None) -> Iterator[tuple[Sheet, Points]]:
-    """Give each worker about as many points as the others, of whose sheet ever: extrema are not spread evenly.
-
-    The points of an image are taken in the same blocks whoever takes them, for the rounding of a matrix product
-    depends on the number of its rows.  A stack of images is not worth sharing.
-    """
+    """Give each worker about as many points as the others, of whose sheet ever: extrema are not spread evenly."""
     mine = None if located is None else (located[0].levels.shape, located[0].table, located[1])
     blocks = []
     for worker, part in enumerate(team.exchange(mine)):
         if part is not None:
             shape, table, points = part
             sheet = space.attached(worker, shape, table)
-            count = min(1, len(points)) if sheet.image.any() else -(-len(points) // _BLOCK)
-            ends = [len(points) * i // max(1, count) for i in range(count + 1)]
-            blocks += [(sheet, points.take(slice(*ends[i : i + 2]))) for i in range(count)]
+            blocks += [(sheet, block) for block in _blocks(sheet, points)]
     total, before = sum(len(points) for _, points in blocks), 0
     for sheet, points in blocks:
         middle = before + len(points) // 2
         if middle * team.size // total == team.number:
             yield sheet, points
         before += len(points)
+
+
+def _blocks(sheet: Sheet, points: Points) -> Iterator[Points]:
+    """Divide the points of a sheet; those of an image the same way whoever takes them, and whatever other images.
+
+    The rounding of a matrix product depends on the number of its rows.
+    """
+    image = sheet.image[points.region]
+    crowded = np.flatnonzero(np.bincount(image) > _BLOCK)
+    rest = np.flatnonzero(~np.isin(image, crowded))
+    if len(rest):
+        yield points.take(rest)
+    for one in crowded:
+        index = np.flatnonzero(image == one)
+        count = -(-len(index) // _BLOCK)
+        for i in range(count):
+            yield points.take(index[len(index) * i // count : len(index) * (i + 1) // count])
 
 
 @dataclass(frozen=True, eq=False)

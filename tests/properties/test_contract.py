@@ -326,10 +326,12 @@ def same(a, b):
 usual = scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS
 for preset in ("default", "lowe"):
     given = parameters(preset)
+    pipeline._BLOCK = 1024
     scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = 5_000, 1 << 16, 64
     alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, threads=n)[0] for n in (1, 3))
     assert len(alone) > 300 and same(alone, shared), preset
     scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = usual
+    pipeline._BLOCK = 60  # so that some crops have more points
     crops = [pixels[y : y + 64, x : x + 96] for y in range(0, 320, 64) for x in range(0, 384, 96)]
     whole = pipeline.detect(np.stack(crops), *given)
     back = pipeline.detect(np.stack(crops[::-1]), *given)[::-1]
