@@ -6,7 +6,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,13 +28,17 @@ def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-def nothing_is_left() -> bool:
-    """Tell whether this process has no children."""
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return True
-    return False
+def children() -> set[str]:
+    """The processes that this one has started and not waited for, where the system tells."""
+    return {pid for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Every test leaves the children that there were before it, those of other tests."""
+    before = children()
+    yield
+    assert children() <= before
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
@@ -45,7 +50,6 @@ def test_values_are_exchanged(either: str, workers: int) -> None:
 
     seen = share(work, workers)
     assert seen == [[[10 * turn + number for number in range(workers)] for turn in range(4)]] * workers
-    assert nothing_is_left()
 
 
 def test_large_values(either: str) -> None:
@@ -71,7 +75,6 @@ def test_an_error_ends_all(either: str, culprit: int) -> None:
         share(work, 3)
     if either == "forks":
         assert str(caught.value) == f"of {culprit}"
-    assert nothing_is_left()
 
 
 @forked
@@ -88,7 +91,6 @@ def test_a_killed_process_is_told(when: str) -> None:
 
     with pytest.raises(ChildProcessError, match="memory"):
         share(work, 3)
-    assert nothing_is_left()
 
 
 @forked
@@ -108,7 +110,6 @@ def test_an_interrupt_ends_all() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         share(work, 3)
-    assert nothing_is_left()
 
 
 @forked
