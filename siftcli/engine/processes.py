@@ -162,7 +162,7 @@ def _serve(work: Callable[[Team], Any], number: int, workers: int, source: Binar
 
 
 def _in_threads(work: Callable[[Team], _Result], workers: int) -> list[_Result]:
-    from concurrent.futures import ThreadPoolExecutor
+    from .threads import share as share_by_threads  # slow to import, and not needed where there is forking
 
     barrier = threading.Barrier(workers)
     values: list[Any] = [None] * workers
@@ -181,5 +181,4 @@ def _in_threads(work: Callable[[Team], _Result], workers: int) -> list[_Result]:
             barrier.abort()  # the others would wait for ever
             raise
 
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(one, range(workers)))
+    return share_by_threads(one, workers)

@@ -435,8 +435,11 @@ class ScaleSpace:
         memory = self._memory[worker]
         if self._workers > 1:
             map_shared("levels", worker * memory.size, memory.size)
-        while self._large:
-            octave, base, band = self._large.pop(0)  # large bases are let go of as soon as they have served
+        large = list(self._large)
+        if self._workers == 1:
+            self._large.clear()  # so that large bases are let go of as soon as they have served
+        while large:
+            octave, base, band = large.pop(0)
             count = -(-octave.height // band)
             each = -(-count // self._workers)
             rows = range(band * min(each * worker, count), min(band * each * (worker + 1), octave.height), band)
@@ -446,9 +449,11 @@ class ScaleSpace:
                     yield from _Bands(one, image, self._halo, rows, target, memory)
                 yield from [None] * (each - len(rows))
         if self._small:
-            source, base_given = self._rest
-            mine = worker == 0
-            yield _stack(source, self._small, self._detector, self._halo, base_given, memory) if mine else None
+            source, over_base = self._rest
+            if worker == 0:
+                yield _stack(source, self._small, self._detector, self._halo, over_base, memory)
+            else:
+                yield None
 
     def attached(self, worker: int, shape: tuple[int, ...], table: Index) -> Sheet:
         """Return the sheet of another worker, of `levels.shape` and `table`, to look at."""

@@ -80,6 +80,8 @@ def map_shared(name: str, start: int, size: int) -> None:
     start, size : int
         In samples; `start` is that of a page.
     """
+    if name not in _buffers.shared:  # another thread's, not a forking process's: mapped already
+        return
     memory, _ = _buffers.shared[name]
     with suppress(OSError, AttributeError):
         memory.madvise(_POPULATE_WRITE, 4 * start, 4 * size)

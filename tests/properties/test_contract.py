@@ -23,7 +23,7 @@ from hypothesis.extra.numpy import arrays
 
 import siftcli
 from siftcli import Features, ParameterError
-from siftcli.engine import pipeline, scale_space
+from siftcli.engine import pipeline, processes, scale_space
 from siftcli.params import parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -155,9 +155,13 @@ def test_absurd_values_leave_nothing_behind(pixels: Pixels) -> None:
 
 
 @PRESETS
+@pytest.mark.parametrize("forks", [True, False])
 @pytest.mark.parametrize("threads", [2, 3])
-def test_shared_between_threads(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str, threads: int) -> None:
-    """Invariance: one picture shared between threads gives the same bytes as in one."""
+def test_shared_between_threads(
+    pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str, threads: int, forks: bool
+) -> None:
+    """Invariance: one picture shared between processes, or threads where there is no forking, gives the same bytes."""
+    monkeypatch.setattr(processes, "_FORKS", forks and processes._FORKS)
     monkeypatch.setattr(scale_space, "SMALL", 5_000)
     monkeypatch.setattr(scale_space, "BAND", 1 << 16)
     monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
