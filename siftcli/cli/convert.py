@@ -9,7 +9,7 @@ import click
 
 from ..batch.inputs import STDIN, PlanError
 from ..io.formats import FORMATS
-from .options import SiftCommand, option
+from .options import SiftCommand, option, report_options
 from .streams import read_stdin, say, write_stdout
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     help="The folder of the images: gives features the whole names and the sizes of their images.",
 )
 @option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of a folder too.")
-@option("--json", "as_json", group="Batch", is_flag=True, help="Print a JSON object for each image on stdout.")
-@option("-q", "--quiet", group="Batch", is_flag=True, help="Say nothing but errors.")
-@option("-v", "--verbose", group="Batch", is_flag=True, help="Say a line for each image.")
+@report_options("Batch", "Print a JSON object for each image on stdout.", "Say a line for each image.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -11,8 +11,7 @@ import click
 from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
 from ..errors import ParameterError
-from ..params import PRESETS
-from .options import SiftCommand, image_options, option
+from .options import SiftCommand, image_options, option, preset_option, report_options
 
 __all__ = ["Request", "command"]
 
@@ -147,18 +146,9 @@ def _style_options(function: _F) -> _F:
     help="How matches that are made here are verified.",
     note="default: homography",
 )
-@option(
-    "--preset",
-    group="Image",
-    type=click.Choice(list(PRESETS)),
-    default="default",
-    help="Parameters of features that are extracted here.",
-    note="default: default",
-)
+@preset_option("Image", "Parameters of features that are extracted here.")
 @image_options
-@option("--json", "as_json", group="Other", is_flag=True, help="Print a JSON object about the picture on stdout.")
-@option("-q", "--quiet", group="Other", is_flag=True, help="Say nothing but errors.")
-@option("-v", "--verbose", group="Other", is_flag=True, help="Say what was drawn.")
+@report_options("Other", "Print a JSON object about the picture on stdout.", "Say what was drawn.")
 @click.pass_context
 def command(
     ctx: click.Context,

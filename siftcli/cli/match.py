@@ -10,8 +10,17 @@ import click
 
 from ..batch.inputs import PlanError
 from ..batch.machine import cores
-from ..params import PRESETS, MatchParams
-from .options import SiftCommand, config_option, field_options, image_options, option
+from ..params import MatchParams
+from .options import (
+    SiftCommand,
+    all_of,
+    config_option,
+    field_options,
+    image_options,
+    option,
+    preset_option,
+    report_options,
+)
 
 __all__ = ["Request", "command"]
 
@@ -84,112 +93,94 @@ def _formats() -> str:
     return ", ".join(f"{f.name} ({f.suffixes[0]})" for f in MATCH_FORMATS.values())
 
 
-def _declare(*declarations: Callable[[Any], Any]) -> Callable[[_F], _F]:
-    """Apply decorators so that the help lists their options in this order."""
-
-    def declare(function: _F) -> _F:
-        for declaration in reversed(declarations):
-            function = declaration(function)
-        return function
-
-    return declare
-
-
-_output_options = _declare(
-    option(
-        "-o",
-        "--output",
-        group="Output",
-        metavar="OUT",
-        type=click.Path(),
-        help="A match file; '-' for stdout. Of two images .csv, .npz, .h5, .txt or .db; of a collection .h5, .txt or "
-        ".db. A .db is a COLMAP database, and is added to.",
-        note="default: for two images, CSV on stdout",
-    ),
-    option("--format", "format", group="Output", metavar="NAME", help="Whatever the suffix of OUT.", note=_formats),
-    option("--overwrite", group="Output", is_flag=True, help="Replace an output that exists."),
-    option(
-        "--save-model",
-        group="Output",
-        metavar="FILE",
-        type=click.Path(),
-        help="Write the 3 x 3 matrix that --verify found, as text.",
-    ),
-    option(
-        "--names",
-        group="Output",
-        nargs=2,
-        metavar="A B",
-        help="Names of the two images: which ones of files of many, and what .h5, .txt and .db call them.",
-        note="default: of the files",
-    ),
+_output_options = all_of(
+    [
+        option(
+            "-o",
+            "--output",
+            group="Output",
+            metavar="OUT",
+            type=click.Path(),
+            help="A match file; '-' for stdout. Of two images .csv, .npz, .h5, .txt or .db; of a collection .h5, .txt "
+            "or .db. A .db is a COLMAP database, and is added to.",
+            note="default: for two images, CSV on stdout",
+        ),
+        option("--format", "format", group="Output", metavar="NAME", help="Whatever the suffix of OUT.", note=_formats),
+        option("--overwrite", group="Output", is_flag=True, help="Replace an output that exists."),
+        option(
+            "--save-model",
+            group="Output",
+            metavar="FILE",
+            type=click.Path(),
+            help="Write the 3 x 3 matrix that --verify found, as text.",
+        ),
+        option(
+            "--names",
+            group="Output",
+            nargs=2,
+            metavar="A B",
+            help="Names of the two images: which ones of files of many, and what .h5, .txt and .db call them.",
+            note="default: of the files",
+        ),
+    ]
 )
 
-_collection_options = _declare(
-    option("--exhaustive", group="Collection", is_flag=True, help="Match every image with every other one."),
-    option(
-        "--sequential",
-        group="Collection",
-        metavar="N",
-        type=int,
-        help="Match every image with the N that follow it by name.",
-    ),
-    option(
-        "--pairs",
-        group="Collection",
-        metavar="LIST",
-        type=click.Path(),
-        help="Match the pairs of a list: a line with two names for each, names with blanks in double quotes or "
-        "separated by a tab.",
-    ),
-    option(
-        "--retrieve",
-        group="Collection",
-        metavar="K",
-        type=int,
-        help="Match every image with the K that look most like it.",
-    ),
-    option("--resume", group="Collection", is_flag=True, help="Go on with a run that was interrupted."),
-    option(
-        "--rank",
-        group="Collection",
-        is_flag=True,
-        help="Print the images of the second input by how many of their keypoints match the first, verified by a "
-        "homography unless --verify says otherwise. With --retrieve K, only of the K that look most like it.",
-    ),
-    option("--top", group="Collection", metavar="N", type=int, help="Print the first N only.", note="default: all"),
+_collection_options = all_of(
+    [
+        option("--exhaustive", group="Collection", is_flag=True, help="Match every image with every other one."),
+        option(
+            "--sequential",
+            group="Collection",
+            metavar="N",
+            type=int,
+            help="Match every image with the N that follow it by name.",
+        ),
+        option(
+            "--pairs",
+            group="Collection",
+            metavar="LIST",
+            type=click.Path(),
+            help="Match the pairs of a list: a line with two names for each, names with blanks in double quotes or "
+            "separated by a tab.",
+        ),
+        option(
+            "--retrieve",
+            group="Collection",
+            metavar="K",
+            type=int,
+            help="Match every image with the K that look most like it.",
+        ),
+        option("--resume", group="Collection", is_flag=True, help="Go on with a run that was interrupted."),
+        option(
+            "--rank",
+            group="Collection",
+            is_flag=True,
+            help="Print the images of the second input by how many of their keypoints match the first, verified by a "
+            "homography unless --verify says otherwise. With --retrieve K, only of the K that look most like it.",
+        ),
+        option("--top", group="Collection", metavar="N", type=int, help="Print the first N only.", note="default: all"),
+    ]
 )
 
-_other_options = _declare(
-    option(
-        "--preset",
-        group="Image",
-        type=click.Choice(list(PRESETS)),
-        default="default",
-        help="Parameters of the features that are extracted from images.",
-        note="default: default",
-    ),
-    image_options,
-    config_option,
-    option(
-        "-j",
-        "--jobs",
-        group="Work",
-        setting=True,
-        metavar="N",
-        type=int,
-        help="Processes for a collection, threads for two images; the matches do not depend on it.",
-        note="default: the number of cores",
-    ),
-    option(
-        "--json",
-        "as_json",
-        group="Work",
-        is_flag=True,
-        help="Print a JSON object for each pair on stdout, instead of its matches.",
-    ),
-    option("-q", "--quiet", group="Work", is_flag=True, help="Say nothing but errors."),
-    option("-v", "--verbose", group="Work", is_flag=True, help="Say a line for each pair."),
+_other_options = all_of(
+    [
+        preset_option("Image", "Parameters of the features that are extracted from images."),
+        image_options,
+        config_option,
+        option(
+            "-j",
+            "--jobs",
+            group="Work",
+            setting=True,
+            metavar="N",
+            type=int,
+            help="Processes for a collection, threads for two images; the matches do not depend on it.",
+            note="default: the number of cores",
+        ),
+        report_options(
+            "Work", "Print a JSON object for each pair on stdout, instead of its matches.", "Say a line for each pair."
+        ),
+    ]
 )
 
 

@@ -31,7 +31,10 @@ __all__ = [
     "option",
     "output_options",
     "parameter_options",
+    "preset_option",
+    "report_options",
     "selection_options",
+    "start_option",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -220,16 +223,38 @@ def field_options(kind: type, group: str) -> Callable[[_F], _F]:
     return all_of([_parameter_option(field, group) for field in fields(kind)])
 
 
+def preset_option(group: str, help: str) -> Callable[[_F], _F]:
+    """Declare ``--preset``."""
+    return option(
+        "--preset",
+        group=group,
+        type=click.Choice(list(PRESETS)),
+        default="default",
+        help=help,
+        note="default: default",
+    )
+
+
+start_option = preset_option(
+    "Detector", "Start from these parameters; single ones may be changed by the options below."
+)
+"""``--preset``, where options of single parameters follow."""
+
+
+def report_options(group: str, json: str, verbose: str) -> Callable[[_F], _F]:
+    """Declare ``--json``, ``--quiet`` and ``--verbose``, with the help of the two that differ between commands."""
+    return all_of(
+        [
+            option("--json", "as_json", group=group, is_flag=True, help=json),
+            option("-q", "--quiet", group=group, is_flag=True, help="Say nothing but errors."),
+            option("-v", "--verbose", group=group, is_flag=True, help=verbose),
+        ]
+    )
+
+
 parameter_options = all_of(
     [
-        option(
-            "--preset",
-            group="Detector",
-            type=click.Choice(list(PRESETS)),
-            default="default",
-            help="Start from these parameters; single ones may be changed by the options below.",
-            note="default: default",
-        ),
+        start_option,
         field_options(DetectorParams, "Detector"),
         field_options(DescriptorParams, "Descriptor"),
     ]
@@ -383,9 +408,7 @@ batch_options = all_of(
             help="Read more inputs from a file, one a line; '-' is stdin.",
         ),
         option("-0", "--null", group="Batch", is_flag=True, help="Names in LIST are separated by NUL, not newline."),
-        option("--json", "as_json", group="Batch", is_flag=True, help="Print a JSON object for each image on stdout."),
-        option("-q", "--quiet", group="Batch", is_flag=True, help="Say nothing but errors."),
-        option("-v", "--verbose", group="Batch", is_flag=True, help="Say a line for each image."),
+        report_options("Batch", "Print a JSON object for each image on stdout.", "Say a line for each image."),
     ]
 )
 """Which images, and what is told about them."""

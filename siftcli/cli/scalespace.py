@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from ..errors import ParameterError
-from ..params import PRESETS, DetectorParams, parameters
-from .options import SiftCommand, field_options, image_options, option
+from ..params import DetectorParams, parameters
+from .options import SiftCommand, field_options, image_options, option, report_options, start_option
 
 __all__ = ["Request", "command"]
 
@@ -93,18 +93,9 @@ class Request:
 )
 @option("--overwrite", group="Output", is_flag=True, help="Write into a folder that is not empty.")
 @image_options
-@option(
-    "--preset",
-    group="Detector",
-    type=click.Choice(list(PRESETS)),
-    default="default",
-    help="Start from these parameters; single ones may be changed by the options below.",
-    note="default: default",
-)
+@start_option
 @field_options(DetectorParams, "Detector")
-@option("--json", "as_json", group="Other", is_flag=True, help="Print a JSON object with the counts on stdout.")
-@option("-q", "--quiet", group="Other", is_flag=True, help="Say nothing but errors.")
-@option("-v", "--verbose", group="Other", is_flag=True, help="Say how many keypoints each stage has.")
+@report_options("Other", "Print a JSON object with the counts on stdout.", "Say how many keypoints each stage has.")
 @click.pass_context
 def command(
     ctx: click.Context,
