@@ -67,6 +67,40 @@ def test_interrupt_while_an_image_is_read(sift: Sift, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["slow.png"]
 
 
+def test_interrupt_in_a_destructor_is_not_lost() -> None:
+    """Python ignores an exception there, so this one has to come again; any other is reported as ever."""
+    command = """if 1:
+        import signal, sys, time
+        from siftcli import __main__
+        from siftcli.cli import doctor
+
+        class Calls:
+            def __init__(self, what):
+                self.what = what
+            def __del__(self):
+                self.what()
+
+        def work(**options):
+            Calls(lambda: 1 / 0)
+            Calls(lambda: signal.raise_signal(signal.SIGINT))
+            print("not raised here", flush=True)
+            time.sleep(600)
+
+        doctor.command.callback = work
+        sys.argv = ["sift", "doctor"]
+        __main__.main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (done.returncode, done.stdout) == (130, "not raised here\n")
+    assert done.stderr.splitlines()[-2:] == ["ZeroDivisionError: division by zero", "sift: interrupted"]
+
+
 @pytest.mark.parametrize("args", [("-o", "-"), ("--json",)])
 def test_a_reader_that_went_away(sift: Sift, photo: Path, args: tuple[str, ...]) -> None:
     read, write = os.pipe()
