@@ -56,6 +56,5 @@ def _keep_interrupt(ignored: UnraisableHookArgs) -> None:
         threading.Timer(0.01, interrupt).start()  # not from here, where it would be let go by too
 
 
-
 if __name__ == "__main__":
     main()
