@@ -22,6 +22,9 @@ __all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator
 BLOCK = 16
 """Output samples per matrix product; 32 costs more per sample, 8 has too much overlap."""
 
+_SMALL = 10**6
+"""Multiplications of a product that OpenBLAS does without copying the factors first, on processors with AVX-512."""
+
 
 def kernel(sigma: float) -> npt.NDArray[np.float64]:
     """Return the taps of a Gaussian, about 4 sigma to each side.
@@ -118,7 +121,12 @@ def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
     """
     (n, rows, width), (image, row, sample) = out.shape, source.strides
     windows = as_strided(source, (n, rows // BLOCK, op.matrix.shape[1], width), (image, op.step * row, row, sample))
-    np.matmul(op.matrix, windows, out=out.reshape(n, rows // BLOCK, BLOCK, width))
+    blocks = out.reshape(n, rows // BLOCK, BLOCK, width)
+    # Several products of about the same width where one would be too large.
+    count = -(-width // max(1, _SMALL // op.matrix.size))
+    step = -(-width // count // 64) * 64
+    for left in range(0, width, step):
+        np.matmul(op.matrix, windows[..., left : left + step], out=blocks[..., left : left + step])
 
 
 def blur_rows(source: Floats, op: Operator, out: Floats) -> None:
