@@ -53,14 +53,21 @@ def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     -------
     (3, 3, 3, N) float32
     """
+    return _dog(sheet, flat, np.arange(-1, 3), _square(sheet))
+
+
+def _square(sheet: Sheet) -> Index:
+    """Return where the 3 x 3 pixels around one are, relative to it."""
     ring = np.arange(-1, 2)
-    return _dog(sheet, flat, ring, ring[:, None] * sheet.stride + ring)
+    return ring[:, None] * sheet.stride + ring
 
 
 def _dog(sheet: Sheet, flat: Index, levels: Index, pixels: Index) -> Float32:
-    """Gather the DoG at these levels and pixels, relative to `flat`: (levels, *pixels.shape, N)."""
-    steps = np.append(levels, levels[-1] + 1) * sheet.levels[0].size
-    around = steps.reshape(-1, *[1] * pixels.ndim) + pixels
+    """Gather the DoG at these levels and pixels, relative to `flat`: (levels, *pixels.shape, N).
+
+    `levels` has one more, for the difference.
+    """
+    around = (levels * sheet.levels[0].size).reshape(-1, *[1] * pixels.ndim) + pixels
     values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
     return values[1:] - values[:-1]
 
@@ -73,42 +80,46 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     than "lowe", edges are left in, to be tested where the fit ends.
     """
     threshold = np.float32(_PREFILTER * detector.dog_threshold)
-    border = detector.border
-    signs = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
-    square = np.arange(-1, 2) + sheet.stride * np.arange(-1, 2)[:, None]
-    candidates: tuple[list[Index], list[Index]] = ([], [])
+    border, square = detector.border, _square(sheet)
+    extremes = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
+    found: list[tuple[Index, Float32]] = []
     for start, stop in sheet.strips():
         upper, lower = _row_pairs(sheet, start, stop)
         pair = scratch("pair", *upper.shape)
-        for (extreme, precedes, beyond), found in zip(signs, candidates, strict=True):
+        marks = np.empty((len(extremes), *upper[1:-1].shape), np.bool_)
+        for (extreme, precedes, beyond), mark in zip(extremes, marks, strict=True):
             extreme(upper, lower, out=pair)
-            where = _survivors(pair, precedes, precedes(beyond, pair[1:-1]))
-            in_lower = upper.reshape(-1).take(where) != pair.reshape(-1).take(where)
-            line = where // sheet.stride  # of upper: level * pairs + pair
-            level = line // upper.shape[1]
-            row = line * 2 + (sheet.levels.shape[1] - 2 * upper.shape[1]) * level + start + in_lower
-            flat = (row - line) * sheet.stride + where
-            # The rows above and below first: most candidates fail there.
-            (rows,) = _dog(sheet, flat, np.zeros(1, np.intp), square)
-            found.append(flat[precedes(extreme.reduce(rows[::2], axis=(0, 1)), rows[1, 1])])
-    parts = []
-    for (extreme, precedes, _), found in zip(signs, candidates, strict=True):
-        flat = np.concatenate(found)
-        level, rest = np.divmod(flat, sheet.levels[0].size)
-        row, column = np.divmod(rest, sheet.stride)
-        region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
-        y, x = row - sheet.top[region], column - sheet.margin
-        inside = (row < sheet.last) & (y >= border) & (y < sheet.height[region] - border)
-        inside &= (x >= border) & (x < sheet.width[region] - border)
-        keep = np.flatnonzero(inside)
-        cubes = dog_cubes(sheet, flat[keep])
-        good = _strict(cubes, precedes, extreme)
-        if detector.refinement == "lowe":
-            good &= no_edge(cubes[1], detector.edge_threshold)
-        keep = keep[good]
-        parts.append(np.stack([region[keep], level[keep], y[keep], x[keep]]))
-    region, level, y, x = np.concatenate(parts, axis=1)
-    order = np.lexsort((x, y, level))
+            _mark(pair, precedes, beyond, mark)
+        where = _marked(marks)
+        minimum = where >= marks[0].size
+        where += upper[0].size - marks[0].size * minimum
+        in_lower = (upper.reshape(-1).take(where) < lower.reshape(-1).take(where)) != minimum
+        line = where // sheet.stride  # of upper: level * pairs + pair
+        level = line // upper.shape[1]
+        row = line * 2 + (sheet.levels.shape[1] - 2 * upper.shape[1]) * level + start + in_lower
+        flat = (row - line) * sheet.stride + where
+        sign = (1 - 2 * minimum).astype(np.float32)  # with it, all are maxima
+        # The rows above and below first: most candidates fail there.
+        (rows,) = _dog(sheet, flat, np.arange(2), square)
+        rows *= sign
+        left = np.flatnonzero(rows[::2].max(axis=(0, 1)) < rows[1, 1])
+        found.append((flat[left], sign[left]))
+    flat, sign = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    level, rest = np.divmod(flat, sheet.levels[0].size)
+    row, column = np.divmod(rest, sheet.stride)
+    region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
+    y, x = row - sheet.top[region], column - sheet.margin
+    inside = (row < sheet.last) & (y >= border) & (y < sheet.height[region] - border)
+    inside &= (x >= border) & (x < sheet.width[region] - border)
+    keep = np.flatnonzero(inside)
+    cubes = dog_cubes(sheet, flat[keep])
+    cubes *= sign[keep]
+    around = cubes.reshape(27, -1)
+    good = np.maximum(around[:13].max(axis=0), around[14:].max(axis=0)) < around[13]
+    if detector.refinement == "lowe":
+        good &= no_edge(cubes[1], detector.edge_threshold)
+    keep = keep[good]
+    order = keep[np.lexsort((x[keep], y[keep], level[keep]))]
     return Extrema(region[order], level[order], y[order], x[order])
 
 
@@ -123,28 +134,27 @@ def _row_pairs(sheet: Sheet, start: int, stop: int) -> tuple[Float32, Float32]:
     return upper, lower
 
 
-def _survivors(values: Float32, precedes: np.ufunc, strong: npt.NDArray[np.bool_]) -> Index:
-    """Return flat indices of `values` that are strong and not exceeded by the pairs beside, above and below.
+def _mark(values: Float32, precedes: np.ufunc, beyond: np.float32, out: npt.NDArray[np.bool_]) -> None:
+    """Tell which of `values[1:-1]` are strong and not exceeded by the pairs beside, above and below.
 
     `precedes(a, b)` tells whether b is the more extreme.  A tie may survive; the exact test decides.
     """
+    precedes(beyond, values[1:-1], out=out)
     scale = precedes(values[:-1], values[1:])
-    np.logical_and(strong, np.greater(scale[:-1], scale[1:]), out=strong)  # a > b of booleans: a and not b
+    out &= np.greater(scale[:-1], scale[1:])  # a > b of booleans: a and not b
     flat = values[1:-1].reshape(-1)
     beside = precedes(flat[:-1], flat[1:])
-    mask = strong.reshape(-1)
-    mask[1:-1] &= np.greater(beside[:-1], beside[1:])
-    # Eight at a time first, for few survive. Rows are whole blocks, so the size is a multiple of eight.
-    eights = mask.view(np.uint64)
+    mark = out.reshape(-1)
+    mark[1:-1] &= np.greater(beside[:-1], beside[1:])
+
+
+def _marked(marks: npt.NDArray[np.bool_]) -> Index:
+    """Return flat indices of what is marked."""
+    # Eight at a time first, for few are. Rows are whole blocks, so the size is a multiple of eight.
+    eights = marks.reshape(-1).view(np.uint64)
     words = np.flatnonzero(eights != 0)
     byte = np.flatnonzero(eights.take(words).view(np.bool_))
-    return words.take(byte >> 3) * 8 + (byte & 7) + values[0].size
-
-
-def _strict(cubes: Float32, precedes: np.ufunc, extreme: np.ufunc) -> npt.NDArray[np.bool_]:
-    """Tell of which cubes the centre is strictly more extreme than all 26 others."""
-    flat = cubes.reshape(27, -1)
-    return precedes(extreme(extreme.reduce(flat[:13], axis=0), extreme.reduce(flat[14:], axis=0)), flat[13])
+    return words.take(byte >> 3) * 8 + (byte & 7)
 
 
 def no_edge(d: Float32, ratio: float) -> npt.NDArray[np.bool_]:

@@ -139,5 +139,6 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
         ox = -(gx * a + gy * b + gs * e) / det
         oy = -(gx * b + gy * (xx * ss - xs * xs) + gs * (xy * xs - xx * ys)) / det
         os = -(gx * e + gy * (xy * xs - xx * ys) + gs * (xx * yy - xy * xy)) / det
-    offset = np.nan_to_num(np.stack([ox, oy, os], axis=1), nan=np.inf, posinf=np.inf, neginf=-np.inf)
+    offset = np.stack([ox, oy, os], axis=1)
+    offset[np.isnan(offset)] = np.inf
     return offset, c + (gx * ox + gy * oy + gs * os) / 2

@@ -23,7 +23,7 @@ _SQUARE = 0.8
 _CLASSES = (6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Windows are cut in a few sizes, not in one per radius."""
 _FEW = 300
-_CHUNK = 1 << 15
+_CHUNK = 1 << 16
 """Samples per chunk, to stay in the cache."""
 
 
@@ -53,13 +53,18 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
             yield r, members[start : start + step]
 
 
-def windows(sheet: Sheet, points: Points, row: Index, column: Index, radius: int) -> Float32:
-    """Return copies of the squares of 2 radius + 1 pixels around (row, column), (N, 2 radius + 1, 2 radius + 1)."""
+def windows(sheet: Sheet, centre: Index, radius: int) -> Float32:
+    """Return copies of the squares of 2 radius + 1 pixels around those of these indices (see `Sheet.flat`), by rows.
+
+    Returns
+    -------
+    (N, (2 radius + 1)**2) float32
+    """
     side = 2 * radius + 1
     flat = sheet.levels.reshape(-1)
     every = as_strided(flat, (flat.size - side * sheet.stride, side, side), (4, 4 * sheet.stride, 4), writeable=False)
-    copies: Float32 = every[sheet.flat(points.region, points.level, row - radius, column - radius)]
-    return copies
+    copies: Float32 = every[centre - radius * (sheet.stride + 1)]
+    return copies.reshape(-1, side * side)
 
 
 def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) -> tuple[Index, Float32]:
@@ -81,36 +86,54 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     sigma = np.float32(detector.orientation_window) * points.sigma
     disc = (3 * sigma).astype(np.intp)
     radii = disc if lowe else (np.float32(3 * _SQUARE) * sigma + np.float32(0.5)).astype(np.intp)
+    position = np.stack([points.y, points.x])
+    pixel = (position + np.float32(0.5)).astype(np.intp)
+    centre = sheet.flat(points.region, points.level, *pixel)
+    last = np.stack([sheet.height[points.region], sheet.width[points.region]]) - (_OUTER + 1)
+    # Where windows and image end, from the pixel.
+    limits = np.stack([np.maximum(-pixel, -radii), np.minimum(last - pixel, radii)]).astype(np.float32)
+    offset = (pixel - position).astype(np.float32)
+    decay = -np.float32(0.5) / np.square(sigma)
     histograms = np.empty((len(points), BINS))
     for radius, chunk in by_radius(radii, _CHUNK):
-        row, column = ((v[chunk] + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
-        part = points.take(chunk)
-        w = windows(sheet, part, row, column, radius + 1)
-        # Twice the gradient, to the right and upwards.
-        gx, gy = w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
-        last = sheet.height[part.region] - _OUTER, sheet.width[part.region] - _OUTER
-        wy, dy = _profile(row, part.y, sigma[chunk], radii[chunk], radius, last[0])
-        wx, dx = _profile(column, part.x, sigma[chunk], radii[chunk], radius, last[1])
+        (wy, wx), (dy, dx) = _profiles(offset[:, chunk], decay[chunk], limits[..., chunk], radius + 1)
         weight = wy[:, :, None] * wx[:, None, :]
         if lowe:
             limit = (disc[chunk] ** 2 + 0.5)[:, None] - dy * dy
             weight *= (dx * dx)[:, None, :] < limit[:, :, None]
-        histograms[chunk] = _histograms(gx, gy, weight, lowe=lowe)
+        # In flat windows a neighbour is at a fixed distance; the pixels of the rim, where it is not, have no weight.
+        flat, side = windows(sheet, centre[chunk], radius + 1), 2 * radius + 3
+
+        def every(step: int, image: Float32 = flat, side: int = side) -> Float32:
+            """Return the pixels so far from those that count: all of the lowe variant, else every second one."""
+            return image[:, side + 1 + step : side * (side - 1) - 1 + step : 1 if lowe else 2]
+
+        # Twice the gradient, to the right and upwards.
+        gx, gy = every(1) - every(-1), every(-side) - every(side)
+        histograms[chunk] = _histograms(gx, gy, every(0, weight.reshape(flat.shape)), lowe=lowe)
     return peaks(histograms, detector)
 
 
-def _profile(
-    pixel: Index, position: Float32, sigma: Float32, radii: Index, radius: int, size: Index
-) -> tuple[Float32, Float32]:
-    """Return one axis of the windows, (N, 2 radius + 1): its Gaussian, zero outside window and image, and distances."""
-    # Made as (2 radius + 1, N), which is the quicker of the two for many keypoints.
-    reach = np.arange(-radius, radius + 1)[:, None]
-    distance = reach.astype(np.float32) + (pixel - position).astype(np.float32)
+def _profiles(offset: Float32, decay: Float32, limits: Float32, radius: int) -> tuple[Float32, Float32]:
+    """Return both axes of windows, (2, N, 2 radius + 1): Gaussians, zero outside the limits, and distances.
+
+    Parameters
+    ----------
+    offset : (2, N) float32
+        From every keypoint to its pixel.
+    decay : (N,) float32
+        Of the Gaussian: -1 / (2 sigma^2).
+    limits : (2, 2, N) float32
+        The first and the last sample, from the pixel.
+    """
+    # Made as (2 radius + 1, 2, N), which is the quicker for many keypoints.
+    reach = np.arange(-radius, radius + 1, dtype=np.float32)[:, None, None]
+    distance = reach + offset
     weight = distance * distance
-    weight *= np.float32(-0.5) / (sigma * sigma)
+    weight *= decay
     np.exp(weight, out=weight)
-    weight *= (reach >= np.maximum(-pixel, -radii)) & (reach <= np.minimum(size - 1 - pixel, radii))
-    return np.ascontiguousarray(weight.T), np.ascontiguousarray(distance.T)
+    np.copyto(weight, 0, where=(reach < limits[0]) | (reach > limits[1]))
+    return np.ascontiguousarray(weight.transpose(1, 2, 0)), np.ascontiguousarray(distance.transpose(1, 2, 0))
 
 
 def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt.NDArray[np.float64]:
@@ -120,12 +143,11 @@ def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt
     of a radian, in the lowe variant.
     """
     n = len(gx)
-    gx, gy, weight = (a.reshape(n, -1) for a in (gx, gy, weight))  # longer inner loops
     position = np.arctan2(gy, gx)
     gx *= gx
     gy *= gy
     gx += gy
-    weight *= np.sqrt(gx, out=gx)
+    weight = np.multiply(np.sqrt(gx, out=gx), weight, out=gx)
     position *= np.float32(BINS / (2 * np.pi))
     position += np.float32(BINS / 2 + (0.001 * BINS / (2 * np.pi) if lowe else 0.5))
     # A bin before the first, or behind the last, takes what lies beyond.
@@ -153,18 +175,19 @@ def _sums(index: Index, weight: Float32, n: int) -> npt.NDArray[np.float64]:
 
 
 def _smoothed(histograms: npt.NDArray[np.float64], times: int, *, lowe: bool) -> npt.NDArray[np.float64]:
-    """Return histograms after so many times [1 1 1] / 3, with the last bin before the first and the first behind it."""
+    """Return histograms after so many times [1 1 1], with the last bin before the first and the first behind it."""
     # Bins first: rows of neighbouring bins are added as wholes.
     out = np.empty((BINS + 2, len(histograms)))
     out[1:-1] = histograms.T
     for turn in range(times + 1):
         out[0], out[-1] = out[-2], out[1]
         if turn < times:
-            inner = (out[:-2] + out[1:-1]) + out[2:]
+            inner = out[:-2] + out[1:-1]
+            inner += out[2:]
             if lowe:
-                # His program smooths in place, so that the last bin sees the first one already smoothed.
+                # His program smooths in place, by a third of that, so that the last bin sees the first one smoothed.
                 inner[-1] += inner[0] / 3 - out[-1]
-            np.divide(inner, 3, out=out[1:-1])
+            out[1:-1] = inner
     return out
 
 

@@ -104,11 +104,14 @@ def _blocks(sheet: Sheet, points: Points) -> Iterator[Points]:
     The rounding of a matrix product depends on the number of its rows.
     """
     image = sheet.image[points.region]
-    crowded = np.flatnonzero(np.bincount(image) > _BLOCK)
-    rest = np.flatnonzero(~np.isin(image, crowded))
+    crowded = np.bincount(image) > _BLOCK
+    if not crowded.any():
+        yield points
+        return
+    rest = np.flatnonzero(~crowded[image])
     if len(rest):
         yield points.take(rest)
-    for one in crowded:
+    for one in np.flatnonzero(crowded):
         index = np.flatnonzero(image == one)
         count = -(-len(index) // _BLOCK)
         for i in range(count):

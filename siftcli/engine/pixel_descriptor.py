@@ -68,7 +68,7 @@ def _histograms(
 
     picked = scratch("picked", 6, len(pick))
     gx, gy, u, v, spare, turn = picked
-    w = windows(sheet, points, row, column, radius).reshape(-1)
+    w = windows(sheet, sheet.flat(points.region, points.level, row, column), radius).reshape(-1)
     for step, out in ((1, gx), (-side, gy)):
         w.take(pick + step, out=out, mode="clip")
         out -= w.take(pick - step, out=spare, mode="clip")

@@ -264,7 +264,7 @@ def _region(octave: Octave, image: int, top: int) -> tuple[int, int, int, int, i
 
 def _shape(levels: int, rows: int, width: int) -> tuple[int, int, int]:
     """Return the shape of a sheet's levels."""
-    return levels, rows, _blocks(width) + 2 * Sheet.margin
+    return levels, rows, Sheet.margin + _blocks(width + 1)  # the left margin is the right one of the row before
 
 
 def _within(memory: Float32, shape: tuple[int, int, int]) -> Float32:
