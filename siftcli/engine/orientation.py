@@ -54,17 +54,17 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
 
 
 def windows(sheet: Sheet, centre: Index, radius: int) -> Float32:
-    """Return copies of the squares of 2 radius + 1 pixels around those of these indices (see `Sheet.flat`), by rows.
+    """Return copies of the squares of 2 radius + 1 pixels around those of these indices, see `Sheet.flat`.
 
     Returns
     -------
-    (N, (2 radius + 1)**2) float32
+    (N, 2 radius + 1, 2 radius + 1) float32
     """
     side = 2 * radius + 1
     flat = sheet.levels.reshape(-1)
     every = as_strided(flat, (flat.size - side * sheet.stride, side, side), (4, 4 * sheet.stride, 4), writeable=False)
     copies: Float32 = every[centre - radius * (sheet.stride + 1)]
-    return copies.reshape(-1, side * side)
+    return copies
 
 
 def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) -> tuple[Index, Float32]:
@@ -96,21 +96,15 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     decay = -np.float32(0.5) / np.square(sigma)
     histograms = np.empty((len(points), BINS))
     for radius, chunk in by_radius(radii, _CHUNK):
-        (wy, wx), (dy, dx) = _profiles(offset[:, chunk], decay[chunk], limits[..., chunk], radius + 1)
+        w = windows(sheet, centre[chunk], radius + 1)
+        # Twice the gradient, to the right and upwards.
+        gx, gy = w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
+        (wy, wx), (dy, dx) = _profiles(offset[:, chunk], decay[chunk], limits[..., chunk], radius)
         weight = wy[:, :, None] * wx[:, None, :]
         if lowe:
             limit = (disc[chunk] ** 2 + 0.5)[:, None] - dy * dy
             weight *= (dx * dx)[:, None, :] < limit[:, :, None]
-        # In flat windows a neighbour is at a fixed distance; the pixels of the rim, where it is not, have no weight.
-        flat, side = windows(sheet, centre[chunk], radius + 1), 2 * radius + 3
-
-        def every(step: int, image: Float32 = flat, side: int = side) -> Float32:
-            """Return the pixels so far from those that count: all of the lowe variant, else every second one."""
-            return image[:, side + 1 + step : side * (side - 1) - 1 + step : 1 if lowe else 2]
-
-        # Twice the gradient, to the right and upwards.
-        gx, gy = every(1) - every(-1), every(-side) - every(side)
-        histograms[chunk] = _histograms(gx, gy, every(0, weight.reshape(flat.shape)), lowe=lowe)
+        histograms[chunk] = _histograms(gx, gy, weight, lowe=lowe)
     return peaks(histograms, detector)
 
 
@@ -143,11 +137,12 @@ def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt
     of a radian, in the lowe variant.
     """
     n = len(gx)
+    gx, gy, weight = (a.reshape(n, -1) for a in (gx, gy, weight))  # longer inner loops
     position = np.arctan2(gy, gx)
     gx *= gx
     gy *= gy
     gx += gy
-    weight = np.multiply(np.sqrt(gx, out=gx), weight, out=gx)
+    weight *= np.sqrt(gx, out=gx)
     position *= np.float32(BINS / (2 * np.pi))
     position += np.float32(BINS / 2 + (0.001 * BINS / (2 * np.pi) if lowe else 0.5))
     # A bin before the first, or behind the last, takes what lies beyond.
@@ -175,7 +170,7 @@ def _sums(index: Index, weight: Float32, n: int) -> npt.NDArray[np.float64]:
 
 
 def _smoothed(histograms: npt.NDArray[np.float64], times: int, *, lowe: bool) -> npt.NDArray[np.float64]:
-    """Return histograms after so many times [1 1 1], with the last bin before the first and the first behind it."""
+    """Return histograms after so many times [1 1 1] / 3, with the last bin before the first and the first behind it."""
     # Bins first: rows of neighbouring bins are added as wholes.
     out = np.empty((BINS + 2, len(histograms)))
     out[1:-1] = histograms.T
@@ -185,9 +180,9 @@ def _smoothed(histograms: npt.NDArray[np.float64], times: int, *, lowe: bool) ->
             inner = out[:-2] + out[1:-1]
             inner += out[2:]
             if lowe:
-                # His program smooths in place, by a third of that, so that the last bin sees the first one smoothed.
+                # His program smooths in place, so that the last bin sees the first one already smoothed.
                 inner[-1] += inner[0] / 3 - out[-1]
-            out[1:-1] = inner
+            np.multiply(inner, 1 / 3, out=out[1:-1])
     return out
 
 
@@ -221,4 +216,6 @@ def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tupl
     position = b + 0.5 + 0.5 * (before - after) / (before - 2 * here + after)  # [Lowe04 §5], parabola
     angle = position * (2 * np.pi / BINS) - np.pi
     angle = np.where(angle <= -np.pi, angle + 2 * np.pi, np.where(angle > np.pi, angle - 2 * np.pi, angle))
-    return index, -angle.astype(np.float32)
+    turned = -angle.astype(np.float32)
+    turned[turned >= np.float32(np.pi)] = -np.float32(np.pi)  # by rounding
+    return index, turned

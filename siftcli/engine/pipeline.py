@@ -105,12 +105,9 @@ def _blocks(sheet: Sheet, points: Points) -> Iterator[Points]:
     """
     image = sheet.image[points.region]
     crowded = np.bincount(image) > _BLOCK
-    if not crowded.any():
-        yield points
-        return
     rest = np.flatnonzero(~crowded[image])
     if len(rest):
-        yield points.take(rest)
+        yield points if len(rest) == len(points) else points.take(rest)
     for one in np.flatnonzero(crowded):
         index = np.flatnonzero(image == one)
         count = -(-len(index) // _BLOCK)
