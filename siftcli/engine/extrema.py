@@ -84,7 +84,8 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     extremes = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
     found: list[tuple[Index, Float32]] = []
     for start, stop in sheet.strips():
-        upper, lower = _row_pairs(sheet, start, stop)
+        dog, count = _strip(sheet, start, stop)
+        upper, lower = dog[:, 1:-1:2], dog[:, 2::2]
         pair = scratch("pair", *upper.shape)
         marks = np.empty((len(extremes), *upper[1:-1].shape), np.bool_)
         for (extreme, precedes, beyond), mark in zip(extremes, marks, strict=True):
@@ -92,18 +93,19 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
             _mark(pair, precedes, beyond, mark)
         where = _marked(marks)
         minimum = where >= marks[0].size
-        where += upper[0].size - marks[0].size * minimum
-        in_lower = (upper.reshape(-1).take(where) < lower.reshape(-1).take(where)) != minimum
-        line = where // sheet.stride  # of upper: level * pairs + pair
-        level = line // upper.shape[1]
-        row = line * 2 + (sheet.levels.shape[1] - 2 * upper.shape[1]) * level + start + in_lower
-        flat = (row - line) * sheet.stride + where
+        where -= marks[0].size * minimum
         sign = (1 - 2 * minimum).astype(np.float32)  # with it, all are maxima
+        # From the pair to the row, in the DoG: two rows for each pair, and two more for each level.
+        line = where // sheet.stride
+        level = line // count + 1
+        where += (line + 2 * (level + count) + 1) * sheet.stride
+        flat = dog.reshape(-1)
+        where += ((flat.take(where + sheet.stride) - flat.take(where)) * sign > 0) * sheet.stride
         # The rows above and below first: most candidates fail there.
-        (rows,) = _dog(sheet, flat, np.arange(2), square)
-        rows *= sign
+        rows = flat.take(square[..., None] + where) * sign
         left = np.flatnonzero(rows[::2].max(axis=(0, 1)) < rows[1, 1])
-        found.append((flat[left], sign[left]))
+        level, rest = np.divmod(where[left], dog[0].size)
+        found.append((level * sheet.levels[0].size + (start - 1) * sheet.stride + rest, sign[left]))
     flat, sign = (np.concatenate(parts) for parts in zip(*found, strict=True))
     level, rest = np.divmod(flat, sheet.levels[0].size)
     row, column = np.divmod(rest, sheet.stride)
@@ -123,15 +125,18 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     return Extrema(region[order], level[order], y[order], x[order])
 
 
-def _row_pairs(sheet: Sheet, start: int, stop: int) -> tuple[Float32, Float32]:
-    """Return the DoG of the upper and of the lower rows of the pairs (start, start + 1), ... , each contiguous."""
+def _strip(sheet: Sheet, start: int, stop: int) -> tuple[Float32, int]:
+    """Return the DoG of the rows start to stop, rounded up to pairs, and of one more on both sides; and how many pairs.
+
+    Returns
+    -------
+    dog : (levels - 1, 2 count + 2, stride) float32
+    count : int
+    """
     count = -(-(stop - start) // 2)
-    levels = sheet.levels[:, start : start + 2 * count]
-    shape = (len(levels) - 1, count, sheet.stride)
-    upper, lower = scratch("upper", *shape), scratch("lower", *shape)
-    np.subtract(levels[1:, ::2], levels[:-1, ::2], out=upper)
-    np.subtract(levels[1:, 1::2], levels[:-1, 1::2], out=lower)
-    return upper, lower
+    levels = sheet.levels[:, start - 1 : start + 2 * count + 1]
+    dog = scratch("dog", len(levels) - 1, *levels.shape[1:])
+    return np.subtract(levels[1:], levels[:-1], out=dog), count
 
 
 def _mark(values: Float32, precedes: np.ufunc, beyond: np.float32, out: npt.NDArray[np.bool_]) -> None:
