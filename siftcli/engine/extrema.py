@@ -99,15 +99,15 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
         line = where // sheet.stride
         level = line // count + 1
         where += (line + 2 * (level + count) + 1) * sheet.stride
-        flat = dog.reshape(-1)
-        where += ((flat.take(where + sheet.stride) - flat.take(where)) * sign > 0) * sheet.stride
+        values = dog.reshape(-1)
+        where += ((values.take(where + sheet.stride) - values.take(where)) * sign > 0) * sheet.stride
         # The rows above and below first: most candidates fail there.
-        rows = flat.take(square[..., None] + where) * sign
+        rows = values.take(square[..., None] + where) * sign
         left = np.flatnonzero(rows[::2].max(axis=(0, 1)) < rows[1, 1])
         level, rest = np.divmod(where[left], dog[0].size)
         found.append((level * sheet.levels[0].size + (start - 1) * sheet.stride + rest, sign[left]))
     flat = np.concatenate([where for where, _ in found])
-    sign: Float32 = np.concatenate([sign for _, sign in found])
+    sign = np.concatenate([sign for _, sign in found])
     level, rest = np.divmod(flat, sheet.levels[0].size)
     row, column = np.divmod(rest, sheet.stride)
     region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)

@@ -69,11 +69,12 @@ def _histograms(
     picked = scratch("picked", 6, len(pick))
     gx, gy, u, v, spare, turn = picked
     w = windows(sheet, sheet.flat(points.region, points.level, row, column), radius).reshape(-1)
-    for step, out in ((1, gx), (-side, gy)):
-        w.take(pick + step, out=out, mode="clip")
-        out -= w.take(pick - step, out=spare, mode="clip")
+    pick -= side  # then all neighbours lie behind
+    for there, back, out in ((side + 1, side - 1, gx), (0, 2 * side, gy)):
+        w[there:].take(pick, out=out, mode="clip")
+        out -= w[back:].take(pick, out=spare, mode="clip")
     # Both coordinates of a keypoint lie behind each other.
-    pick += np.repeat(np.arange(n) * side**2, np.diff(ends))
+    pick += np.repeat(np.arange(n) * side**2 + side, np.diff(ends))
     position.reshape(-1).take(pick, out=u, mode="clip")
     pick += side**2
     position.reshape(-1).take(pick, out=v, mode="clip")
