@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,13 @@ class _Commands(click.Group):
         if name not in COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f"No such command {name!r}.{_hint(name)}")
         return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:  # from what Click itself writes: help, version
+            say(f"error: <stdout>: cannot be written: {error.strerror or error}")
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
