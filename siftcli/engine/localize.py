@@ -18,6 +18,10 @@ MOVES = 5
 """Most moves of a fit, in pixels."""
 _REACH = 1.5
 """Largest offset of a keypoint from the pixel of the last fit, where fits need not settle."""
+_BEFORE, _AFTER = np.array([[12, 10, 4], [14, 16, 22]])
+"""In a cube of 27, the neighbours of the centre along x, y and s."""
+_CORNERS = np.array([[17, 23, 25], [15, 21, 19], [11, 5, 7], [9, 3, 1]])
+"""In a cube of 27, those on the diagonals of x y, x s and y s."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,21 +128,20 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     cubes : (3, 3, 3, N) float32
         [level, row, column].
     """
-    d = cubes.astype(np.float64)
-    c = d[1, 1, 1]
-    # Central differences.
-    gx, gy, gs = (d[1, 1, 2] - d[1, 1, 0]) / 2, (d[1, 2, 1] - d[1, 0, 1]) / 2, (d[2, 1, 1] - d[0, 1, 1]) / 2
-    xx, yy, ss = (
-        a + b - 2 * c for a, b in ((d[1, 1, 2], d[1, 1, 0]), (d[1, 2, 1], d[1, 0, 1]), (d[2, 1, 1], d[0, 1, 1]))
-    )
-    xy, xs, ys = ((p[2, 2] - p[2, 0] - p[0, 2] + p[0, 0]) / 4 for p in (d[1], d[:, 1], d[:, :, 1]))
+    d = cubes.reshape(27, -1).astype(np.float64)
+    c = d[13]
+    before, after = d[_BEFORE], d[_AFTER]
+    gx, gy, gs = (after - before) / 2
+    xx, yy, ss = after + before - 2 * c
+    xy, xs, ys = (d[_CORNERS[0]] - d[_CORNERS[1]] - d[_CORNERS[2]] + d[_CORNERS[3]]) / 4
     # Cramer's rule for H offset = -g.
     a, b, e = yy * ss - ys * ys, xs * ys - xy * ss, xy * ys - xs * yy
+    f = xy * xs - xx * ys
     det = xx * a + xy * b + xs * e
     with np.errstate(divide="ignore", invalid="ignore"):
         ox = -(gx * a + gy * b + gs * e) / det
-        oy = -(gx * b + gy * (xx * ss - xs * xs) + gs * (xy * xs - xx * ys)) / det
-        os = -(gx * e + gy * (xy * xs - xx * ys) + gs * (xx * yy - xy * xy)) / det
+        oy = -(gx * b + gy * (xx * ss - xs * xs) + gs * f) / det
+        os = -(gx * e + gy * f + gs * (xx * yy - xy * xy)) / det
     offset = np.stack([ox, oy, os], axis=1)
     offset[np.isnan(offset)] = np.inf
     return offset, c + (gx * ox + gy * oy + gs * os) / 2
