@@ -22,7 +22,8 @@ _SQUARE = 0.8
 """Half the side of the standard variant's window, in radii of Lowe's disc: as good, with a fifth fewer pixels."""
 _CLASSES = (6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Windows are cut in a few sizes, not in one per radius."""
-_FEW = 300
+_FEW = 1000
+"""Samples, in fours, for which another call is worth it."""
 _CHUNK = 1 << 16
 """Samples per chunk, to stay in the cache."""
 
@@ -42,11 +43,19 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
     chunk : (N,) intp
         Indices of keypoints whose windows have about `samples` pixels together.
     """
-    # Few keypoints are done in fewer, larger windows: calls cost more than samples then.
-    sizes = _CLASSES if len(radius) > _FEW else _CLASSES[2::4]
-    classes = np.array([c for c in sizes if c < radius.max(initial=0)] + [radius.max(initial=0)])
+    # Few keypoints join those of the next size: another call costs more than samples then.
+    largest = int(radius.max(initial=0))
+    sizes = [c for c in _CLASSES if c < largest]
+    counts = np.searchsorted(np.sort(radius), sizes, side="right").tolist()
+    classes: list[int] = []
+    done = 0
+    for size, larger, count in zip(sizes, [*sizes, largest][1:], counts, strict=True):
+        if (count - done) * (larger**2 - size**2) > _FEW:
+            classes.append(size)
+            done = count
+    classes.append(largest)
     which = np.searchsorted(classes, radius)
-    for i, r in enumerate(classes.tolist()):
+    for i, r in enumerate(classes):
         members = np.flatnonzero(which == i)
         step = max(1, samples // (2 * r + 1) ** 2)
         for start in range(0, len(members), step):
