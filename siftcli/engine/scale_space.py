@@ -28,8 +28,8 @@ Index = npt.NDArray[np.intp]
 
 MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
-STRIP = 1 << 16
-"""Pixels of a strip: what the dense stages work on while it is in the L2 cache."""
+STRIP = 160_000
+"""Pixels of a strip: what the dense stages work on at a time.  Smaller ones cost more calls, larger ones the cache."""
 BAND = 1 << 20
 """Pixels of a band, and its smallest number of rows."""
 BAND_ROWS = 208
