@@ -27,7 +27,7 @@ _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
 
 _PROCESS = 60 << 20
 """Bytes of a process with everything imported."""
-_BAND_ROWS, _BAND_PIXELS = 352, 1 << 20
+_BAND_ROWS, _BAND_PIXELS = 352, 3 << 19
 """Rows that the engine has in memory at a time: so many, or so many that there are as many pixels."""
 _BAND_COPIES = 1.4
 """Measured bytes of a band, over those of its levels."""

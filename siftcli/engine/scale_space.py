@@ -30,7 +30,7 @@ MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
 STRIP = 160_000
 """Pixels of a strip: what the dense stages work on at a time.  Smaller ones cost more calls, larger ones the cache."""
-BAND = 1 << 20
+BAND = 3 << 19
 """Pixels of a band, and its smallest number of rows."""
 BAND_ROWS = 208
 PAGE = 1 << 14
