@@ -53,23 +53,16 @@ def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     -------
     (3, 3, 3, N) float32
     """
-    return _dog(sheet, flat, np.arange(-1, 3), _square(sheet))
+    levels = np.arange(-1, 3) * sheet.levels[0].size
+    around = levels[:, None, None] + _square(sheet)
+    values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
+    return values[1:] - values[:-1]
 
 
 def _square(sheet: Sheet) -> Index:
     """Return where the 3 x 3 pixels around one are, relative to it."""
     ring = np.arange(-1, 2)
     return ring[:, None] * sheet.stride + ring
-
-
-def _dog(sheet: Sheet, flat: Index, levels: Index, pixels: Index) -> Float32:
-    """Gather the DoG at these levels and pixels, relative to `flat`: (levels, *pixels.shape, N).
-
-    `levels` has one more, for the difference.
-    """
-    around = (levels * sheet.levels[0].size).reshape(-1, *[1] * pixels.ndim) + pixels
-    values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
-    return values[1:] - values[:-1]
 
 
 def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
@@ -79,8 +72,29 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]  With another `refinement`
     than "lowe", edges are left in, to be tested where the fit ends.
     """
-    threshold = np.float32(_PREFILTER * detector.dog_threshold)
-    border, square = detector.border, _square(sheet)
+    border = detector.border
+    flat, sign = _candidates(sheet, np.float32(_PREFILTER * detector.dog_threshold))
+    level, rest = np.divmod(flat, sheet.levels[0].size)
+    row, column = np.divmod(rest, sheet.stride)
+    region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
+    y, x = row - sheet.top[region], column - sheet.margin
+    inside = (row < sheet.last) & (y >= border) & (y < sheet.height[region] - border)
+    inside &= (x >= border) & (x < sheet.width[region] - border)
+    keep = np.flatnonzero(inside)
+    cubes = dog_cubes(sheet, flat[keep])
+    cubes *= sign[keep]
+    around = cubes.reshape(27, -1)  # the 14th is the centre
+    good = np.maximum(around[:13].max(axis=0), around[14:].max(axis=0)) < around[13]
+    if detector.refinement == "lowe":
+        good &= no_edge(cubes[1], detector.edge_threshold)
+    keep = keep[good]
+    order = keep[np.lexsort((x[keep], y[keep], level[keep]))]
+    return Extrema(region[order], level[order], y[order], x[order])
+
+
+def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
+    """Return pixels beyond a threshold that may be extrema: indices in the sheet, and 1 for maxima, -1 for minima."""
+    square = _square(sheet)
     extremes = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
     found: list[tuple[Index, Float32]] = []
     for start, stop in sheet.strips():
@@ -106,24 +120,7 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
         left = np.flatnonzero(rows[::2].max(axis=(0, 1)) < rows[1, 1])
         level, rest = np.divmod(where[left], dog[0].size)
         found.append((level * sheet.levels[0].size + (start - 1) * sheet.stride + rest, sign[left]))
-    flat = np.concatenate([where for where, _ in found])
-    sign = np.concatenate([sign for _, sign in found])
-    level, rest = np.divmod(flat, sheet.levels[0].size)
-    row, column = np.divmod(rest, sheet.stride)
-    region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
-    y, x = row - sheet.top[region], column - sheet.margin
-    inside = (row < sheet.last) & (y >= border) & (y < sheet.height[region] - border)
-    inside &= (x >= border) & (x < sheet.width[region] - border)
-    keep = np.flatnonzero(inside)
-    cubes = dog_cubes(sheet, flat[keep])
-    cubes *= sign[keep]
-    around = cubes.reshape(27, -1)
-    good = np.maximum(around[:13].max(axis=0), around[14:].max(axis=0)) < around[13]
-    if detector.refinement == "lowe":
-        good &= no_edge(cubes[1], detector.edge_threshold)
-    keep = keep[good]
-    order = keep[np.lexsort((x[keep], y[keep], level[keep]))]
-    return Extrema(region[order], level[order], y[order], x[order])
+    return np.concatenate([flat for flat, _ in found]), np.concatenate([sign for _, sign in found])
 
 
 def _strip(sheet: Sheet, start: int, stop: int) -> tuple[Float32, int]:
