@@ -35,11 +35,11 @@ def pixel_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: 
     row, column = ((v + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
     cos, sin = np.cos(angle) / cell, np.sin(angle) / cell
     shift = (column - points.x) / cell, (row - points.y) / cell
-    rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]], axis=1).astype(np.float32)
+    rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]]).reshape(2, 3, -1).swapaxes(1, 2).astype(np.float32)
     out = np.empty((len(points), 128), np.float32)
     for radius, chunk in by_radius(radii, _CHUNK):
         some = points.take(chunk), row[chunk], column[chunk]
-        out[chunk] = _histograms(sheet, *some, angle[chunk], rotation[chunk], radius, descriptor)
+        out[chunk] = _histograms(sheet, *some, angle[chunk], rotation[:, chunk], radius, descriptor)
     return out
 
 
@@ -55,7 +55,7 @@ def _histograms(
 ) -> Float32:
     n, side = len(points), 2 * radius + 1
     position = np.matmul(rotation.reshape(2 * n, 3), _pixels(radius), out=scratch("position", 2 * n, side * side))
-    u, v = position.reshape(n, 2, side, side).swapaxes(0, 1)
+    u, v = position.reshape(2, n, side, side)
     inside = np.abs(u, out=scratch("spare", *u.shape)) < _EDGE
     inside &= np.abs(v, out=scratch("spare", *v.shape)) < _EDGE
     reach = np.arange(-radius, radius + 1)
@@ -67,17 +67,16 @@ def _histograms(
     ends = np.searchsorted(pick, np.arange(n + 1) * side**2)
 
     picked = scratch("picked", 6, len(pick))
-    gx, gy, u, v, spare, turn = picked
+    u, v, gx, gy, spare, turn = picked
+    for coordinate, out in zip(position.reshape(2, -1), (u, v), strict=True):
+        coordinate.take(pick, out=out, mode="clip")
+    # Where a row of a window ends, differences mean nothing; those are not picked.
     w = windows(sheet, sheet.flat(points.region, points.level, row, column), radius).reshape(-1)
-    pick -= side  # then all neighbours lie behind
-    for there, back, out in ((side + 1, side - 1, gx), (0, 2 * side, gy)):
-        w[there:].take(pick, out=out, mode="clip")
-        out -= w[back:].take(pick, out=spare, mode="clip")
-    # Both coordinates of a keypoint lie behind each other.
-    pick += np.repeat(np.arange(n) * side**2 + side, np.diff(ends))
-    position.reshape(-1).take(pick, out=u, mode="clip")
-    pick += side**2
-    position.reshape(-1).take(pick, out=v, mode="clip")
+    difference = scratch("spare", len(w))
+    pick -= 1
+    np.subtract(w[2:], w[:-2], out=difference[:-2]).take(pick, out=gx, mode="clip")
+    pick -= side - 1
+    np.subtract(w[: -2 * side], w[2 * side :], out=difference[: -2 * side]).take(pick, out=gy, mode="clip")
 
     cells = scratch("cells", 4, 4, len(pick))
     across, along = scratch("hats", 8, len(pick)).reshape(2, 4, -1)
