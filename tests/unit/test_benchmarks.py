@@ -305,7 +305,7 @@ def test_every_table_has_its_place_in_the_documentation() -> None:
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")
     code = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks" / "speed").glob("*.py"))
     names = set(re.findall(r'[^\w.]Table\(\s*"([\w-]+)"', code)) - {"sections"}
-    variants = {f"{name}-{label}" for name in ("detect", "ratios", "cpu") for label in ("haswell", "avx2")}
+    variants = {f"{name}-{label}" for name in ("detect", "ratios", "cpu") for label in ("alone", "haswell", "avx2")}
     assert {"machine", "roofline", "folder"} < names
     assert set(re.findall(r"<!-- table:([\w-]+) -->", text)) == names | variants
     assert text.count("<!-- end -->") == len(names | variants)
