@@ -130,7 +130,7 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     """
     d = cubes.reshape(27, -1).astype(np.float64)
     c = d[13]
-    before, after = d[_BEFORE], d[_AFTER]
+    before, after = d[_BEFORE], d[_AFTER]  # for central differences
     gx, gy, gs = (after - before) / 2
     xx, yy, ss = after + before - 2 * c
     xy, xs, ys = (d[_CORNERS[0]] - d[_CORNERS[1]] - d[_CORNERS[2]] + d[_CORNERS[3]]) / 4

@@ -23,7 +23,7 @@ __all__ = ["detect"]
 
 _BLOCK = 1024
 """Points that are given orientations and descriptors at a time, at most."""
-_TOGETHER = 1 << 17
+_TOGETHER = 1 << 18
 """Pixels of all images that are done together, at most: the levels of more do not stay in the cache."""
 
 
@@ -46,10 +46,10 @@ def detect(
     list of Features
         One for each image, in Lowe's order: coarse octaves first.
     """
-    each = max(1, _TOGETHER // max(1, images[0].size)) if len(images) else 1
-    if len(images) > each:
-        parts = (images[i : i + each] for i in range(0, len(images), each))
-        return [one for part in parts for one in detect(part, detector, descriptor, threads)]
+    some = max(1, _TOGETHER * len(images) // max(1, images.size))
+    if len(images) > some and threads == 1:  # several are started once, for all images
+        stacks = (images[i : i + some] for i in range(0, len(images), some))
+        return [features for stack in stacks for features in detect(stack, detector, descriptor)]
     images, reduction = reduced(images, detector.max_image_size)
     space = ScaleSpace(images, detector, _halo(detector, descriptor), threads)
 
