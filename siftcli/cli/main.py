@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..io.files import output_error
 from . import INTERRUPTED
 from .streams import say
 
@@ -59,7 +60,7 @@ class _Commands(click.Group):
         try:
             return super().main(*args, **extra)
         except OSError as error:  # from what Click itself writes: help, version
-            say(f"error: <stdout>: cannot be written: {error.strerror or error}")
+            say(f"error: {output_error('<stdout>', error)}")
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -119,7 +119,7 @@ def test_a_disk_that_is_full_behind_stdout(sift: Sift, photo: Path, args: tuple[
     with Path("/dev/full").open("wb") as full, start(*args, stdout=full) as process:
         assert process.stderr is not None
         (line,) = process.stderr.read().decode().splitlines()
-    assert line.lower().startswith("sift: error: <stdout>: cannot be written: no space left")
+    assert line.startswith("sift: error: <stdout>: cannot be written: no space left")
     assert process.returncode == 1
 
 
