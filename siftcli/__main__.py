@@ -35,8 +35,6 @@ def main() -> None:
         cli.main(prog_name="sift")
     except KeyboardInterrupt:  # while modules were imported
         sys.exit(INTERRUPTED)
-    finally:
-        gc.freeze()  # or Python would look through all that was imported once more, and all of it goes anyway
 
 
 def process() -> NoReturn:
