@@ -7,12 +7,10 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from .cli import INTERRUPTED
-
-if TYPE_CHECKING:
-    from sys import UnraisableHookArgs
+from .signals import insist
 
 __all__ = ["THREAD_VARIABLES", "main", "process"]
 
@@ -28,7 +26,7 @@ def main() -> None:
     for name in THREAD_VARIABLES:  # the engine's matrix products are small: more threads only get in each other's way
         os.environ.setdefault(name, "1")
     gc.set_threshold(_GARBAGE)
-    sys.unraisablehook = _keep_interrupt
+    insist("SIGINT", KeyboardInterrupt)
     try:
         from .cli.main import cli
 
@@ -53,24 +51,6 @@ def process() -> NoReturn:
                     stream.flush()
             os._exit(status)
     sys.exit(status)
-
-
-def _keep_interrupt(ignored: UnraisableHookArgs) -> None:
-    """Interrupt again where Ctrl-C came while a destructor or a weakref's callback ran, which Python lets go by."""
-    if not issubclass(ignored.exc_type, KeyboardInterrupt):
-        sys.__unraisablehook__(ignored)
-        return
-    import signal
-    import threading
-
-    def interrupt() -> None:
-        if sys.platform == "win32":
-            signal.raise_signal(signal.SIGINT)
-        else:  # wakes the main thread where it waits for something
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-
-    with suppress(RuntimeError):  # no new threads: Python is about to end anyway
-        threading.Timer(0.01, interrupt).start()  # not from here, where it would be let go by too
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def make_work(folder: str) -> Callable[[object], object]:
             raise MemoryError
         if word == "sleep":
             time.sleep(60)
+        if word == "end-in-destructor":
+            weakref.ref(set(), lambda _: signal.raise_signal(signal.SIGTERM))
+            try:
+                time.sleep(60)
+            finally:
+                mark.write_text("tidied up")
         return word, os.getpid()
 
     return work

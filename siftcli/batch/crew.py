@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 from ..errors import SiftError
+from ..signals import insist
 from .workers import Outcome, attempt
 
 __all__ = ["Crew"]
@@ -38,12 +39,16 @@ def _serve(make: bytes, connection: Connection) -> None:
     """Be a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides
     signal.signal(signal.SIGTERM, _leave)
+    insist("SIGTERM", SystemExit)
     for name in _THREADS:  # before NumPy is imported
         os.environ.setdefault(name, "1")
     work = _made(make)
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            connection.send(attempt(work, connection.recv()))
+    try:
+        with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+            while True:
+                connection.send(attempt(work, connection.recv()))
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to tidy up
 
 
 @contextmanager

@@ -18,6 +18,7 @@ PACKAGE = Path(siftcli.__file__).parent
 
 LAYERS: dict[str, set[str]] = {
     "errors": set(),
+    "signals": set(),
     "params": {"errors"},
     "features": set(),
     "conventions": {"features"},
@@ -25,7 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "io": {"errors", "features", "conventions"},
     "draw": {"errors", "features", "conventions"},
     "api": {"errors", "params", "features", "conventions", "engine", "io", "draw"},
-    "batch": {"errors", "params", "features", "conventions", "engine", "io"},
+    "batch": {"errors", "signals", "params", "features", "conventions", "engine", "io"},
     "doctor": {"__init__", "features", "api"},
     "cli": {
         "__init__",
@@ -41,7 +42,7 @@ LAYERS: dict[str, set[str]] = {
         "doctor",
     },
     "__init__": {"errors", "params", "features", "io", "draw", "api"},
-    "__main__": {"cli"},
+    "__main__": {"cli", "signals"},
 }
 """Each part of the package, and the parts that it may import besides itself."""
 

@@ -73,6 +73,13 @@ def test_leaving_early_ends_the_workers(tmp_path: Path) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_a_worker_ends_whatever_it_does(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Python ignores an exception in a weakref's callback, so the signal has to come again."""
+    assert "(status 1)" in str(run(["end-in-destructor a", 5], tmp_path, 2)["end-in-destructor a"][1])
+    assert (tmp_path / "a").read_text() == "tidied up"
+    assert capfd.readouterr().err == ""
+
+
 def test_workers_have_one_thread_of_blas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     found = {o.task: o.result for o in run_tasks(["OPENBLAS_NUM_THREADS"], make_environment, 2)}
