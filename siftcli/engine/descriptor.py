@@ -37,13 +37,17 @@ def descriptor_reach(sigma: float, descriptor: DescriptorParams) -> float:
     return 2**0.5 * 2.5 * descriptor.magnification * sigma + 1
 
 
-def compute_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams) -> Float32:
+def compute_descriptors(
+    sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams, group: Index | None = None
+) -> Float32:
     """Return the descriptors of points with orientations.
 
     Parameters
     ----------
     angle : (N,) float32
         Radians, y down.
+    group : (N,) intp, optional
+        Points of different groups have no influence on each other, not even by rounding; those of an image, if None.
 
     Returns
     -------
@@ -51,10 +55,12 @@ def compute_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor
         Normalised, clamped and normalised again; see `normalise`.
     """
     if descriptor.sampling == "pixels":
-        from .pixel_descriptor import pixel_descriptors as sample  # the lowe preset's alone
+        from .pixel_descriptor import pixel_descriptors  # the lowe preset's alone
+
+        histograms = pixel_descriptors(sheet, points, angle, descriptor)
     else:
-        sample = grid_descriptors
-    histograms = sample(sheet, points, angle, descriptor)
+        group = sheet.image[points.region] if group is None else group
+        histograms = grid_descriptors(sheet, points, angle, descriptor, group)
     if descriptor.norm_threshold > 0:
         histograms[_mean_gradient(histograms, points, descriptor) < descriptor.norm_threshold] = 0
     return normalise(histograms, descriptor)
@@ -120,7 +126,9 @@ def _arctan_terms() -> tuple[np.float32, ...]:
     return tuple(np.linalg.lstsq(powers, 8 / np.pi * np.arctan(z), rcond=None)[0].astype(np.float32))
 
 
-def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams) -> Float32:
+def grid_descriptors(
+    sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams, group: Index
+) -> Float32:
     """Return raw histograms (N, 128) from a grid of gradients."""
     size = np.float32(descriptor.magnification) * points.sigma
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
@@ -140,20 +148,17 @@ def grid_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: D
 
     out = np.empty((len(points), CELLS * CELLS * ANGLES), np.float32)
     scratch = _Scratch()
-    for chunk in _chunks(sheet.image[points.region]):
+    for chunk in _chunks(group):
         near = np.flatnonzero(leaves[chunk])
         limits = near, low[:, chunk][:, near], high[:, chunk][:, near]
         out[chunk] = _histograms(sheet, pixel[chunk], transform[..., chunk], limits, descriptor, scratch)
     return out
 
 
-def _chunks(image: Index) -> Iterator[Index]:
-    """Group keypoints, of these images: those of one image, as if there were no others.
-
-    The rounding of a matrix product depends on the number of its rows.
-    """
-    order = np.argsort(image, kind="stable")
-    for one in np.split(order, np.flatnonzero(np.diff(image[order])) + 1):
+def _chunks(group: Index) -> Iterator[Index]:
+    """Divide keypoints, each group as if there were no others: a product rounds by the number of its rows."""
+    order = np.argsort(group, kind="stable")
+    for one in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
         count = -(-len(one) // _CHUNK)
         for i in range(count):  # of about one size: a product of a single row would be another routine's
             yield one[len(one) * i // count : len(one) * (i + 1) // count]

@@ -58,7 +58,7 @@ class Points:
     def __len__(self) -> int:
         return len(self.region)
 
-    def take(self, index: Index) -> Points:
+    def take(self, index: Index | slice) -> Points:
         """The points of these indices."""
         return Points(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,15 @@ from .descriptor import compute_descriptors, descriptor_reach, stored
 from .extrema import find_extrema
 from .localize import MOVES, Points, refine
 from .orientation import assign_orientations, orientation_reach
-from .processes import Team, share
+from .processes import share
 from .reduction import reduced
 from .scale_space import Index, ScaleSpace, Sheet
+from .scratch import Handed, hand_over
+from .shares import Share
+from .teams import Team
 
 __all__ = ["detect"]
 
-_BLOCK = 1024
-"""Points that are given orientations and descriptors at a time, at most."""
 _TOGETHER = 1 << 18
 """Pixels of all images that are done together, at most: the levels of more do not stay in the cache."""
 
@@ -51,31 +52,49 @@ def detect(
         stacks = (images[i : i + some] for i in range(0, len(images), some))
         return [features for stack in stacks for features in detect(stack, detector, descriptor)]
     images, reduction = reduced(images, detector.max_image_size)
-    space = ScaleSpace(images, detector, _halo(detector, descriptor), threads)
-
-    def work(team: Team) -> list[_Found]:
-        found = []
-        for sheet in space.sheets_of(team.number):
-            located = None
-            if sheet is not None:
-                located = sheet, refine(sheet, find_extrema(sheet, detector), detector)
-                sheet.extrapolate()
-            for near, some in _even_shares(space, team, located):
-                index, angle = assign_orientations(near, some, detector)
-                points = some.take(index)
-                described = None
-                if descriptor is not None:
-                    described = stored(compute_descriptors(near, points, angle, descriptor), descriptor)
-                found.append(_Found.of(near, points, angle, described))
-            team.exchange(None)  # all sheets are done with
-        return found
-
-    found = [part for parts in share(work, threads) for part in parts]
+    common = partial(_space, hand_over(images) if threads > 1 else images, detector, descriptor, threads)
+    work = partial(_work, detector, descriptor)
+    found = [part for parts in share(work, common, threads) for part in parts]
     shape = images.shape[1:]
     if len(images) == 1:
         return [reduction.outward(_features(found, shape, descriptor))]
     each = ([part.of_image(image) for part in found] for image in range(len(images)))
     return [reduction.outward(_features(parts, shape, descriptor)) for parts in each]
+
+
+def _space(
+    images: Image | Handed, detector: DetectorParams, descriptor: DescriptorParams | None, workers: int
+) -> ScaleSpace:
+    if isinstance(images, Handed):
+        images = images.taken()
+    return ScaleSpace(images, detector, _halo(detector, descriptor), workers)
+
+
+def _work(detector: DetectorParams, descriptor: DescriptorParams | None, team: Team, space: ScaleSpace) -> list[_Found]:
+    """Do what is one worker's: find the extrema of its sheets, and describe what it takes of those of all."""
+
+    def located(sheet: Sheet, memory: int) -> tuple[Share, int]:
+        points = refine(sheet, find_extrema(sheet, detector), detector)
+        sheet.extrapolate()
+        return Share.of(sheet, memory, points, team.size)
+
+    def small() -> tuple[Share, int]:
+        return located(space.stack(), team.size)
+
+    found = []
+    for sheet, last in space.sheets_of(team.number):
+        mine: tuple[Share | None, int] = (None, 0) if sheet is None else located(sheet, team.number)
+        for share_of, block in team.divide(*mine, small if last else None):
+            near = space.attached(share_of.memory, share_of.shape, share_of.table)
+            points, group = share_of.block(block)
+            index, angle = assign_orientations(near, points, detector)
+            points, group = points.take(index), group[index]
+            described = None
+            if descriptor is not None:
+                described = stored(compute_descriptors(near, points, angle, descriptor, group), descriptor)
+            found.append(_Found.of(near, points, angle, described))
+        team.meet()  # all sheets are done with
+    return found
 
 
 def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
@@ -85,40 +104,6 @@ def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
     if descriptor is not None:
         reach = max(reach, descriptor_reach(largest, descriptor))
     return MOVES + 2 + math.ceil(reach) + 1
-
-
-def _even_shares(space: ScaleSpace, team: Team, located: tuple[Sheet, Points] | None) -> Iterator[tuple[Sheet, Points]]:
-    """Give each worker about as many points as the others, of whose sheet ever: extrema are not spread evenly."""
-    mine = None if located is None else (located[0].levels.shape, located[0].table, located[1])
-    blocks = []
-    for worker, part in enumerate(team.exchange(mine)):
-        if part is not None:
-            shape, table, points = part
-            sheet = space.attached(worker, shape, table)
-            blocks += [(sheet, block) for block in _blocks(sheet, points)]
-    total, before = sum(len(points) for _, points in blocks), 0
-    for sheet, points in blocks:
-        middle = before + len(points) // 2
-        if middle * team.size // total == team.number:
-            yield sheet, points
-        before += len(points)
-
-
-def _blocks(sheet: Sheet, points: Points) -> Iterator[Points]:
-    """Divide the points of a sheet; those of an image the same way whoever takes them, and whatever other images.
-
-    The rounding of a matrix product depends on the number of its rows.
-    """
-    image = sheet.image[points.region]
-    crowded = np.bincount(image) > _BLOCK
-    rest = np.flatnonzero(~crowded[image])
-    if len(rest):
-        yield points if len(rest) == len(points) else points.take(rest)
-    for one in np.flatnonzero(crowded):
-        index = np.flatnonzero(image == one)
-        count = -(-len(index) // _BLOCK)
-        for i in range(count):
-            yield points.take(index[len(index) * i // count : len(index) * (i + 1) // count])
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +144,7 @@ def _features(found: list[_Found], shape: tuple[int, ...], descriptor: Descripto
     """
     order = np.concatenate([np.empty((0, 4), np.int32), *(part.order for part in found)])
     pixel = np.concatenate([np.empty(0, np.intp), *(part.pixel for part in found)])
-    rank = np.lexsort(order.T[::-1])
+    rank = np.argsort(_keys(order), kind="stable")
     # Two bands may find the same pixel from extrema on either side: the first in order counts.
     rank = rank[_first_of_pixel(order[rank], pixel[rank])][::-1]
     del pixel
@@ -189,6 +174,14 @@ def _features(found: list[_Found], shape: tuple[int, ...], descriptor: Descripto
         descriptors=described,
         image_size=(shape[1], shape[0]),
     )
+
+
+def _keys(order: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return numbers, (N,), that are in order as the rows of `order` are; numbers are sorted ten times as fast."""
+    keys = order[:, 0].astype(np.int64)
+    for column in order.T[1:]:
+        keys = keys * (int(column.max(initial=0)) + 1) + column
+    return keys
 
 
 def _first_of_pixel(order: npt.NDArray[np.int32], pixel: Index) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,10 @@
 
 The steps of the engine are NumPy calls of 20 microseconds or so, too short for Python's threads: they spend more time
 on waking each other than they gain.  Forked copies share nothing but what :func:`shared_scratch` returned.
+
+To fork takes milliseconds, and a copy is slow until it has pages of its own.  So copies are kept for the next call,
+which follows soon where there are many images.  They end when they have had nothing to do for some seconds, when the
+process ends that forked them, or when work fails.
 """
 
 from __future__ import annotations
@@ -9,46 +13,44 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import select
 import signal
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
+from weakref import finalize
 
-__all__ = ["Team", "share"]
+from .scratch import handed_on, shared_count
+from .teams import Board, SharingTeam, Team
+
+__all__ = ["dismiss", "share"]
 
 _Result = TypeVar("_Result")
-_Value = TypeVar("_Value")
+_Common = TypeVar("_Common")
 
 _FORKS = sys.platform == "linux"
 """Elsewhere forking is missing, or breaks the system's libraries."""
 
-
-@dataclass(frozen=True)
-class Team:
-    """The workers that share some work, as one of them sees it.
-
-    Attributes
-    ----------
-    number, size : int
-        Which of how many workers this is; number 0 is the caller's own process.
-    exchange : callable
-        Takes a value, waits until every worker has come to the same point, and returns the values of all of them, in
-        order.
-    """
-
-    number: int = 0
-    size: int = 1
-    exchange: Callable[[Any], list[Any]] = lambda value: [value]
+_IDLE = 10.0
+"""Seconds without work after which a forked process ends.  After half of it, it is not relied on any more."""
 
 
-def share(work: Callable[[Team], _Result], workers: int) -> list[_Result]:
+def share(work: Callable[[Team, _Common], _Result], common: Callable[[], _Common], workers: int) -> list[_Result]:
     """Call `work` in so many workers at once, and return the results in their order.
 
     Number 0 is the caller; the others are forked processes, or, where there is no forking, threads.
+
+    Parameters
+    ----------
+    work, common : callable
+        `work` gets what `common` returns, which threads share and each process makes for itself, with the same
+        `shared_scratch`.  Both can be pickled.
+    workers : int
 
     Raises
     ------
@@ -57,61 +59,41 @@ def share(work: Callable[[Team], _Result], workers: int) -> list[_Result]:
     ChildProcessError
         If a forked process has ended before its time.
     """
+    mine = common()
     if workers == 1:
-        return [work(Team())]
+        return [work(Team(), mine)]
     if not _FORKS:
-        return _in_threads(work, workers)
-    children: list[_Child] = []
+        return _in_threads(work, mine, workers)
     try:
-        for number in range(1, workers):
-            children.append(_Child.start(work, number, workers))
-
-        def exchange(value: _Value) -> list[_Value]:
-            values = [value, *(child.receive() for child in children)]
-            for child in children:
-                child.send(values)
-            return values
-
-        result = work(Team(0, workers, exchange))
-        return [result, *(child.receive() for child in children)]
-    finally:
-        for child in children:
-            child.end()
+        staff = _kept.of(workers)
+        for number, child in enumerate(staff.children, 1):
+            child.link.send((work, common, number))
+        links = [child.link for child in staff.children]
+        result = work(_Caller(0, workers, staff.board, links), mine)
+        results = [result, *(link.receive() for link in links)]
+    except BaseException:
+        dismiss()  # whatever they are doing
+        raise
+    staff.used = time.monotonic()
+    return results
 
 
-@dataclass(frozen=True)
-class _Child:
-    """A forked process, and the pipes from and to it."""
+def dismiss() -> None:
+    """End the processes that are kept for this thread."""
+    _kept.end()
 
-    pid: int
-    source: BinaryIO
-    target: BinaryIO
 
-    @classmethod
-    def start(cls, work: Callable[[Team], Any], number: int, workers: int) -> _Child:
-        from_child, to_parent = os.pipe()
-        from_parent, to_child = os.pipe()
-        # The copy leaves interrupts to its parent, which ends it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-        try:
-            with warnings.catch_warnings():
-                # Other threads may run, of a display, say; the copy takes none of their locks.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                pid = os.fork()
-            if pid == 0:
-                os.close(from_child)
-                os.close(to_child)
-                _serve(work, number, workers, os.fdopen(from_parent, "rb"), os.fdopen(to_parent, "wb"))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(to_parent)
-        os.close(from_parent)
-        return cls(pid, os.fdopen(from_child, "rb"), os.fdopen(to_child, "wb"))
+class _Link:
+    """Two pipes, from and to another process."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self.files = source, target
+        self._source, self._target = os.fdopen(source, "rb"), os.fdopen(target, "wb")
 
     def receive(self) -> Any:
-        """Return what the process sends next; raise the exception that it has instead."""
+        """Return what the other process sends next; raise the exception that it has instead."""
         try:
-            value = pickle.load(self.source)
+            value = pickle.load(self._source)
         except (EOFError, pickle.UnpicklingError):
             raise ChildProcessError("a process that shared the work was ended; is there enough memory?") from None
         if isinstance(value, _Failure):
@@ -119,16 +101,15 @@ class _Child:
         return value
 
     def send(self, value: object) -> None:
-        with suppress(BrokenPipeError):  # `receive` tells why
-            _send(value, self.target)
-
-    def end(self) -> None:
-        """End the process if it still runs, and forget it."""
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        """Send something; that the other process has ended, `receive` tells."""
         with suppress(BrokenPipeError):
-            self.target.close()
-        self.source.close()
+            pickle.dump(value, self._target, pickle.HIGHEST_PROTOCOL)
+            self._target.flush()
+
+    def close(self) -> None:
+        with suppress(BrokenPipeError):
+            self._target.close()
+        self._source.close()
 
 
 @dataclass(frozen=True)
@@ -138,47 +119,216 @@ class _Failure:
     error: Exception
 
 
-def _send(value: object, target: BinaryIO) -> None:
-    pickle.dump(value, target, pickle.HIGHEST_PROTOCOL)
-    target.flush()
+class _SharedBoard(Board):
+    """A board of processes: what they post lies in files in memory."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__()
+        self.posts = [os.memfd_create("sift") for _ in range(workers + 1)]
+
+    def files(self) -> list[int]:
+        return [*super().files(), *self.posts]
 
 
-def _serve(work: Callable[[Team], Any], number: int, workers: int, source: BinaryIO, target: BinaryIO) -> NoReturn:
-    """Do the work of a forked process, and end it."""
-    try:
-        gc.disable()  # a collection would copy what it visits
+class _ProcessTeam(SharingTeam):
+    """A team as one of its processes sees it."""
 
-        def exchange(value: object) -> list[Any]:
-            _send(value, target)
-            values: list[Any] = pickle.load(source)
-            return values
+    _board: _SharedBoard
 
+    def __init__(self, number: int, size: int, board: _SharedBoard, links: Sequence[_Link]) -> None:
+        super().__init__(number, size, board)
+        self._links = links
+
+    def _read(self, file: int, size: int) -> bytes:
+        # Nothing comes through the links while there are tasks to wait for, unless something is wrong.
+        waiting = select.poll()
+        for one in (file, *(link.files[0] for link in self._links)):
+            waiting.register(one, select.POLLIN)
+        ready = [one for one, _ in waiting.poll()]
+        if file not in ready:
+            for link in self._links:
+                if link.files[0] in ready:
+                    link.receive()
+        return os.read(file, size)
+
+    def _post(self, owner: int, value: Any) -> None:
+        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        os.pwrite(self._board.posts[owner], len(data).to_bytes(8, "little") + data, 0)
+
+    def _posted(self, owner: int) -> Any:
+        file = self._board.posts[owner]
+        return pickle.loads(os.pread(file, int.from_bytes(os.pread(file, 8, 0), "little"), 8))
+
+
+class _Caller(_ProcessTeam):
+    """As number 0 sees it."""
+
+    def meet(self) -> None:
+        for link in self._links:
+            link.receive()
+        for link in self._links:
+            link.send(None)
+
+
+class _Copy(_ProcessTeam):
+    """As the others see it, that are linked with number 0 alone."""
+
+    def meet(self) -> None:
+        (link,) = self._links
+        link.send(None)
+        link.receive()
+
+
+@dataclass(frozen=True)
+class _Child:
+    """A forked process."""
+
+    pid: int
+    link: _Link
+
+    @classmethod
+    def start(cls, board: _SharedBoard, workers: int) -> _Child:
+        from_child, to_parent = os.pipe()
+        from_parent, to_child = os.pipe()
+        # The copy leaves interrupts to its parent, which ends it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         try:
-            _send(work(Team(number, workers, exchange)), target)
-        except Exception as error:
-            _send(_Failure(error), target)
+            with warnings.catch_warnings(), handed_on():
+                # Other threads may run, of a display, say; the copy takes none of their locks.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+            if pid == 0:
+                _serve(from_parent, to_parent, board, workers)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.close(to_parent)
+        os.close(from_parent)
+        return cls(pid, _Link(from_child, to_child))
+
+    def lives(self) -> bool:
+        """Whether the process still runs."""
+        with suppress(ChildProcessError):  # somebody else has waited for it
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        return False
+
+    def end(self) -> None:
+        """End the process if it still runs, and forget it."""
+        if self.lives():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+
+def _serve(from_parent: int, to_parent: int, board: _SharedBoard, workers: int) -> NoReturn:
+    """Be a forked process: do one work after another."""
+    try:
+        gc.freeze()  # a collection would copy what it visits
+        _close_others(from_parent, to_parent, *board.files())
+        link = _Link(from_parent, to_parent)
+        waiting = select.poll()
+        waiting.register(from_parent, select.POLLIN)
+        while waiting.poll(1000 * _IDLE):
+            work, common, number = link.receive()
+            try:
+                link.send(work(_Copy(number, workers, board, [link]), common()))
+            except Exception as error:
+                link.send(_Failure(error))
     finally:
         os._exit(0)  # none of the caller's business at exit
 
 
-def _in_threads(work: Callable[[Team], _Result], workers: int) -> list[_Result]:
+def _close_others(*kept: int) -> None:
+    """Let go of the caller's files, all but these: somebody may wait for their end."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    first = 3
+    for file in sorted(kept):
+        os.closerange(first, file)
+        first = file + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+class _Staff:
+    """Forked processes, and how many shared buffers they know."""
+
+    def __init__(self, workers: int) -> None:
+        self.board, self.buffers, self.used = _SharedBoard(workers), shared_count(), time.monotonic()
+        self.children: list[_Child] = []
+        # When the thread ends that keeps it; at the end of the process, they notice themselves.
+        self.end = finalize(self, _end, os.getpid(), self.children, self.board)
+        self.end.atexit = False
+        for _ in range(1, workers):
+            self.children.append(_Child.start(self.board, workers))
+
+    def serves(self, workers: int) -> bool:
+        """Whether it is of this size, was used of late, knows all shared buffers, and is there."""
+        late = time.monotonic() - self.used > _IDLE / 2
+        fits = len(self.children) == workers - 1 and self.buffers == shared_count()
+        return fits and not late and all(child.lives() for child in self.children)
+
+
+def _end(owner: int, children: list[_Child], board: _SharedBoard) -> None:
+    """End the processes of a staff, or in a copy of the process that forked them, leave them to it."""
+    for child in children:
+        if os.getpid() == owner:
+            child.end()
+        child.link.close()
+    board.close()
+
+
+class _Kept(threading.local):
+    """The staff that a thread keeps."""
+
+    staff: _Staff | None = None
+
+    def of(self, workers: int) -> _Staff:
+        if self.staff is None or not self.staff.serves(workers):
+            self.end()
+            self.staff = _Staff(workers)
+        return self.staff
+
+    def end(self) -> None:
+        if self.staff is not None:
+            self.staff.end()
+        self.staff = None
+
+
+_kept = _Kept()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _kept.end())
+
+
+class _ThreadTeam(SharingTeam):
+    """A team as one of its threads sees it."""
+
+    def __init__(self, number: int, size: int, board: Board, posts: list[Any], barrier: threading.Barrier) -> None:
+        super().__init__(number, size, board)
+        self._posts, self._barrier = posts, barrier
+
+    def meet(self) -> None:
+        self._barrier.wait()
+
+    def _post(self, owner: int, value: Any) -> None:
+        self._posts[owner] = value
+
+    def _posted(self, owner: int) -> Any:
+        return self._posts[owner]
+
+
+def _in_threads(work: Callable[[Team, _Common], _Result], common: _Common, workers: int) -> list[_Result]:
     from .threads import share as share_by_threads  # slow to import, and not needed where there is forking
 
-    barrier = threading.Barrier(workers)
-    values: list[Any] = [None] * workers
+    barrier, board, posts = threading.Barrier(workers), Board(), [None] * (workers + 1)
 
     def one(number: int) -> _Result:
-        def exchange(value: Any) -> list[Any]:
-            values[number] = value
-            barrier.wait()
-            everything = list(values)
-            barrier.wait()
-            return everything
-
         try:
-            return work(Team(number, workers, exchange))
+            return work(_ThreadTeam(number, workers, board, posts, barrier), common)
         except BaseException:
             barrier.abort()  # the others would wait for ever
+            board.end(workers)
             raise
 
-    return share_by_threads(one, workers)
+    try:
+        return share_by_threads(one, workers)
+    finally:
+        board.close()

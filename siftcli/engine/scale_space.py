@@ -417,21 +417,48 @@ class ScaleSpace:
             source, base = allocate(f"base {octave.index}", len(images), height // 2, width // 2), True
             self._large.append((octave, source, band))
         self._rest, self._small = (source, base), shapes[len(self._large) :]
+        stack = 0
         if self._small:
-            sizes.append(math.prod(_stack_shape(len(images), self._small, detector.scales_per_octave + 3, halo)))
+            stack = math.prod(_stack_shape(len(images), self._small, detector.scales_per_octave + 3, halo))
         # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
-        self._memory = allocate("levels", workers, -(-max(sizes) // PAGE) * PAGE)
+        if workers == 1:
+            memory = allocate("levels", max(*sizes, stack))
+            self._memory = [memory, memory]
+        else:
+            each = -(-max(sizes) // PAGE) * PAGE
+            self._memory = [*allocate("levels", workers, each), allocate("stack", stack)]
 
     def sheets(self) -> Iterator[Sheet]:
         """Pass all sheets by; a sheet is good until the next one is asked for."""
-        return (sheet for sheet in self.sheets_of(0) if sheet is not None)
+        for sheet, last in self.sheets_of(0):
+            if sheet is not None:
+                yield sheet
+            if last:
+                yield self.stack()
 
-    def sheets_of(self, worker: int) -> Iterator[Sheet | None]:
-        """Pass the sheets of one worker by, and None where it has nothing to do while others have.
+    def sheets_of(self, worker: int) -> Iterator[tuple[Sheet | None, bool]]:
+        """Pass the sheets of large octaves by that are one worker's, and None where only others have one.
 
         A sheet is good until the next one is asked for.  That, all workers have to do at once: the next sheet may
         need what the others did for this one.
+
+        Yields
+        ------
+        sheet : Sheet or None
+        last : bool
+            Whether small octaves are left: once the sheets of all workers are filled, `stack` has them.
         """
+        turns = sum(len(base) * self._each(octave, band) for octave, base, band in self._large)
+        if turns == 0 and self._small:
+            yield None, True
+        for turn, sheet in enumerate(self._bands_of(worker), 1):
+            yield sheet, turn == turns and bool(self._small)
+
+    def _each(self, octave: Octave, band: int) -> int:
+        """Return how many bands of an octave each worker has, at most."""
+        return -(-octave.height // (band * self._workers))
+
+    def _bands_of(self, worker: int) -> Iterator[Sheet | None]:
         memory = self._memory[worker]
         if self._workers > 1:
             map_shared("levels", worker * memory.size, memory.size)
@@ -440,24 +467,28 @@ class ScaleSpace:
             self._large.clear()  # so that large bases are let go of as soon as they have served
         while large:
             octave, base, band = large.pop(0)
-            count = -(-octave.height // band)
-            each = -(-count // self._workers)
+            count, each = -(-octave.height // band), self._each(octave, band)
             rows = range(band * min(each * worker, count), min(band * each * (worker + 1), octave.height), band)
             for image, target in enumerate(base):
                 one = replace(octave, source=octave.source[image : image + 1])
                 if len(rows):
                     yield from _Bands(one, image, self._halo, rows, target, memory)
                 yield from [None] * (each - len(rows))
-        if self._small:
-            source, over_base = self._rest
-            if worker == 0:
-                yield _stack(source, self._small, self._detector, self._halo, over_base, memory)
-            else:
-                yield None
 
-    def attached(self, worker: int, shape: tuple[int, ...], table: Index) -> Sheet:
-        """Return the sheet of another worker, of `levels.shape` and `table`, to look at."""
-        return Sheet(_within(self._memory[worker], cast(tuple[int, int, int], shape)), table)
+    def stack(self) -> Sheet:
+        """Return the sheet of all small octaves."""
+        source, over_base = self._rest
+        return _stack(source, self._small, self._detector, self._halo, over_base, self._memory[-1])
+
+    def attached(self, memory: int, shape: tuple[int, ...], table: Index) -> Sheet:
+        """Return a sheet of another worker, or, if `memory` is the number of workers, that of the small octaves.
+
+        Parameters
+        ----------
+        shape, table
+            Its `levels.shape` and its table.
+        """
+        return Sheet(_within(self._memory[memory], cast(tuple[int, int, int], shape)), table)
 
 
 def _band_count(octave: Octave) -> int:

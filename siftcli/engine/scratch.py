@@ -10,13 +10,16 @@ import math
 import mmap
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..features import Float32
 
-__all__ = ["map_shared", "scratch", "shared_scratch"]
+__all__ = ["handed_on", "map_shared", "scratch", "shared_count", "shared_scratch"]
 
 _HUGE = 1 << 21
 """Bytes of a huge page."""
@@ -32,11 +35,21 @@ class _Buffers(threading.local):
     def __init__(self) -> None:
         self.own: dict[str, Float32] = {}
         self.shared: dict[str, tuple[mmap.mmap, Float32]] = {}
+        self.count = 0
+        self.handed_on = False
+        self.mapped: set[tuple[int, int, int]] = set()
+
+    def forked(self) -> None:
+        """Begin anew in a forked process."""
+        self.own.clear()
+        self.mapped.clear()
+        if not self.handed_on:
+            self.shared.clear()
 
 
 _buffers = _Buffers()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _buffers.own.clear())
+    os.register_at_fork(after_in_child=lambda: _buffers.forked())
 
 
 def scratch(name: str, *shape: int) -> Float32:
@@ -62,14 +75,50 @@ def scratch(name: str, *shape: int) -> Float32:
 
 
 def shared_scratch(name: str, *shape: int) -> Float32:
-    """Return a buffer as `scratch` does, but one that processes which are forked from now on share."""
+    """Return a buffer as `scratch` does, but one that processes which are forked in a block of `handed_on` share."""
     size = math.prod(shape)
     memory, buffer = _buffers.shared.get(name, (None, None))
     if memory is None or buffer is None or buffer.size < size:
         memory = mmap.mmap(-1, max(1, 4 * size))
         buffer = np.frombuffer(memory, np.float32, size)
         _buffers.shared[name] = memory, buffer
+        _buffers.count += 1
     return buffer[:size].reshape(shape)
+
+
+def shared_count() -> int:
+    """Return how many shared buffers this thread has made, replaced ones too."""
+    return _buffers.count
+
+
+@contextmanager
+def handed_on() -> Iterator[None]:
+    """Let processes that are forked in this block keep the shared buffers; others would write to ours."""
+    _buffers.handed_on = True
+    try:
+        yield
+    finally:
+        _buffers.handed_on = False
+
+
+class Handed(NamedTuple):
+    """An array in shared memory, to be sent to those that share it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def taken(self) -> npt.NDArray[Any]:
+        """Return the array."""
+        size = math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return shared_scratch(self.name, -(-size // 4)).view(np.uint8)[:size].view(self.dtype).reshape(self.shape)
+
+
+def hand_over(array: npt.NDArray[Any], name: str = "handed") -> Handed:
+    """Copy an array to shared memory; it is there until the next one of this name."""
+    handed = Handed(name, array.shape, array.dtype.str)
+    handed.taken()[...] = array
+    return handed
 
 
 def map_shared(name: str, start: int, size: int) -> None:
@@ -83,5 +132,8 @@ def map_shared(name: str, start: int, size: int) -> None:
     if name not in _buffers.shared:  # another thread's, not a forking process's: mapped already
         return
     memory, _ = _buffers.shared[name]
-    with suppress(OSError, AttributeError):
-        memory.madvise(_POPULATE_WRITE, 4 * start, 4 * size)
+    part = id(memory), start, size
+    if part not in _buffers.mapped:
+        _buffers.mapped.add(part)
+        with suppress(OSError, AttributeError):
+            memory.madvise(_POPULATE_WRITE, 4 * start, 4 * size)

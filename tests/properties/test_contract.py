@@ -23,7 +23,7 @@ from hypothesis.extra.numpy import arrays
 
 import siftcli
 from siftcli import Features, ParameterError
-from siftcli.engine import pipeline, processes, scale_space
+from siftcli.engine import pipeline, processes, scale_space, shares
 from siftcli.params import parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -165,8 +165,11 @@ def test_shared_between_threads(
     monkeypatch.setattr(scale_space, "SMALL", 5_000)
     monkeypatch.setattr(scale_space, "BAND", 1 << 16)
     monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
+    monkeypatch.setattr(shares, "_GROUP", 30)
+    processes.dismiss()  # others have other constants
     images = pixels("hubble_deep_field.jpg")[None, :400, :480]
     alone, shared = (pipeline.detect(images, *parameters(preset), threads=n)[0] for n in (1, threads))
+    processes.dismiss()
     assert len(alone) > 300
     assert_identical(shared, alone)
 
@@ -322,20 +325,19 @@ def test_pictures_of_two_values(preset: str) -> None:
 _SAME = """
 import numpy as np, sys
 from PIL import Image
-from siftcli.engine import pipeline, scale_space
+from siftcli.engine import pipeline, scale_space, shares
 from siftcli.params import parameters
 pixels = np.array(Image.open(sys.argv[1]).convert("L"))
 def same(a, b):
     return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("xy", "scales", "orientations", "descriptors"))
+shares._GROUP, shares._BLOCK = 20, 60  # so that some crops have more points
 usual = scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS
 for preset in ("default", "lowe"):
     given = parameters(preset)
-    pipeline._BLOCK = 1024
     scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = 5_000, 1 << 16, 64
     alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, threads=n)[0] for n in (1, 3))
     assert len(alone) > 300 and same(alone, shared), preset
     scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = usual
-    pipeline._BLOCK = 60  # so that some crops have more points
     crops = [pixels[y : y + 64, x : x + 96] for y in range(0, 320, 64) for x in range(0, 384, 96)]
     whole = pipeline.detect(np.stack(crops), *given)
     back = pipeline.detect(np.stack(crops[::-1]), *given)[::-1]
