@@ -66,7 +66,7 @@ def _square(sheet: Sheet) -> Index:
 
 
 def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
-    """Return the extrema of a sheet, in the order level, row, column.
+    """Return the extrema of a sheet, in the order level, row of the sheet, column.
 
     An extremum exceeds 0.8 of the DoG threshold, lies strictly above or below all its 26 neighbours, and is not on an
     edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]  With another `refinement`
@@ -88,7 +88,7 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     if detector.refinement == "lowe":
         good &= no_edge(cubes[1], detector.edge_threshold)
     keep = keep[good]
-    order = keep[np.lexsort((x[keep], y[keep], level[keep]))]
+    order = keep[np.argsort(flat[keep])]
     return Extrema(region[order], level[order], y[order], x[order])
 
 

@@ -210,9 +210,12 @@ class Sheet:
         pixels, octave index, index of the image in the stack.
     first, last : int
         Buffer rows in which extrema count for this sheet; the rows around them are there as context.
+    unit : int
+        Rows of an octave that are always in one sheet; that there are more of these must not change anything.
     """
 
     margin = 16
+    unit = 1 << 40
 
     def __init__(self, levels: Float32, table: Index, first: int = 0, last: int = 0) -> None:
         self.levels, self.table = levels, table
@@ -284,14 +287,18 @@ class _Bands(Sheet):
         Rows that later stages read above and below an extremum.
     rows : range
         First row of every band.
+    unit : int
+        Rows of the shortest band that this octave may be cut into.
     base : (height // 2, width // 2) float32
         The next octave's; every second pixel of the level of twice the blur is written to it.
     memory : (size,) float32
         The levels are kept in it.
     """
 
-    def __init__(self, octave: Octave, image: int, halo: int, rows: range, base: Float32, memory: Float32) -> None:
-        self._octave, self._base, self._rows = octave, base, rows
+    def __init__(
+        self, octave: Octave, image: int, halo: int, rows: range, unit: int, base: Float32, memory: Float32
+    ) -> None:
+        self._octave, self._base, self._rows, self.unit = octave, base, rows, unit
         self._halo, self._band = _blocks(halo), rows.step
         self._stop = min(rows.stop, octave.height)
         self._ahead = _ahead(octave)
@@ -405,17 +412,18 @@ class ScaleSpace:
             lacking = (3 if skipped else 4) * detector.sigma_base**2 - (0 if skipped else detector.sigma_input**2)
             source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
         allocate = shared_scratch if workers > 1 else scratch
-        self._large: list[tuple[Octave, Float32, int]] = []
+        self._large: list[tuple[Octave, Float32, int, int]] = []
         sizes = [0]
         for shape in shapes:
             _, height, width = shape
             if height * width < SMALL:
                 break
             octave = Octave.of(source, shape, detector, base=base)
-            band = _blocks(-(-height // _band_count(octave)))
+            unit = _blocks(-(-height // _band_count(octave)))
+            band = unit * max(1, BAND // (unit * width)) if workers == 1 else unit
             sizes.append(math.prod(_band_shape(octave, halo, band)))
             source, base = allocate(f"base {octave.index}", len(images), height // 2, width // 2), True
-            self._large.append((octave, source, band))
+            self._large.append((octave, source, band, unit))
         self._rest, self._small = (source, base), shapes[len(self._large) :]
         stack = 0
         if self._small:
@@ -448,7 +456,7 @@ class ScaleSpace:
         last : bool
             Whether small octaves are left: once the sheets of all workers are filled, `stack` has them.
         """
-        turns = sum(len(base) * self._each(octave, band) for octave, base, band in self._large)
+        turns = sum(len(base) * self._each(octave, band) for octave, base, band, _ in self._large)
         if turns == 0 and self._small:
             yield None, True
         for turn, sheet in enumerate(self._bands_of(worker), 1):
@@ -466,13 +474,13 @@ class ScaleSpace:
         if self._workers == 1:
             self._large.clear()  # so that large bases are let go of as soon as they have served
         while large:
-            octave, base, band = large.pop(0)
+            octave, base, band, unit = large.pop(0)
             count, each = -(-octave.height // band), self._each(octave, band)
             rows = range(band * min(each * worker, count), min(band * each * (worker + 1), octave.height), band)
             for image, target in enumerate(base):
                 one = replace(octave, source=octave.source[image : image + 1])
                 if len(rows):
-                    yield from _Bands(one, image, self._halo, rows, target, memory)
+                    yield from _Bands(one, image, self._halo, rows, unit, target, memory)
                 yield from [None] * (each - len(rows))
 
     def stack(self) -> Sheet:

@@ -46,7 +46,7 @@ class Share:
     @classmethod
     def of(cls, sheet: Sheet, memory: int, points: Points, workers: int) -> tuple[Share, int]:
         """Return the points of a sheet and the number of their blocks."""
-        order, group = _groups(sheet.image[points.region])
+        order, group = _groups(sheet.image[points.region] + points.scan[:, 0] // sheet.unit)
         ends = _blocks(np.flatnonzero(np.diff(group, append=-1)) + 1, workers)
         return cls(memory, sheet.levels.shape, sheet.table, points.take(order), group, ends), len(ends)
 
@@ -57,14 +57,14 @@ class Share:
 
 
 def _groups(image: Index) -> tuple[Index, Index]:
-    """Divide points: those of an image the same way whoever takes them, and whatever other images.
+    """Divide points: those of an image, or a unit of it, the same way whoever takes them, and whatever others.
 
     Returns
     -------
     order : (N,) intp
         The points, group after group.
     group : (N,) intp
-        From 0 on.
+        Ascending.
     """
     order = np.argsort(image, kind="stable")
     counts = np.bincount(image)
