@@ -254,9 +254,7 @@ class _Staff:
     def __init__(self, workers: int) -> None:
         self.board, self.buffers, self.used = _SharedBoard(workers), shared_count(), time.monotonic()
         self.children: list[_Child] = []
-        # When the thread ends that keeps it; at the end of the process, they notice themselves.
-        self.end = finalize(self, _end, os.getpid(), self.children, self.board)
-        self.end.atexit = False
+        self.end = finalize(self, _end, os.getpid(), self.children, self.board)  # at the latest when the thread ends
         for _ in range(1, workers):
             self.children.append(_Child.start(self.board, workers))
 
