@@ -43,8 +43,9 @@ def detect(
     mask : (H, W) array, optional
         Keypoints are kept where it is not zero, at the pixel that holds their centre.
     threads : int
-        Workers that share one image; the features do not depend on it.  On Linux they are forked from this process
-        for as long as it takes; elsewhere they are threads, which gain little.
+        Workers that share one image; the features do not depend on it.  On Linux they are processes, forked from this
+        one and kept for the next image until there has been none for ten seconds, with a copy of what this process
+        had in memory then; elsewhere they are threads, which gain little.
     **overrides
         Single parameters by name, see `siftcli.params`; among them what is kept: `max_keypoints` and `keep`
         ("strongest", "largest" or "spread"), `region`, `min_scale` and `max_scale`.

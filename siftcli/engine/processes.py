@@ -124,10 +124,21 @@ class _SharedBoard(Board):
 
     def __init__(self, workers: int) -> None:
         super().__init__()
-        self.posts = [os.memfd_create("sift") for _ in range(workers + 1)]
+        self.posts = [_memory_file() for _ in range(workers + 1)]
 
     def files(self) -> list[int]:
         return [*super().files(), *self.posts]
+
+
+def _memory_file() -> int:
+    """Open a file that has no name, in memory where Python can."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("sift")
+    import tempfile
+
+    file, name = tempfile.mkstemp()
+    os.unlink(name)
+    return file
 
 
 class _ProcessTeam(SharingTeam):

@@ -79,6 +79,8 @@ def shared_scratch(name: str, *shape: int) -> Float32:
     size = math.prod(shape)
     memory, buffer = _buffers.shared.get(name, (None, None))
     if memory is None or buffer is None or buffer.size < size:
+        if _buffers.handed_on:
+            raise RuntimeError(f"the shared buffer {name} is larger than what this process was forked with")
         memory = mmap.mmap(-1, max(1, 4 * size))
         buffer = np.frombuffer(memory, np.float32, size)
         _buffers.shared[name] = memory, buffer

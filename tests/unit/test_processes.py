@@ -337,6 +337,27 @@ def test_arrays_are_handed_over(either: str, dtype: type) -> None:
         assert handed.taken().dtype == array.dtype
 
 
+def ask_for_more(team: Team, common: None) -> None:
+    if team.number == 1:
+        shared_scratch("other", 1 << 20)
+
+
+@forked
+def test_shared_memory_that_others_would_not_see() -> None:
+    """A forked process cannot share what it makes itself, so it gets an error instead."""
+    shared_scratch("other", 1 << 10)
+    with pytest.raises(RuntimeError, match="shared buffer other is larger"):
+        share(ask_for_more, nothing, 2)
+
+
+@forked
+def test_without_files_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariance: a Python that was built for older systems shares through temporary files, and leaves none."""
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    sums = share(sum_of_large, nothing, 2)
+    assert sorted(s for part in sums for s in part) == [3_000_000, 6_000_000]
+
+
 def test_memory_is_reused() -> None:
     """Invariance: the same name gives the same memory, as long as it is large enough."""
     ask: Callable[..., np.ndarray]
