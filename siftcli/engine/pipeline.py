@@ -84,9 +84,9 @@ def _work(detector: DetectorParams, descriptor: DescriptorParams | None, team: T
     found = []
     for sheet, last in space.sheets_of(team.number):
         mine: tuple[Share | None, int] = (None, 0) if sheet is None else located(sheet, team.number)
-        for share_of, block in team.divide(*mine, small if last else None):
-            near = space.attached(share_of.memory, share_of.shape, share_of.table)
-            points, group = share_of.block(block)
+        for any_share, block in team.divide(*mine, small if last else None):
+            near = space.attached(any_share.memory, any_share.shape, any_share.table)
+            points, group = any_share.block(block)
             index, angle = assign_orientations(near, points, detector)
             points, group = points.take(index), group[index]
             described = None

@@ -135,9 +135,10 @@ def _memory_file() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("sift")
     import tempfile
+    from pathlib import Path
 
     file, name = tempfile.mkstemp()
-    os.unlink(name)
+    Path(name).unlink()
     return file
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -90,7 +91,7 @@ class Board:
         os.write(self._put_givers, bytes([count]))
 
 
-class SharingTeam(Team):
+class SharingTeam(Team, ABC):
     """A team of several; how its workers reach each other is for subclasses to say."""
 
     def __init__(self, number: int, size: int, board: Board) -> None:
@@ -123,10 +124,10 @@ class SharingTeam(Team):
         """Read from one of the board's files."""
         return os.read(file, size)
 
+    @abstractmethod
     def _post(self, owner: int, value: Any) -> None:
         """Let all workers see a value; owners are 0 to size."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _posted(self, owner: int) -> Any:
         """Return the value that this owner has posted."""
-        raise NotImplementedError
