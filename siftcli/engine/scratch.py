@@ -36,14 +36,15 @@ class _Buffers(threading.local):
         self.own: dict[str, Float32] = {}
         self.shared: dict[str, tuple[mmap.mmap, Float32]] = {}
         self.count = 0
-        self.handed_on = False
+        self.handed_on = self.is_copy = False
         self.mapped: set[tuple[int, int, int]] = set()
 
     def forked(self) -> None:
         """Begin anew in a forked process."""
         self.own.clear()
         self.mapped.clear()
-        if not self.handed_on:
+        self.is_copy = self.handed_on
+        if not self.is_copy:
             self.shared.clear()
 
 
@@ -79,12 +80,13 @@ def shared_scratch(name: str, *shape: int) -> Float32:
     size = math.prod(shape)
     memory, buffer = _buffers.shared.get(name, (None, None))
     if memory is None or buffer is None or buffer.size < size:
-        if _buffers.handed_on:
+        if _buffers.is_copy:
             raise RuntimeError(f"the shared buffer {name} is larger than what this process was forked with")
         memory = mmap.mmap(-1, max(1, 4 * size))
         buffer = np.frombuffer(memory, np.float32, size)
         _buffers.shared[name] = memory, buffer
         _buffers.count += 1
+        _buffers.mapped.clear()
     return buffer[:size].reshape(shape)
 
 
