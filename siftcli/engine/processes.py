@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 from weakref import finalize
 
-from .scratch import handed_on, shared_count
+from .scratch import handed_on, release_shared, shared_count
 from .teams import Board, SharingTeam, Team
 
 __all__ = ["dismiss", "share"]
@@ -38,6 +38,9 @@ _FORKS = sys.platform == "linux"
 
 _IDLE = 10.0
 """Seconds without work after which a forked process ends.  After half of it, it is not relied on any more."""
+
+_KEPT = 1 << 29
+"""Bytes of shared memory, at most, that are kept for the next call, and the processes with it."""
 
 
 def share(work: Callable[[Team, _Common], _Result], common: Callable[[], _Common], workers: int) -> list[_Result]:
@@ -75,6 +78,8 @@ def share(work: Callable[[Team, _Common], _Result], common: Callable[[], _Common
         dismiss()  # whatever they are doing
         raise
     staff.used = time.monotonic()
+    if release_shared(_KEPT):
+        dismiss()
     return results
 
 

@@ -9,7 +9,7 @@ octave), never an octave: they are the same for bands and for stacks.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
@@ -95,12 +95,13 @@ def _operators(octave: int, detector: DetectorParams, *, base: bool) -> tuple[Op
     return (operator(lacking, up, lowe), *(operator(s * (k * k - 1) ** 0.5, 0, lowe) for s in sigma))
 
 
-def _doubled(images: Image, times: int) -> Float32:
+def _doubled(images: Image, times: int, allocate: Callable[..., Float32]) -> Float32:
     """Return images at twice the size, so often: even samples are the originals, the others lie between."""
     out, half = to_unit(images), np.float32(0.5)
-    for _ in range(times):
+    for i in range(times):
         a, (n, height, width) = out, out.shape
-        out = np.empty((n, 2 * height - 2, 2 * width - 2), np.float32)
+        # Where workers share it, all of them write the same values to it.
+        out = allocate(f"doubled {i}", n, 2 * height - 2, 2 * width - 2)
         out[:, ::2, ::2] = a[:, :-1, :-1]
         out[:, 1::2, ::2] = (a[:, :-1, :-1] + a[:, 1:, :-1]) * half
         out[:, ::2, 1::2] = (a[:, :-1, :-1] + a[:, :-1, 1:]) * half
@@ -168,10 +169,8 @@ class Octave:
 
     @classmethod
     def of(cls, source: Image, shape: tuple[int, int, int], detector: DetectorParams, *, base: bool) -> Octave:
-        """Return the octave `shape` over its base, or over the images themselves."""
+        """Return the octave `shape` over its base, or over the images themselves, which the lowe variant doubles."""
         index, height, width = shape
-        if detector.variant == "lowe" and not base:
-            source = _doubled(source, -min(index, 0))
         return cls(index, height, width, source, _operators(index, detector, base=base))
 
     def blur(self, level: int, start: int, stop: int, previous: Float32, first: int, out: Float32) -> None:
@@ -211,7 +210,7 @@ class Sheet:
     first, last : int
         Buffer rows in which extrema count for this sheet; the rows around them are there as context.
     unit : int
-        Rows of an octave that are always in one sheet; that there are more of these must not change anything.
+        Rows of an octave that are in one sheet in any case.  How many units there are makes no difference to features.
     """
 
     margin = 16
@@ -412,6 +411,8 @@ class ScaleSpace:
             lacking = (3 if skipped else 4) * detector.sigma_base**2 - (0 if skipped else detector.sigma_input**2)
             source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
         allocate = shared_scratch if workers > 1 else scratch
+        if shapes and detector.variant == "lowe" and not base:
+            source = _doubled(images, -detector.first_octave, allocate)
         self._large: list[tuple[Octave, Float32, int, int]] = []
         sizes = [0]
         for shape in shapes:

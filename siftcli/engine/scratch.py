@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..features import Float32
 
-__all__ = ["handed_on", "map_shared", "scratch", "shared_count", "shared_scratch"]
+__all__ = ["handed_on", "map_shared", "release_shared", "scratch", "shared_count", "shared_scratch"]
 
 _HUGE = 1 << 21
 """Bytes of a huge page."""
@@ -88,6 +88,15 @@ def shared_scratch(name: str, *shape: int) -> Float32:
         _buffers.count += 1
         _buffers.mapped.clear()
     return buffer[:size].reshape(shape)
+
+
+def release_shared(limit: int) -> bool:
+    """Let go of this thread's shared buffers if they have more bytes than that, and tell whether they had."""
+    over = sum(len(memory) for memory, _ in _buffers.shared.values()) > limit
+    if over:
+        _buffers.shared.clear()
+        _buffers.mapped.clear()
+    return over
 
 
 def shared_count() -> int:

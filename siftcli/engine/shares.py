@@ -17,7 +17,7 @@ __all__ = ["Share"]
 _BLOCK = 1024
 """Points that are given orientations and descriptors at a time, about: what one leaves behind is still in the cache."""
 _GROUP = 256
-"""Points of an image that are in one block in any case, about."""
+"""Points of an image, at most, that are in one block in any case."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -293,6 +293,30 @@ def test_a_fork_of_the_program_has_its_own() -> None:
     assert pids() == mine
 
 
+def make_large(size: int) -> int:
+    shared_scratch("large", size)[...] = 1
+    return size
+
+
+def size_of_buffer(team: Team, size: int) -> int:
+    return shared_scratch("large", size).size
+
+
+@forked
+def test_large_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Much shared memory is not kept, nor are the processes that have it."""
+    monkeypatch.setattr(processes, "_KEPT", 1 << 20)
+    common = partial(make_large, 1 << 20)
+    assert share(size_of_buffer, common, 2) == [1 << 20] * 2
+    assert processes._kept.staff is None
+    before = shared_scratch("large", 1)
+    assert before.base is not None
+    assert before.base.nbytes < 1 << 20
+    monkeypatch.undo()
+    assert share(size_of_buffer, common, 2) == [1 << 20] * 2
+    assert processes._kept.staff is not None
+
+
 # --- memory
 
 
