@@ -136,8 +136,8 @@ class _SharedBoard(Board):
 
 
 def _memory_file() -> int:
-    """Open a file that has no name, in memory where Python can."""
-    if hasattr(os, "memfd_create"):
+    """Open a file that has no name, in memory where Python and the system can."""
+    with suppress(AttributeError, OSError):
         return os.memfd_create("sift")
     import tempfile
     from pathlib import Path
