@@ -70,6 +70,8 @@ def detect(
     [[30.2, 33.8]]
     """
     detector, descriptor, selection = all_parameters(preset, **overrides)
+    if threads < 1:
+        raise ParameterError("threads", f"must be at least 1, not {threads}")
     pixels = _grey(image)
     kept = None if mask is None else _mask(mask, pixels.shape)
     features = pipeline.detect(pixels[None], detector, descriptor if descriptors else None, threads)[0]

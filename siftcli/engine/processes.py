@@ -76,6 +76,7 @@ def share(work: Callable[[Team, _Common], _Result], common: Callable[[], _Common
         results = [result, *(link.receive() for link in links)]
     except BaseException:
         dismiss()  # whatever they are doing
+        release_shared(_KEPT)
         raise
     staff.used = time.monotonic()
     if release_shared(_KEPT):
@@ -129,6 +130,8 @@ class _SharedBoard(Board):
 
     def __init__(self, workers: int) -> None:
         super().__init__()
+        for file in (self.tasks, self.givers):
+            os.set_blocking(file, False)
         self.posts = [_memory_file() for _ in range(workers + 1)]
 
     def files(self) -> list[int]:
@@ -157,16 +160,19 @@ class _ProcessTeam(SharingTeam):
         self._links = links
 
     def _read(self, file: int, size: int) -> bytes:
-        # Nothing comes through the links while there are tasks to wait for, unless something is wrong.
+        # Nothing comes through the links before all tasks are given out and taken, unless something is wrong.
         waiting = select.poll()
         for one in (file, *(link.files[0] for link in self._links)):
             waiting.register(one, select.POLLIN)
-        ready = [one for one, _ in waiting.poll()]
-        if file not in ready:
+        while True:
+            ready = [one for one, _ in waiting.poll()]
+            if file in ready:
+                with suppress(BlockingIOError):  # another worker was quicker
+                    return os.read(file, size)
+                continue
             for link in self._links:
                 if link.files[0] in ready:
                     link.receive()
-        return os.read(file, size)
 
     def _post(self, owner: int, value: Any) -> None:
         data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
@@ -231,8 +237,9 @@ class _Child:
     def end(self) -> None:
         """End the process if it still runs, and forget it."""
         if self.lives():
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+            with suppress(ChildProcessError, ProcessLookupError):  # somebody else waits for all children
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
 
 
 def _serve(from_parent: int, to_parent: int, board: _SharedBoard, workers: int) -> NoReturn:
@@ -256,10 +263,12 @@ def _serve(from_parent: int, to_parent: int, board: _SharedBoard, workers: int) 
 def _close_others(*kept: int) -> None:
     """Let go of the caller's files, all but these: somebody may wait for their end."""
     null = os.open(os.devnull, os.O_RDWR)
-    for standard in range(3):
+    for standard in {0, 1, 2}.difference(kept):  # one that was closed may be ours
         os.dup2(null, standard)
     first = 3
     for file in sorted(kept):
+        if file < first:
+            continue
         os.closerange(first, file)
         first = file + 1
     os.closerange(first, os.sysconf("SC_OPEN_MAX"))

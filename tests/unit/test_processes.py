@@ -170,6 +170,48 @@ def test_a_killed_process_is_told(where: str) -> None:
         share(partial(fail, 1, where, "kill"), nothing, 3)
 
 
+def fail_before_giving(team: Team, common: None) -> None:
+    if team.number == 2:
+        time.sleep(0.002)
+        raise ValueError("of 2")
+    list(team.divide(None, 1))
+
+
+@forked
+def test_nobody_waits_for_a_task_that_another_took() -> None:
+    """Two workers that see one task at once, and no end of tasks, for a third has failed: the caller gets its error."""
+    for _ in range(60):
+        with pytest.raises(ValueError, match="of 2"):
+            share(fail_before_giving, nothing, 3)
+
+
+@forked
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_without_standard_streams(closed: int) -> None:
+    """A program that was started without one, as some daemons are: the same keypoints."""
+    program = f"""if 1:
+        import os
+        os.close({closed})
+        import numpy as np, siftcli
+        image = np.random.default_rng(0).random((128, 128))
+        one, two = (siftcli.detect(image, threads=n) for n in (1, 2))
+        os._exit(7 if len(one) > 9 and np.array_equal(one.descriptors, two.descriptors) else 1)
+    """
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 7
+
+
+@forked
+def test_a_program_that_ignores_its_children() -> None:
+    """The system waits for them then: nothing is raised, and no file stays open."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        for workers in (2, 3, 2):
+            share(sum_of_large, nothing, workers)
+        dismiss()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def be_interrupted(team: Team, common: None) -> list[int]:
     pids = [pid for pid, _ in team.divide(os.getpid(), 1)]
     team.meet()
