@@ -7,6 +7,7 @@ with which file, and what to do.  The command line prints that line and nothing 
 from __future__ import annotations
 
 from os import PathLike
+from typing import Any
 
 __all__ = ["FormatError", "FrameError", "ImageError", "OutputError", "ParameterError", "SiftError"]
 
@@ -29,6 +30,9 @@ class ParameterError(SiftError, ValueError):
         self.name = name
         self.reason = message
 
+    def __reduce__(self) -> tuple[type[ParameterError], tuple[Any, ...]]:
+        return type(self), (self.name, self.reason)
+
 
 class FrameError(ParameterError):
     """A frame that was given and cannot be described.
@@ -44,7 +48,7 @@ class FrameError(ParameterError):
         self.index = index
         self.reason = message
 
-    def __reduce__(self) -> tuple[type[FrameError], tuple[int, str]]:
+    def __reduce__(self) -> tuple[type[ParameterError], tuple[Any, ...]]:
         return type(self), (self.index, self.reason)
 
 

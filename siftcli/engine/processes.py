@@ -222,10 +222,14 @@ class _Child:
                 pid = os.fork()
             if pid == 0:
                 _serve(from_parent, to_parent, board, workers)
+        except BaseException:  # the system has no room for it
+            os.close(from_child)
+            os.close(to_child)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(to_parent)
-        os.close(from_parent)
+            os.close(to_parent)
+            os.close(from_parent)
         return cls(pid, _Link(from_child, to_child))
 
     def lives(self) -> bool:
@@ -343,16 +347,21 @@ def _in_threads(work: Callable[[Team, _Common], _Result], common: _Common, worke
     from .threads import share as share_by_threads  # slow to import, and not needed where there is forking
 
     barrier, board, posts = threading.Barrier(workers), Board(), [None] * (workers + 1)
+    errors: list[BaseException] = []
 
     def one(number: int) -> _Result:
         try:
             return work(_ThreadTeam(number, workers, board, posts, barrier), common)
-        except BaseException:
+        except BaseException as error:
+            errors.append(error)
             barrier.abort()  # the others would wait for ever
             board.end(workers)
             raise
 
     try:
         return share_by_threads(one, workers)
+    except threading.BrokenBarrierError:  # of one that waited for the one that failed first
+        raise errors[0] from None
     finally:
         board.close()
+        release_shared(_KEPT)

@@ -15,6 +15,7 @@ Rest = Callable[[], "tuple[Any, int]"]
 _TASK = struct.Struct("=HH")
 """The owner of a task and its index, as they stand in a pipe."""
 _NO_TASK = _TASK.pack(0xFFFF, 0)
+_COUNT = struct.Struct("=H")
 
 
 class Team:
@@ -88,7 +89,7 @@ class Board:
 
     def count_givers(self, count: int) -> None:
         """Say how many workers have given out tasks; who wants to know takes the number away."""
-        os.write(self._put_givers, bytes([count]))
+        os.write(self._put_givers, _COUNT.pack(count))
 
 
 class SharingTeam(Team, ABC):
@@ -102,7 +103,7 @@ class SharingTeam(Team, ABC):
         """As of the base class."""
         board, known = self._board, {self.number: value}
         self._give(self.number, value, count)
-        (before,) = self._read(board.givers, 1)
+        (before,) = _COUNT.unpack(self._read(board.givers, _COUNT.size))
         board.count_givers((before + 1) % self.size)
         if before + 1 == self.size:
             if rest is not None:
