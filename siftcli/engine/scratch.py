@@ -19,7 +19,16 @@ import numpy.typing as npt
 
 from ..features import Float32
 
-__all__ = ["handed_on", "map_shared", "release_shared", "scratch", "shared_count", "shared_scratch"]
+__all__ = [
+    "Handed",
+    "hand_over",
+    "handed_on",
+    "map_shared",
+    "release_shared",
+    "scratch",
+    "shared_count",
+    "shared_scratch",
+]
 
 _HUGE = 1 << 21
 """Bytes of a huge page."""
@@ -117,19 +126,18 @@ def handed_on() -> Iterator[None]:
 class Handed(NamedTuple):
     """An array in shared memory, to be sent to those that share it."""
 
-    name: str
     shape: tuple[int, ...]
     dtype: str
 
     def taken(self) -> npt.NDArray[Any]:
         """Return the array."""
         size = math.prod(self.shape) * np.dtype(self.dtype).itemsize
-        return shared_scratch(self.name, -(-size // 4)).view(np.uint8)[:size].view(self.dtype).reshape(self.shape)
+        return shared_scratch("handed", -(-size // 4)).view(np.uint8)[:size].view(self.dtype).reshape(self.shape)
 
 
-def hand_over(array: npt.NDArray[Any], name: str = "handed") -> Handed:
-    """Copy an array to shared memory; it is there until the next one of this name."""
-    handed = Handed(name, array.shape, array.dtype.str)
+def hand_over(array: npt.NDArray[Any]) -> Handed:
+    """Copy an array to shared memory; it is there until the next one."""
+    handed = Handed(array.shape, array.dtype.str)
     handed.taken()[...] = array
     return handed
 
