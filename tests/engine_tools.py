@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from siftcli import Features
 from siftcli.engine.localize import Points
-from siftcli.engine.scale_space import ScaleSpace, Sheet
+from siftcli.engine.scale_space import WHITE, ScaleSpace, Sheet
 from siftcli.features import Float32, Image
 from siftcli.params import DetectorParams
 
@@ -34,17 +34,17 @@ def gaussian_levels(images: Image, detector: DetectorParams) -> dict[tuple[int, 
         for octave, image, top, height, width in regions:
             levels = out.setdefault((int(octave), int(image)), np.full((len(sheet.levels), height, width), np.nan))
             rows = slice(max(sheet.first, top), min(sheet.last, top + height))
-            inner = sheet.levels[:, rows, sheet.margin : sheet.margin + width]
+            inner = sheet.levels[:, rows, sheet.margin : sheet.margin + width] / WHITE
             levels[:, rows.start - top : rows.stop - top] = inner
     return {key: levels.astype(np.float32) for key, levels in out.items()}
 
 
 def sheet_of(levels: npt.NDArray[np.floating], octave: int = 0) -> Sheet:
-    """Return a sheet with the given Gaussian levels (L, H, W) of one octave."""
+    """Return a sheet with the given Gaussian levels (L, H, W) of one octave, white is 1."""
     count, height, width = levels.shape
     whole_blocks = -(-width // 16) * 16
     buffer = np.zeros((count, height + 2 * HALO, whole_blocks + 2 * Sheet.margin), np.float32)
-    buffer[:, HALO : HALO + height, Sheet.margin : Sheet.margin + width] = levels
+    buffer[:, HALO : HALO + height, Sheet.margin : Sheet.margin + width] = levels * WHITE
     return Sheet(buffer, np.array([[HALO], [height], [width], [octave], [0]]), HALO, HALO + height)
 
 

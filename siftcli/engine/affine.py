@@ -18,7 +18,7 @@ from ..params import DescriptorParams, DetectorParams
 from .descriptor import CELLS, normalise
 from .localize import Points
 from .orientation import BINS, peaks
-from .scale_space import Index, Sheet
+from .scale_space import WHITE, Index, Sheet
 
 __all__ = ["affine_descriptors", "affine_orientations", "affine_reach"]
 
@@ -165,7 +165,7 @@ def _interpolated(sheet: Sheet, points: Points, i: int, x: Float64, y: Float64) 
         bounds.append((min(max(low, 0), int(size) - 1), max(min(high, int(size)), 1)))
     (top, bottom), (left, right) = bounds
     row, column = int(sheet.top[region]), sheet.margin
-    level = sheet.levels[points.level[i], row + top : row + bottom, column + left : column + right]
+    level = sheet.levels[points.level[i], row + top : row + bottom, column + left : column + right] / WHITE
     values: Float64 = map_coordinates(level.astype(np.float64), [y - top, x - left], order=3, mode="nearest")
     return values
 

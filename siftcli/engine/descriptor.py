@@ -17,7 +17,7 @@ from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
 from .orientation_bins import ANGLES, PLANES, bins_of_planes, fill_tents, flip
-from .scale_space import Index, Sheet
+from .scale_space import WHITE, Index, Sheet
 
 __all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise", "stored"]
 
@@ -82,7 +82,7 @@ def _mean_gradient(histograms: Float32, points: Points, descriptor: DescriptorPa
     if descriptor.sampling == "pixels":
         weights = weights * (2 * _REACH / _SIDE * cell) ** 2  # as many pixels as there are, instead of samples
         cell = np.ones_like(cell)
-    means: Float32 = histograms.sum(axis=1) / (2 * weights * cell)
+    means: Float32 = histograms.sum(axis=1) / (2 * WHITE * weights * cell)
     return means
 
 

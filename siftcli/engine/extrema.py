@@ -8,19 +8,24 @@ each made once and used for both sides.  The few survivors are tested exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..features import Float32
 from ..params import DetectorParams
-from .scale_space import Index, Sheet
+from .scale_space import WHITE, Index, Sheet
 from .scratch import scratch
 
 __all__ = ["Extrema", "dog_cubes", "find_extrema", "no_edge"]
 
 _PREFILTER = 0.8
 """Share of the DoG threshold that an extremum has to reach before it is refined; as in Lowe's program."""
+
+
+_COARSE = 32
+"""Least threshold, in units of the levels, for which pixels are compared as whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,8 @@ class Extrema:
 def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     """Return the 3 x 3 x 3 DoG neighbourhoods [level, row, column] of pixels, by one gather of 36 values each.
 
+    White is 1 in them, as in the image.
+
     Parameters
     ----------
     flat : (N,) intp
@@ -56,6 +63,7 @@ def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     levels = np.arange(-1, 3) * sheet.levels[0].size
     around = levels[:, None, None] + _square(sheet)
     values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
+    values *= 1 / WHITE
     return values[1:] - values[:-1]
 
 
@@ -73,7 +81,8 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     than "lowe", edges are left in, to be tested where the fit ends.
     """
     border = detector.border
-    flat, sign = _candidates(sheet, np.float32(_PREFILTER * detector.dog_threshold))
+    threshold = np.float32(_PREFILTER * detector.dog_threshold)
+    flat, sign = _candidates(sheet, threshold * WHITE)
     level, rest = np.divmod(flat, sheet.levels[0].size)
     row, column = np.divmod(rest, sheet.stride)
     region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
@@ -85,6 +94,7 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     cubes *= sign[keep]
     around = cubes.reshape(27, -1)  # the 14th is the centre
     good = np.maximum(around[:13].max(axis=0), around[14:].max(axis=0)) < around[13]
+    good &= around[13] > threshold
     if detector.refinement == "lowe":
         good &= no_edge(cubes[1], detector.edge_threshold)
     keep = keep[good]
@@ -95,12 +105,16 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
 def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
     """Return pixels beyond a threshold that may be extrema: indices in the sheet, and 1 for maxima, -1 for minima."""
     square = _square(sheet)
-    extremes = ((np.maximum, np.less, threshold), (np.minimum, np.greater, -threshold))
+    # Rounded towards zero, a DoG of pixels is half as much to read, and what exceeds another one is at least as large.
+    coarse = threshold >= _COARSE
+    beyond = np.int16(np.floor(threshold) - 1) if coarse else threshold
+    extremes = ((np.maximum, np.less, beyond), (np.minimum, np.greater, -beyond))
     found: list[tuple[Index, Float32]] = []
+    levels, size = sheet.levels.reshape(-1), sheet.levels[0].size
     for start, stop in sheet.strips():
-        dog, count = _strip(sheet, start, stop)
+        dog, count = _strip(sheet, start, stop, np.int16 if coarse else np.float32)
         upper, lower = dog[:, 1:-1:2], dog[:, 2::2]
-        pair = scratch("pair", *upper.shape)
+        pair = scratch("pair", *upper.shape, dtype=dog.dtype)
         marks = np.empty((len(extremes), *upper[1:-1].shape), np.bool_)
         for (extreme, precedes, beyond), mark in zip(extremes, marks, strict=True):
             extreme(upper, lower, out=pair)
@@ -109,46 +123,50 @@ def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
         minimum = where >= marks[0].size
         where -= marks[0].size * minimum
         sign = (1 - 2 * minimum).astype(np.float32)  # with it, all are maxima
-        # From the pair to the row, in the DoG: two rows for each pair, and two more for each level.
+        # From the pair to its upper row, in the DoG: two rows for each pair, and two more for each level.
         line = where // sheet.stride
         level = line // count + 1
         where += (line + 2 * (level + count) + 1) * sheet.stride
-        values = dog.reshape(-1)
-        where += ((values.take(where + sheet.stride) - values.take(where)) * sign > 0) * sheet.stride
+        # To the row of the extremum, which the levels tell exactly.
+        shift = level * (size - dog[0].size) + (start - 1) * sheet.stride
+        rows = np.array([[0], [sheet.stride]]) + (where + shift)
+        upper, lower = levels[size:].take(rows) - levels.take(rows)
+        down = ((lower - upper) * sign > 0) * sheet.stride
+        where += down
         # The rows above and below first: most candidates fail there.
-        rows = values.take(square[..., None] + where) * sign
-        left = np.flatnonzero(rows[::2].max(axis=(0, 1)) < rows[1, 1])
-        level, rest = np.divmod(where[left], dog[0].size)
-        found.append((level * sheet.levels[0].size + (start - 1) * sheet.stride + rest, sign[left]))
+        rows = dog.reshape(-1).take(square[..., None] + where) * sign
+        left = np.flatnonzero(rows[::2].max(axis=(0, 1)) <= rows[1, 1])
+        found.append(((where + shift)[left], sign[left]))
     return np.concatenate([flat for flat, _ in found]), np.concatenate([sign for _, sign in found])
 
 
-def _strip(sheet: Sheet, start: int, stop: int) -> tuple[Float32, int]:
+def _strip(sheet: Sheet, start: int, stop: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], int]:
     """Return the DoG of the rows start to stop, rounded up to pairs, and of one more on both sides; and how many pairs.
 
     Returns
     -------
-    dog : (levels - 1, 2 count + 2, stride) float32
+    dog : (levels - 1, 2 count + 2, stride) array
     count : int
     """
     count = -(-(stop - start) // 2)
     levels = sheet.levels[:, start - 1 : start + 2 * count + 1]
-    dog = scratch("dog", len(levels) - 1, *levels.shape[1:])
-    return np.subtract(levels[1:], levels[:-1], out=dog), count
+    dog = scratch("dog", len(levels) - 1, *levels.shape[1:], dtype=dtype)
+    with np.errstate(invalid="ignore"):  # what is left over outside every region may not fit, and does not count
+        np.subtract(levels[1:], levels[:-1], out=dog, casting="unsafe")
+    return dog, count
 
 
-def _mark(values: Float32, precedes: np.ufunc, beyond: np.float32, out: npt.NDArray[np.bool_]) -> None:
+def _mark(values: npt.NDArray[Any], precedes: np.ufunc, beyond: np.generic, out: npt.NDArray[np.bool_]) -> None:
     """Tell which of `values[1:-1]` are strong and not exceeded by the pairs beside, above and below.
 
-    `precedes(a, b)` tells whether b is the more extreme.  A tie may survive; the exact test decides.
+    `precedes(a, b)` tells whether b is the more extreme.  Ties survive; the exact test decides.
     """
     precedes(beyond, values[1:-1], out=out)
-    scale = precedes(values[:-1], values[1:])
-    out &= np.greater(scale[:-1], scale[1:])  # a > b of booleans: a and not b
     flat = values[1:-1].reshape(-1)
-    beside = precedes(flat[:-1], flat[1:])
-    mark = out.reshape(-1)
-    mark[1:-1] &= np.greater(beside[:-1], beside[1:])
+    for along, mark in ((values, out), (flat, out.reshape(-1)[1:-1])):
+        less = precedes(along[1:-1], along[2:])  # than the next
+        less |= precedes(along[1:-1], along[:-2])
+        np.greater(mark, less, out=mark)  # a > b of booleans: a and not b
 
 
 def _marked(marks: npt.NDArray[np.bool_]) -> Index:

@@ -70,7 +70,7 @@ class Operator:
     @property
     def identity(self) -> bool:
         """Whether the output is the input."""
-        return self.step == self.matrix.shape[1] == BLOCK
+        return self.step == self.matrix.shape[1] == BLOCK and self.matrix[0, 0] == 1
 
     @property
     def after(self) -> int:
@@ -79,7 +79,7 @@ class Operator:
 
 
 @lru_cache(maxsize=256)
-def operator(sigma: float, octave: int = 0, double: bool = False) -> Operator:
+def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 1.0) -> Operator:
     """Return the operator from samples of spacing 1 to samples of spacing ``2**octave``, blurred by `sigma`.
 
     Parameters
@@ -91,8 +91,10 @@ def operator(sigma: float, octave: int = 0, double: bool = False) -> Operator:
         ``2**octave``-th sample.  Zero: blur.
     double : bool
         Compute in double precision, which comes nearest to the numbers of Lowe's program.
+    gain : float
+        What the output of one axis is multiplied by, a power of 2.
     """
-    taps = kernel(sigma)
+    taps = kernel(sigma) * gain
     radius = len(taps) // 2
     up, down = 2 ** max(-octave, 0), 2 ** max(octave, 0)
     # Blur on the fine grid, from index -radius on.

@@ -18,7 +18,7 @@ from . import pipeline
 from .extrema import Extrema, dog_cubes, find_extrema
 from .localize import MOVES, Points, refine
 from .reduction import reduced
-from .scale_space import Index, ScaleSpace, Sheet
+from .scale_space import WHITE, Index, ScaleSpace, Sheet
 
 __all__ = ["STAGES", "OctaveView", "inspect"]
 
@@ -184,7 +184,7 @@ class _Octave:
         top = int(sheet.top[region])
         start, stop = max(sheet.first - top, 0), min(sheet.last - top, self.levels.shape[1])
         columns = slice(sheet.margin, sheet.margin + self.levels.shape[2])
-        self.levels[:, start:stop] = sheet.levels[:, top + start : top + stop, columns]
+        np.divide(sheet.levels[:, top + start : top + stop, columns], WHITE, out=self.levels[:, start:stop])
         self.rows += stop - start
         self.parts.append({name: p.take(np.flatnonzero(p.region == region)) for name, p in stages.items()})
 

@@ -105,20 +105,20 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     decay = -np.float32(0.5) / np.square(sigma)
     histograms = np.empty((len(points), BINS))
     for radius, chunk in by_radius(radii, _CHUNK):
-        w = windows(sheet, centre[chunk], radius + 1)
+        # Keypoints last: long inner loops, and neighbours in memory seldom share a bin, which `bincount` waits for.
+        w = np.ascontiguousarray(windows(sheet, centre[chunk], radius + 1).transpose(1, 2, 0))
         # Twice the gradient, to the right and upwards.
-        gx, gy = w[:, 1:-1, 2:] - w[:, 1:-1, :-2], w[:, :-2, 1:-1] - w[:, 2:, 1:-1]
-        (wy, wx), (dy, dx) = _profiles(offset[:, chunk], decay[chunk], limits[..., chunk], radius)
-        weight = wy[:, :, None] * wx[:, None, :]
+        gx, gy = w[1:-1, 2:] - w[1:-1, :-2], w[:-2, 1:-1] - w[2:, 1:-1]
+        (wy, wx), (dy, dx) = _profiles(offset.take(chunk, axis=1), decay[chunk], limits.take(chunk, axis=2), radius)
+        weight = wy[:, None] * wx
         if lowe:
-            limit = (disc[chunk] ** 2 + 0.5)[:, None] - dy * dy
-            weight *= (dx * dx)[:, None, :] < limit[:, :, None]
+            weight *= dx * dx < ((disc[chunk] ** 2 + 0.5) - dy * dy)[:, None]
         histograms[chunk] = _histograms(gx, gy, weight, lowe=lowe)
     return peaks(histograms, detector)
 
 
 def _profiles(offset: Float32, decay: Float32, limits: Float32, radius: int) -> tuple[Float32, Float32]:
-    """Return both axes of windows, (2, N, 2 radius + 1): Gaussians, zero outside the limits, and distances.
+    """Return both axes of windows, (2, 2 radius + 1, N): Gaussians, zero outside the limits, and distances.
 
     Parameters
     ----------
@@ -129,24 +129,25 @@ def _profiles(offset: Float32, decay: Float32, limits: Float32, radius: int) -> 
     limits : (2, 2, N) float32
         The first and the last sample, from the pixel.
     """
-    # Made as (2 radius + 1, 2, N), which is the quicker for many keypoints.
-    reach = np.arange(-radius, radius + 1, dtype=np.float32)[:, None, None]
-    distance = reach + offset
+    reach = np.arange(-radius, radius + 1, dtype=np.float32)[:, None]
+    distance = reach + offset[:, None]
     weight = distance * distance
     weight *= decay
     np.exp(weight, out=weight)
-    np.copyto(weight, 0, where=(reach < limits[0]) | (reach > limits[1]))
-    return np.ascontiguousarray(weight.transpose(1, 2, 0)), np.ascontiguousarray(distance.transpose(1, 2, 0))
+    np.copyto(weight, 0, where=(reach < limits[0][:, None]) | (reach > limits[1][:, None]))
+    return weight, distance
 
 
 def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt.NDArray[np.float64]:
     """Return gradient histograms (N, 36) of angles y up from -pi on, bin b centred at b + 1/2; arguments are spent.
 
+    Gradients and weights are (side, side, N).
+
     Weights are split linearly between the two nearest centres, or go to the nearest one, of the angle and a thousandth
     of a radian, in the lowe variant.
     """
-    n = len(gx)
-    gx, gy, weight = (a.reshape(n, -1) for a in (gx, gy, weight))  # longer inner loops
+    n = gx.shape[2]
+    gx, gy, weight = (a.reshape(-1, n) for a in (gx, gy, weight))
     position = np.arctan2(gy, gx)
     gx *= gx
     gy *= gy
@@ -157,7 +158,7 @@ def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt
     # A bin before the first, or behind the last, takes what lies beyond.
     bins = np.floor(position, out=gy)
     position -= bins
-    bins += (np.arange(n) * (BINS + 1)).astype(np.float32)[:, None]
+    bins += (np.arange(n) * (BINS + 1)).astype(np.float32)
     index = bins.astype(np.intp).ravel()
     here = _sums(index, weight, n)
     if lowe:

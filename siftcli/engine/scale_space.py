@@ -22,13 +22,16 @@ from ..params import DetectorParams
 from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator
 from .scratch import map_shared, scratch, shared_scratch
 
-__all__ = ["Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
+__all__ = ["WHITE", "Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
 
 Index = npt.NDArray[np.intp]
 
+WHITE = np.float32(1 << 14)
+"""What the levels have where the image has 1: so much that whole numbers tell the DoG of pixels well enough for most
+comparisons, and a power of 2, so that nothing is rounded otherwise."""
 MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
-STRIP = 160_000
+STRIP = 260_000
 """Pixels of a strip: what the dense stages work on at a time.  Smaller ones cost more calls, larger ones the cache."""
 BAND = 3 << 19
 """Pixels of a band, and its smallest number of rows."""
@@ -37,6 +40,10 @@ PAGE = 1 << 14
 """Samples of the largest pages that are usual, and more: what workers share begins with a page."""
 SMALL = 130_000
 """Octaves of fewer pixels share a sheet."""
+
+
+_GAIN = float(WHITE) ** 0.5
+"""Of the blur along each axis, from an image to its first levels."""
 
 
 def octave_shapes(height: int, width: int, detector: DetectorParams) -> list[tuple[int, int, int]]:
@@ -92,7 +99,8 @@ def _operators(octave: int, detector: DetectorParams, *, base: bool) -> tuple[Op
     assumed = sigma[0] if base else detector.sigma_input * 2.0**-octave
     lacking = max(0.0, sigma[0] ** 2 - assumed**2) ** 0.5
     up = 0 if base or lowe else min(octave, 0)
-    return (operator(lacking, up, lowe), *(operator(s * (k * k - 1) ** 0.5, 0, lowe) for s in sigma))
+    first = operator(lacking, up, lowe, 1.0 if base else _GAIN)
+    return (first, *(operator(s * (k * k - 1) ** 0.5, 0, lowe) for s in sigma))
 
 
 def _doubled(images: Image, times: int, allocate: Callable[..., Float32]) -> Float32:
@@ -109,9 +117,9 @@ def _doubled(images: Image, times: int, allocate: Callable[..., Float32]) -> Flo
     return out
 
 
-def _halved(images: Image, sigma: float, *, lowe: bool) -> Float32:
-    """Return images blurred by sigma, every second sample of every second row."""
-    op = operator(sigma, 1, lowe)
+def _halved(images: Image, sigma: float, gain: float, *, lowe: bool) -> Float32:
+    """Return images blurred by sigma, every second sample of every second row, times `gain` for each axis."""
+    op = operator(sigma, 1, lowe, gain)
     n, height, width = images.shape
     rows, columns = _blocks(height // 2), _blocks(width // 2)
     out = np.empty((n, rows, columns), np.float32)
@@ -199,7 +207,7 @@ class Sheet:
     Attributes
     ----------
     levels : (scales_per_octave + 3, rows, stride) float32
-        Gaussian levels; octave column x is buffer column ``x + margin``.
+        Gaussian levels, white is `WHITE`; octave column x is buffer column ``x + margin``.
     table : (5, regions) intp
         What is known of every region, see `top` and the others.
     margin : int
@@ -409,8 +417,9 @@ class ScaleSpace:
         source, base = images, False
         for skipped in range(max(detector.first_octave, 0) if shapes else 0):
             lacking = (3 if skipped else 4) * detector.sigma_base**2 - (0 if skipped else detector.sigma_input**2)
-            source, base = _halved(source, max(lacking, 0) ** 0.5, lowe=detector.variant == "lowe"), True
-        allocate = shared_scratch if workers > 1 else scratch
+            gain = 1.0 if base else _GAIN
+            source, base = _halved(source, max(lacking, 0) ** 0.5, gain, lowe=detector.variant == "lowe"), True
+        allocate: Callable[..., Float32] = shared_scratch if workers > 1 else scratch
         if shapes and detector.variant == "lowe" and not base:
             source = _doubled(images, -detector.first_octave, allocate)
         self._large: list[tuple[Octave, Float32, int, int]] = []

@@ -62,13 +62,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _buffers.forked())
 
 
-def scratch(name: str, *shape: int) -> Float32:
-    """Return this thread's buffer of a name, float32 and contiguous; what it holds is left over, but finite.
+def scratch(name: str, *shape: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+    """Return this thread's buffer of a name, contiguous; what it holds is left over, but finite where all are float32.
 
     It is good until the next call with the same name.  Forked processes do not get it: while they run, every page
     that is written would be copied first.  A very large one is not kept: it lives as long as it is referred to.
     """
-    size = math.prod(shape)
+    count, dtype = math.prod(shape), np.dtype(dtype)
+    size = -(-count * dtype.itemsize // 4)
     buffer = _buffers.own.get(name)
     if buffer is None or buffer.size < size:
         if hasattr(mmap, "MADV_DONTFORK"):
@@ -81,7 +82,7 @@ def scratch(name: str, *shape: int) -> Float32:
             buffer = np.zeros(size, np.float32)
         if 4 * size <= _KEPT:
             _buffers.own[name] = buffer
-    return buffer[:size].reshape(shape)
+    return buffer[:size].view(dtype)[:count].reshape(shape)
 
 
 def shared_scratch(name: str, *shape: int) -> Float32:
