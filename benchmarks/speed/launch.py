@@ -12,26 +12,36 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 INTERVAL = 0.02
 """Seconds between two looks at the memory."""
 
 
-def tree_memory(group: int) -> int:
-    """Return the bytes that the processes of a group use together, shared pages counted once; Linux only."""
-    total = 0
+def members(group: int) -> set[Path]:
+    """Return the folders in /proc of the processes of a group; Linux only."""
+    found = set()
     for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # The name, in brackets, may hold blanks; after it come the state, the parent and the group.
-            if int(status.read_text().rpartition(")")[2].split()[2]) != group:
-                continue
-            for line in (status.parent / "smaps_rollup").read_text().splitlines():
+        # The name, in brackets, may hold blanks; after it come the state, the parent and the group.
+        with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile
+            if int(status.read_text().rpartition(")")[2].split()[2]) == group:
+                found.add(status.parent)
+    return found
+
+
+def tree_memory(group: int) -> int:
+    """Return the bytes that the processes of a group use together, shared pages counted once.
+
+    0 where one began or ended meanwhile: what it shares would count for another one as well.
+    """
+    total, processes = 0, members(group)
+    for folder in processes:
+        with suppress(OSError, ValueError, IndexError):
+            for line in (folder / "smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
                     total += int(line.split()[1]) * 1024
-        except (OSError, ValueError, IndexError):  # it has ended meanwhile
-            continue
-    return total
+    return total if members(group) == processes else 0
 
 
 def watch(group: int, stop: threading.Event, peak: list[int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -59,6 +60,16 @@ def test_memory_of_several_processes_is_added_and_shared_pages_count_once() -> N
     found = process.run_command(python(code), sample=True)
     assert 120 * MB < found["tree"] < 150 * MB
     assert found["largest"] < 140 * MB
+
+
+@linux
+def test_memory_does_not_count_when_a_process_begins_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Oracle: the definition; this process' own group, with and without a process more at the second look.
+    group, looks = os.getpgrp(), iter([set(), {Path("/proc/1")}])
+    assert launch.tree_memory(group) > 20 * MB
+    seen = launch.members
+    monkeypatch.setattr(launch, "members", lambda group: seen(group) | next(looks))
+    assert launch.tree_memory(group) == 0
 
 
 def test_the_launcher_reports_status_and_errors() -> None:
