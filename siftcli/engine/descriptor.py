@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..conventions import quantise
 from ..features import Float32
 from ..params import DescriptorParams
+from .arctan import TINY, terms
 from .localize import Points
 from .orientation_bins import ANGLES, PLANES, bins_of_planes, fill_tents, flip
 from .scale_space import WHITE, Index, Sheet
@@ -28,8 +29,6 @@ _SIDE = 20
 """Samples along a side of the grid."""
 _CHUNK = 64
 """Keypoints at a time, so that what they need stays in the L2 cache."""
-_TINY = np.float32(1e-18)
-"""Keeps quotients finite; below it, squares vanish in float32."""
 
 
 def descriptor_reach(sigma: float, descriptor: DescriptorParams) -> float:
@@ -90,12 +89,12 @@ def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
     """Return histograms with L2 norm 1, clamped at 0.2, with norm 1 again; zero stays zero. [Lowe04 §6.1]"""
     for clamp in (descriptor.clamp, None):
         norm = np.sqrt(np.einsum("ij,ij->i", histograms, histograms))
-        histograms = histograms / np.maximum(norm, _TINY)[:, None]
+        histograms = histograms / np.maximum(norm, TINY)[:, None]
         if clamp is not None:
             # Hats that are made of differences are below zero by rounding.
             np.clip(histograms, np.float32(0), np.float32(clamp), out=histograms)
     if descriptor.root_sift:
-        histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), _TINY))
+        histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), TINY))
     return histograms
 
 
@@ -116,14 +115,6 @@ def _cells(window_size: float) -> Float32:
     gauss = np.exp(-(x * x + y * y) / (2 * window_size**2))
     weights = wy[:, :, None] * wx[:, None, :] * gauss[:, None, None]
     return weights.reshape(len(x), CELLS * CELLS).astype(np.float32)
-
-
-@lru_cache
-def _arctan_terms() -> tuple[np.float32, ...]:
-    """Return c with 8 / pi * arctan(z) ~ z (c0 + c1 z^2 + c2 z^4), |z| <= 1, error below 2e-3 of a bin."""
-    z = np.cos(np.linspace(0, np.pi / 2, 400, endpoint=False))
-    powers = z[:, None] ** (2 * np.arange(3) + 1)
-    return tuple(np.linalg.lstsq(powers, 8 / np.pi * np.arctan(z), rcond=None)[0].astype(np.float32))
 
 
 def grid_descriptors(
@@ -203,7 +194,7 @@ def _histograms(
     np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)
     position -= pixel
-    gx, gy, spare = planes[-1], planes[-2], planes[0]
+    gx, gy = planes[-2:]
     np.multiply(pixel[1], np.float32(sheet.stride), out=gx)
     gx += pixel[0]
     np.copyto(index, gx, casting="unsafe")
@@ -211,10 +202,7 @@ def _histograms(
     _gradient(sheet, index, position, gx, gy, planes[:5])
 
     # The gradient in the keypoint's frame: J A.
-    for i, out in enumerate(gradient):
-        np.multiply(gx, transform[0, i, :, None], out=out)
-        np.multiply(gy, transform[1, i, :, None], out=spare)
-        out += spare
+    np.matmul(transform[:, :2].transpose(2, 1, 0), planes[-2:].swapaxes(0, 1), out=gradient.swapaxes(0, 1))
     near, low, high = limits
     if len(near):
         there = pixel[:, near]
@@ -280,11 +268,11 @@ def _angle_planes(gx: Float32, gy: Float32, planes: Float32) -> None:
     np.sqrt(m, out=m)
     np.abs(gx, out=d)
     d += m
-    d += _TINY
+    d += TINY
     np.divide(gy, d, out=d)
     np.abs(d, out=d)
     np.multiply(d, d, out=a)
-    c0, c1, c2 = _arctan_terms()
+    c0, c1, c2 = terms(ANGLES / np.pi, 3)  # off by 2e-3 of a bin at most
     np.multiply(a, c2, out=q)
     q += c1
     q *= a

@@ -1,0 +1,76 @@
+"""Angles of gradients, from a polynomial where NumPy's arc tangent is slow."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ..features import Float32
+from .orientation_bins import flip, signs
+
+__all__ = ["TINY", "angles", "terms"]
+
+TINY = np.float32(1e-18)
+"""Keeps quotients finite; below it, squares vanish in float32."""
+
+
+@lru_cache
+def terms(scale: float, count: int) -> tuple[np.float32, ...]:
+    """Return c with scale * arctan(z) ~ z (c0 + c1 z^2 + c2 z^4 + ...), |z| <= 1."""
+    z = np.cos(np.linspace(0, np.pi / 2, 400, endpoint=False))
+    powers = z[:, None] ** (2 * np.arange(count) + 1)
+    return tuple(np.linalg.lstsq(powers, scale * np.arctan(z), rcond=None)[0].astype(np.float32))
+
+
+@lru_cache
+def _vectorised() -> bool:
+    """Tell whether NumPy's arctan2 uses this processor's vectors; elsewhere it takes 22 ns instead of 0.5."""
+    try:
+        from numpy.lib.introspect import opt_func_info
+
+        current: str = opt_func_info(func_name="^arctan2$", signature="float32")["arctan2"]["fff"]["current"]
+    except (ImportError, KeyError):
+        return False
+    return not current.startswith("baseline")
+
+
+def angles(y: Float32, x: Float32, norm: Float32, scale: float, *, exact: bool) -> Float32:
+    """Return the angles of vectors, times `scale`; x and y are spent.
+
+    Parameters
+    ----------
+    y, x : float32 arrays
+    norm : float32 array
+        Of the vectors.
+    scale : float
+    exact : bool
+        To the last digit but one; else within 2e-4 radians.
+
+    Returns
+    -------
+    float32 array
+        In [-pi, pi], times `scale`.
+    """
+    if exact or _vectorised():
+        out: Float32 = np.arctan2(y, x)
+        out *= np.float32(scale)
+        return out
+    # 2 arctan(y / (|x| + norm)), and pi or -pi less that where x < 0.
+    z = np.abs(x)
+    z += norm
+    z += TINY
+    np.divide(y, z, out=z)
+    square = z * z
+    c = terms(2 * scale, 4)
+    out = square * c[3]
+    for term in (c[2], c[1]):
+        out += term
+        out *= square
+    out += c[0]
+    out *= z
+    quarter = signs(y, np.float32(np.pi / 2 * scale))
+    out -= quarter
+    flip(out, x)
+    out += quarter
+    return out
