@@ -97,12 +97,12 @@ def scale_space(image: Array, *, doubling: bool = True) -> list[Array]:
 # --- detection
 
 
-def extrema(dog: Array) -> Iterator[tuple[int, int, int]]:
+def extrema(dog: Array, threshold: float = THRESHOLD) -> Iterator[tuple[int, int, int]]:
     """Level, row and column of the strict extrema that are strong enough and not on an edge, in order."""
     for s in range(1, SCALES + 1):
         for i in range(BORDER, dog.shape[1] - BORDER):
             for j in range(BORDER, dog.shape[2] - BORDER):
-                if abs(dog[s, i, j]) > 0.8 * THRESHOLD and is_extremum(dog, s, i, j) and not is_edge(dog[s], i, j):
+                if abs(dog[s, i, j]) > 0.8 * threshold and is_extremum(dog, s, i, j) and not is_edge(dog[s], i, j):
                     yield s, i, j
 
 

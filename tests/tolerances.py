@@ -32,6 +32,14 @@ BLOB_LEVEL = 2e-4
 BLOB_LEVEL_INTERPOLATED = 5e-3
 """Linear interpolation adds a variance of 0 to 1/4 px^2 to the 64 px^2 of the blob."""
 
+# --- angles
+
+POLYNOMIAL_ANGLE = 2e-4
+"""Radians: twice what a polynomial of four odd terms lacks of an arc tangent on [0, 1]."""
+
+POLYNOMIAL_DEGREES = 0.02
+"""The same in degrees, and more where it moves a sample from one bin to the next."""
+
 # --- localisation
 
 QUADRATIC = 1e-3

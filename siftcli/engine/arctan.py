@@ -1,4 +1,4 @@
-"""Angles of gradients, from a polynomial where NumPy's arc tangent is slow."""
+"""Norms and angles of gradients, by a polynomial where NumPy's arc tangent is slow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ..features import Float32
 from .orientation_bins import flip, signs
 
-__all__ = ["TINY", "angles", "terms"]
+__all__ = ["TINY", "polar", "terms"]
 
 TINY = np.float32(1e-18)
 """Keeps quotients finite; below it, squares vanish in float32."""
@@ -35,27 +35,27 @@ def _vectorised() -> bool:
     return not current.startswith("baseline")
 
 
-def angles(y: Float32, x: Float32, norm: Float32, scale: float, *, exact: bool) -> Float32:
-    """Return the angles of vectors, times `scale`; x and y are spent.
+def polar(x: Float32, y: Float32, scale: float, *, exact: bool) -> tuple[Float32, Float32]:
+    """Return the norms of vectors, and their angles times `scale`; x and y are spent.
 
     Parameters
     ----------
-    y, x : float32 arrays
-    norm : float32 array
-        Of the vectors.
+    x, y : float32 arrays
     scale : float
     exact : bool
-        To the last digit but one; else within 2e-4 radians.
+        Angles to the last digit but one; else within 2e-4 radians.
 
     Returns
     -------
-    float32 array
+    norm : float32 array
+    angle : float32 array
         In [-pi, pi], times `scale`.
     """
     if exact or _vectorised():
-        out: Float32 = np.arctan2(y, x)
-        out *= np.float32(scale)
-        return out
+        angle: Float32 = np.arctan2(y, x)
+        angle *= np.float32(scale)
+        return _norm(x, y, x, y), angle
+    norm = _norm(x, y, np.empty_like(x), np.empty_like(x))
     # 2 arctan(y / (|x| + norm)), and pi or -pi less that where x < 0.
     z = np.abs(x)
     z += norm
@@ -63,14 +63,22 @@ def angles(y: Float32, x: Float32, norm: Float32, scale: float, *, exact: bool) 
     np.divide(y, z, out=z)
     square = z * z
     c = terms(2 * scale, 4)
-    out = square * c[3]
+    angle = square * c[3]
     for term in (c[2], c[1]):
-        out += term
-        out *= square
-    out += c[0]
-    out *= z
+        angle += term
+        angle *= square
+    angle += c[0]
+    angle *= z
     quarter = signs(y, np.float32(np.pi / 2 * scale))
-    out -= quarter
-    flip(out, x)
-    out += quarter
-    return out
+    angle -= quarter
+    flip(angle, x)
+    angle += quarter
+    return norm, angle
+
+
+def _norm(x: Float32, y: Float32, out: Float32, spare: Float32) -> Float32:
+    np.multiply(x, x, out=out)
+    np.multiply(y, y, out=spare)
+    out += spare
+    norm: Float32 = np.sqrt(out, out=out)
+    return norm

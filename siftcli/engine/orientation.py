@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..features import Float32
 from ..params import DetectorParams
-from .arctan import angles
+from .arctan import polar
 from .localize import Points
 from .scale_space import Index, Sheet
 
@@ -149,14 +149,11 @@ def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> npt
     """
     n = gx.shape[2]
     gx, gy, weight = (a.reshape(-1, n) for a in (gx, gy, weight))
-    norm = gx * gx
-    norm += gy * gy
-    np.sqrt(norm, out=norm)
+    norm, position = polar(gx, gy, BINS / (2 * np.pi), exact=lowe)
     weight *= norm
-    position = angles(gy, gx, norm, BINS / (2 * np.pi), exact=lowe)
     position += np.float32(BINS / 2 + (0.001 * BINS / (2 * np.pi) if lowe else 0.5))
     # A bin before the first, or behind the last, takes what lies beyond.
-    bins = np.floor(position, out=norm)
+    bins = np.floor(position, out=gy)
     position -= bins
     bins += (np.arange(n) * (BINS + 1)).astype(np.float32)
     index = bins.astype(np.intp).ravel()

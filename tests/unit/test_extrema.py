@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from siftcli.engine import scale_space
 from siftcli.engine.extrema import Extrema, dog_cubes, find_extrema
-from siftcli.engine.scale_space import Sheet
+from siftcli.engine.scale_space import WHITE, Sheet
 from siftcli.params import DetectorParams
 
 DETECTOR = DetectorParams()
@@ -34,16 +34,20 @@ def peak(value: float, *, width: float = 2.0, where: tuple[int, int, int] = (2, 
 
 
 @settings(max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 50, 10**6]))
-def test_every_extremum_and_no_other(seed: int, steps: int) -> None:
-    """Slow reference: all 26 neighbours of every pixel of noise in few steps (ties) and many."""
+@given(st.integers(0, 2**32 - 1), st.sampled_from([4, 50, 10**6]), st.sampled_from([0.04, 0.001, 0.0]))
+def test_every_extremum_and_no_other(seed: int, steps: int, threshold: float) -> None:
+    """Slow reference: all 26 neighbours of every pixel of noise in few steps (ties) and many.
+
+    Below a threshold of 0.0073, the DoG is not rounded to whole numbers.
+    """
+    detector = DetectorParams(contrast_threshold=threshold)
     noise = np.random.default_rng(seed).integers(-steps, steps + 1, (6, 26, 31)) / np.float32(8 * steps)
     levels = noise.astype(np.float32)
     dog = np.diff(levels, axis=0).astype(np.float64)
     # The two tests of the ratio, in float32 and in double precision, may differ at equality.
     ours, expected = (
         [e for e in every if not at_edge_limit(dog[e[0]], *e[1:])]
-        for every in (found(sheet_of(levels)), reference.extrema(dog))
+        for every in (found(sheet_of(levels), detector), reference.extrema(dog, detector.dog_threshold))
     )
     assert ours == expected
 
@@ -64,6 +68,16 @@ def test_strips_find_what_the_whole_finds(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(list(sheet.strips())) == 4
     assert found(sheet) == whole == sorted(whole)
     assert len(whole) > 20
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_neighbours_that_round_to_the_same_number(sign: int) -> None:
+    """Closed form: the top of a paraboloid, above its neighbours by a sixth of what the whole numbers tell."""
+    s, y, x = np.ogrid[-2:3, -20:20, -24:24]
+    step = 1 / (6 * float(WHITE))
+    dog = sign * (0.25 - step * (x**2 + y**2 + s**2))
+    assert round(0.25 * float(WHITE)) == round((0.25 - step) * float(WHITE))
+    assert found(sheet_of_dog(dog)) == [(2, 20, 24)]
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -62,6 +62,16 @@ def test_no_blur_is_the_identity() -> None:
     assert not operator(0.5).identity
 
 
+@pytest.mark.parametrize("octave", [-1, 0, 1])
+def test_gain_multiplies_the_output(octave: int) -> None:
+    """Invariance: the bits of the output times a power of 2; without blur, it is no identity any more."""
+    image = np.random.default_rng(8).random((80, 96), np.float32)
+    once, more = (apply(image, operator(1.3, octave, gain=gain)) for gain in (1.0, 128.0))
+    assert (more == once * 128.0**2).all()
+    assert once.size
+    assert not operator(0.0, gain=128.0).identity
+
+
 def test_blurred_impulse_is_the_kernel() -> None:
     """Closed form: the outer product of the taps."""
     op, taps = operator(1.6), kernel(1.6)

@@ -10,6 +10,7 @@ import pytest
 import tolerances
 from engine_tools import points_at, sheet_of
 
+from siftcli.engine import arctan
 from siftcli.engine.orientation import assign_orientations
 from siftcli.params import DetectorParams
 
@@ -52,6 +53,17 @@ def test_orientation_of_a_ramp(sigma: float) -> None:
     found = [orientations(ramp(d), sigma=sigma) for d in DEGREES]
     assert {len(f) for f in found} == {1}
     assert gap(np.concatenate(found), DEGREES).max() < tolerances.RAMP_DEGREES
+
+
+def test_orientation_without_vectors_for_the_arc_tangent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed form: as above, by the polynomial, which changes it by less than a fiftieth of a degree."""
+    usual, found = [], []
+    for d in DEGREES:
+        for vectorised, out in ((True, usual), (False, found)):
+            monkeypatch.setattr(arctan, "_vectorised", lambda answer=vectorised: answer)
+            out.append(orientations(ramp(d)))
+    assert gap(np.concatenate(found), DEGREES).max() < tolerances.RAMP_DEGREES
+    assert 0 < gap(np.concatenate(found), np.concatenate(usual)).max() < tolerances.POLYNOMIAL_DEGREES
 
 
 def test_orientation_of_a_ramp_at_the_border_of_the_image() -> None:
