@@ -110,6 +110,13 @@ def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 
     return Operator(matrix, BLOCK * down // up, before)
 
 
+def _view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:
+    """Return `as_strided`, which takes 2 us longer than an array over a contiguous one."""
+    if source.flags.c_contiguous:
+        return np.ndarray(shape, source.dtype, source, 0, strides)
+    return as_strided(source, shape, strides)
+
+
 def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
     """Apply an operator down the columns of a stack of images.
 
@@ -122,7 +129,7 @@ def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
         Written.
     """
     (n, rows, width), (image, row, sample) = out.shape, source.strides
-    windows = as_strided(source, (n, rows // BLOCK, op.matrix.shape[1], width), (image, op.step * row, row, sample))
+    windows = _view(source, (n, rows // BLOCK, op.matrix.shape[1], width), (image, op.step * row, row, sample))
     blocks = out.reshape(n, rows // BLOCK, BLOCK, width)
     # Several products of about the same width where one would be too large.
     count = -(-width // max(1, _SMALL // op.matrix.size))
@@ -145,5 +152,5 @@ def blur_rows(source: Floats, op: Operator, out: Floats) -> None:
     # Products of one block of rows each: with more, the rounding of a row could depend on how many are done at once.
     (n, rows, columns), (image, row, sample) = out.shape, source.strides
     shape = (n, rows // BLOCK, columns // BLOCK, BLOCK, op.matrix.shape[1])
-    windows = as_strided(source, shape, (image, BLOCK * row, op.step * sample, row, sample))
+    windows = _view(source, shape, (image, BLOCK * row, op.step * sample, row, sample))
     np.matmul(windows, op.transposed, out=out.reshape(n, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(2, 3))
