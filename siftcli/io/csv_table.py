@@ -75,7 +75,8 @@ def encode(features: Features, *, name: str | PathLike[str] = "<csv>") -> bytes:
     formats = ["%d" if column in whole else EXACT for column in columns]
     template = ",".join(formats + [EXACT] * (numbers.shape[1] - len(columns)))
     columns += _BYTES if integers is not None else _FLOATS if features.descriptors is not None else ()
-    return ",".join(columns).encode() + b"\n" + encode_records(template, numbers, integers, separator=b",")
+    header = ",".join(columns).encode() + b"\n"
+    return encode_records(template, numbers, integers, separator=b",", header=header)
 
 
 def decode(source: Source, *, name: str | None = None) -> Features:

@@ -69,8 +69,8 @@ def write_key(features: Features, *, compress: bool = False, name: str | PathLik
         )
     )
     descriptors = None if features.descriptors is None else flip_bins(as_bytes(features.descriptors, name))
-    data = b"%d %d\n" % (len(features), 0 if descriptors is None else 128)
-    data += encode_records(_FRAME, frames, descriptors, lines=_LINES)
+    header = b"%d %d\n" % (len(features), 0 if descriptors is None else 128)
+    data = encode_records(_FRAME, frames, descriptors, lines=_LINES, header=header)
     return gzipped(data) if compress else data
 
 

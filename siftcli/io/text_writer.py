@@ -29,6 +29,7 @@ def encode_records(
     *,
     lines: tuple[int, ...] = (),
     separator: bytes = b" ",
+    header: bytes = b"",
 ) -> bytes:
     """Encode one record a row: numbers, then integers 0-255.
 
@@ -44,13 +45,15 @@ def encode_records(
         How many integers go on each of the lines that follow the numbers' own; none given, they go on that line.
     separator : bytes
         One character, before each integer that has something before it or a line of its own.
+    header : bytes
+        What comes before the records.
 
     Returns
     -------
     bytes
         Every line ends with LF.
     """
-    parts = []
+    parts = [header]
     for i in range(0, len(numbers), _ROWS):
         rows = numbers[i : i + _ROWS]
         text = (((template + "\n") * len(rows)) % tuple(rows.ravel().tolist())).encode()
