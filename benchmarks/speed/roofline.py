@@ -16,7 +16,9 @@ import numpy as np
 import siftcli
 from siftcli.engine import descriptor as descriptor_stage
 from siftcli.engine import orientation as orientation_stage
+from siftcli.engine.descriptor import CELLS
 from siftcli.engine.gaussian import BLOCK, Operator, blur_columns, blur_rows
+from siftcli.engine.orientation_bins import PLANES
 from siftcli.engine.scale_space import Octave, octave_shapes
 from siftcli.params import DetectorParams
 
@@ -33,15 +35,20 @@ COPIES = (32 << 10, 256 << 10, 1 << 20, 4 << 20, 32 << 20, 256 << 20)
 ELEMENTS = 1 << 15
 """Of an array operation: what the engine's chunks have, about."""
 
-EXTREMA = {"add": 10, "compare": 10, "boolean": 12}
+EXTREMA = {"round": 5, "extreme": 5, "compare": 15, "boolean": 12}
 """Operations a pixel of the octave: 5 differences of levels and, on half as many pairs of rows, twice (maxima, minima)
-the extreme of 5 DoG levels and the comparisons with the threshold, 4 scales and 3 neighbours, and their masks."""
+the extreme of 5 DoG levels and, for 3 of them, the comparisons with the threshold and with 4 neighbours, and their
+masks."""
 
-ORIENTATION = {"add": 15, "window": 1, "arctan2": 1, "bincount": 2}
-"""Operations a sample of the window: differences 2, weights 3, magnitude 4, bins 6."""
+ORIENTATION = {"add": 16, "window": 1, "arctan2": 1, "bincount": 2}
+"""Operations a sample of the window: order 1, differences 2, weights 3, magnitude 4, bins 6."""
 
-DESCRIPTOR = {"add": 70, "take": 7}
-"""Operations a sample of the grid: coordinates 12, gradient 21, into the frame 6, angle 20, planes 11."""
+DESCRIPTOR = {"add": 64, "take": 7}
+"""Operations a sample of the grid: coordinates 12, gradient 21, angle 20, planes 11; and products, see `Work.least`."""
+
+
+TYPES = {"round": "float32 to int16", "extreme": "int16", "compare": "int16", "boolean": "bool"}
+"""Of the operations that are not on float32 alone."""
 
 
 def best(action: Callable[[], object], least: float = 0.05) -> float:
@@ -91,6 +98,7 @@ def operations() -> dict[str, float]:
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, ELEMENTS)).astype(np.float32)
     positive, out, flags = np.abs(a), np.empty_like(a), np.empty(ELEMENTS, bool)
+    c, d, whole = rng.integers(-200, 200, (3, ELEMENTS)).astype(np.int16)
     # As the engine gathers: some hundred samples near each keypoint, from levels of some megabytes.
     levels = rng.standard_normal(1 << 20).astype(np.float32)
     where = (rng.integers(0, len(levels) - 70_000, (ELEMENTS // 256, 1)) + rng.integers(0, 64, (1, 256)) * 1024).ravel()
@@ -98,7 +106,9 @@ def operations() -> dict[str, float]:
     squares = np.lib.stride_tricks.as_strided(levels, (len(levels) - 20_000, 16, 16), (4, 4096, 4), writeable=False)
     actions: dict[str, Callable[[], object]] = {
         "add": lambda: np.add(a, b, out=out),
-        "compare": lambda: np.less(a, b, out=flags),
+        "round": lambda: np.subtract(a, b, out=whole, casting="unsafe"),
+        "extreme": lambda: np.maximum(c, d, out=whole),
+        "compare": lambda: np.less(c, d, out=flags),
         "boolean": lambda: np.logical_and(flags, flags, out=flags),
         "sqrt": lambda: np.sqrt(positive, out=out),
         "arctan2": lambda: np.arctan2(a, b, out=out),
@@ -158,8 +168,9 @@ class Work:
         if stage == "blur":
             return self.flops / gflops / 1e9
         if stage == "descriptors":
-            planes, cells = 9, 16
-            return _sum(DESCRIPTOR, rates) * self.grid / 1e9 + 2 * planes * cells * self.grid / gflops / 1e9
+            # Into the frame, and from the planes to the cells.
+            products = 2 * 2 * 2 + 2 * PLANES * CELLS**2
+            return _sum(DESCRIPTOR, rates) * self.grid / 1e9 + products * self.grid / gflops / 1e9
         if stage == "extrema":
             return _sum(EXTREMA, rates) * self.pixels / 1e9
         return _sum(ORIENTATION, rates) * self.window / 1e9 if stage == "orientation" else None
@@ -203,7 +214,9 @@ def roofline(options: Options) -> Section:
     machine = Table("machine-rates", "What one thread of this machine does", ["operation", "rate"])
     machine.rows += [[f"copy {_bytes(size)}", f"{rate:.0f} GB/s"] for size, rate in copied.items()]
     machine.rows += [[f"sgemm {name}", f"{rate:.0f} GFLOP/s"] for name, rate in products.items()]
-    machine.rows += [[f"{name}, float32", f"{rate:.2f} ns an element"] for name, rate in rates.items()]
+    machine.rows += [
+        [f"{name}, {TYPES.get(name, 'float32')}", f"{rate:.2f} ns an element"] for name, rate in rates.items()
+    ]
     table = Table(
         "roofline",
         "The stages beside the least time of their operations",

@@ -255,10 +255,11 @@ def test_work_counts_pixels_and_samples(crop: UInt8) -> None:
 
 def test_least_times_are_positive_for_the_stages_that_are_counted() -> None:
     asked = roofline.Work(pixels=10**6, flops=1e9, window=10**6, grid=10**6)
-    rates = dict.fromkeys(("add", "compare", "boolean", "window", "arctan2", "bincount", "take"), 1.0)
+    names = ("add", "round", "extreme", "compare", "boolean", "window", "arctan2", "bincount", "take")
+    rates = dict.fromkeys(names, 1.0)
     assert asked.least("blur", rates, 100) == pytest.approx(0.01)
-    # Ten additions, ten comparisons and twelve operations on masks, a nanosecond each, a million times.
-    assert asked.least("extrema", rates, 100) == pytest.approx(0.032)
+    # Five differences, five extremes, fifteen comparisons and twelve operations on masks, a nanosecond each.
+    assert asked.least("extrema", rates, 100) == pytest.approx(0.037)
     assert asked.least("refine", rates, 100) is None
 
 
