@@ -43,8 +43,8 @@ masks."""
 ORIENTATION = {"add": 16, "window": 1, "arctan2": 1, "bincount": 2}
 """Operations a sample of the window: order 1, differences 2, weights 3, magnitude 4, bins 6."""
 
-DESCRIPTOR = {"add": 64, "take": 7}
-"""Operations a sample of the grid: coordinates 12, gradient 21, angle 20, planes 11; and products, see `Work.least`."""
+DESCRIPTOR = {"add": 63, "take": 7}
+"""Operations a sample of the grid: coordinates 12, gradient 20, angle 20, planes 11; and products, see `Work.least`."""
 
 
 TYPES = {"round": "float32 to int16", "extreme": "int16", "compare": "int16", "boolean": "bool"}

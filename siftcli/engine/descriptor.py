@@ -242,10 +242,9 @@ def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Floa
     take(centre, b)
     b += b
     xx -= b
-    yy -= b
-    xy -= b
-    xy -= xx
     xy -= yy
+    xy -= xx
+    yy -= b
     x, y = offset
     for g, along, second, across in ((gx, x, xx, y), (gy, y, yy, x)):
         second *= along

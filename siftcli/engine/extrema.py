@@ -63,8 +63,9 @@ def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     levels = np.arange(-1, 3) * sheet.levels[0].size
     around = levels[:, None, None] + _square(sheet)
     values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
-    values *= 1 / WHITE
-    return values[1:] - values[:-1]
+    cubes: Float32 = values[1:] - values[:-1]
+    cubes *= 1 / WHITE
+    return cubes
 
 
 def _square(sheet: Sheet) -> Index:
