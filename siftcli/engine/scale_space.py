@@ -31,7 +31,7 @@ WHITE = np.float32(1 << 14)
 comparisons, and a power of 2, so that nothing is rounded otherwise."""
 MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
-STRIP = 260_000
+STRIP = 160_000
 """Pixels of a strip: what the dense stages work on at a time.  Smaller ones cost more calls, larger ones the cache."""
 BAND = 3 << 19
 """Pixels of a band, and its smallest number of rows."""
