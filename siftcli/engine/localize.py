@@ -77,6 +77,7 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     last = np.stack([sheet.width[region] - border, sheet.height[region] - border, np.full(len(region), scales + 1)])
     offset = np.empty((len(region), 3))
     value = np.empty(len(region))
+    came_from = np.full_like(position, -1)
     active = np.arange(len(region))
     for attempt in range(MOVES + 1):
         column, row, level = here = position[:, active]
@@ -89,6 +90,9 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
             step[2] = 0
         there = here + step
         step[(there < first) | (there >= last[:, active])] = 0
+        if (MOVES - attempt) % 2 == 0:  # what goes back would go to and fro, and be here again after its last move
+            step[:, (here + step == came_from[:, active]).all(axis=0)] = 0
+        came_from[:, active] = here
         position[:, active] += step
         active = active[step.any(axis=0)]
         if not len(active):
