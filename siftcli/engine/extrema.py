@@ -22,10 +22,10 @@ __all__ = ["Extrema", "dog_cubes", "find_extrema", "no_edge"]
 
 _PREFILTER = 0.8
 """Share of the DoG threshold that an extremum has to reach before it is refined; as in Lowe's program."""
-
-
 _COARSE = 32
 """Least threshold, in units of the levels, for which pixels are compared as whole numbers."""
+_LARGEST = 32767
+"""No DoG is larger than this, in units of the levels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +108,8 @@ def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
     square = _square(sheet)
     # Rounded towards zero, a DoG of pixels is half as much to read, and what exceeds another one is at least as large.
     coarse = threshold >= _COARSE
-    beyond = np.int16(np.floor(threshold) - 1) if coarse else threshold
-    extremes = ((np.maximum, np.less, beyond), (np.minimum, np.greater, -beyond))
+    limit = np.int16(min(np.floor(threshold) - 1, _LARGEST)) if coarse else threshold
+    extremes = ((np.maximum, np.less, limit), (np.minimum, np.greater, -limit))
     found: list[tuple[Index, Float32]] = []
     levels, size = sheet.levels.reshape(-1), sheet.levels[0].size
     for start, stop in sheet.strips():

@@ -29,6 +29,8 @@ Index = npt.NDArray[np.intp]
 WHITE = np.float32(1 << 14)
 """What the levels have where the image has 1: so much that whole numbers tell the DoG of pixels well enough for most
 comparisons, and a power of 2, so that nothing is rounded otherwise."""
+_GAIN = float(WHITE) ** 0.5
+"""Of the blur along each axis, from an image to its first levels."""
 MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
 STRIP = 160_000
@@ -40,10 +42,6 @@ PAGE = 1 << 14
 """Samples of the largest pages that are usual, and more: what workers share begins with a page."""
 SMALL = 130_000
 """Octaves of fewer pixels share a sheet."""
-
-
-_GAIN = float(WHITE) ** 0.5
-"""Of the blur along each axis, from an image to its first levels."""
 
 
 def octave_shapes(height: int, width: int, detector: DetectorParams) -> list[tuple[int, int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import tolerances
@@ -31,7 +33,7 @@ def test_norms_and_angles(vectorised: bool, exact: bool, scale: float, monkeypat
 
 def test_the_polynomial_is_used_where_numpy_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Oracle: the definition; older versions of NumPy have no such report."""
-    monkeypatch.setitem(__import__("sys").modules, "numpy.lib.introspect", None)
+    monkeypatch.setitem(sys.modules, "numpy.lib.introspect", None)
     arctan._vectorised.cache_clear()
     assert not arctan._vectorised()
     arctan._vectorised.cache_clear()

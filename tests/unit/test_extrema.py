@@ -87,6 +87,12 @@ def test_threshold_is_exclusive_at_eight_tenths(sign: int) -> None:
     assert found(sheet_of_dog(peak(sign * LIMIT * 0.999))) == []
 
 
+def test_no_threshold_is_too_high() -> None:
+    """Closed form: nothing exceeds it; the whole numbers end before it does."""
+    for threshold in (7.2, 7.5, 1e6):
+        assert found(sheet_of_dog(peak(1.9)), DetectorParams(contrast_threshold=threshold)) == []
+
+
 def test_threshold_follows_scales_per_octave() -> None:
     """Closed form: the contrast threshold is divided by the number of scales."""
     assert found(sheet_of_dog(peak(LIMIT * 1.2)), DetectorParams(contrast_threshold=0.06)) == []
