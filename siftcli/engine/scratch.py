@@ -63,7 +63,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def scratch(name: str, *shape: int, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
-    """Return this thread's buffer of a name, contiguous; what it holds is left over, and finite if it is float32 always.
+    """Return this thread's buffer of a name, contiguous; what it holds is left over, and finite if always float32.
 
     It is good until the next call with the same name.  Forked processes do not get it: while they run, every page
     that is written would be copied first.  A very large one is not kept: it lives as long as it is referred to.
