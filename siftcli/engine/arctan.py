@@ -77,6 +77,7 @@ def polar(x: Float32, y: Float32, scale: float, *, exact: bool) -> tuple[Float32
 
 
 def _norm(x: Float32, y: Float32, out: Float32, spare: Float32) -> Float32:
+    """Return the norms of vectors, in `out`; both buffers may be the vectors'."""
     np.multiply(x, x, out=out)
     np.multiply(y, y, out=spare)
     out += spare
