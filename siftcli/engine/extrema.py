@@ -1,8 +1,8 @@
 """Extrema of the difference of Gaussians, at whole pixels. [Lowe04 §3.1]
 
 An extremum over 26 neighbours is the extremum of its pair of rows, so the dense part works on the maximum (and the
-minimum) of two rows: half the samples, and only comparisons with the pair left, right, above and below in scale,
-each made once and used for both sides.  The few survivors are tested exactly.
+minimum) of two rows, rounded to whole numbers: a quarter of the bytes, and only comparisons with the pair left, right,
+above and below in scale.  The few survivors are tested exactly.
 """
 
 from __future__ import annotations
