@@ -46,7 +46,6 @@ ORIENTATION = {"add": 16, "window": 1, "arctan2": 1, "bincount": 2}
 DESCRIPTOR = {"add": 63, "take": 7}
 """Operations a sample of the grid: coordinates 12, gradient 20, angle 20, planes 11; and products, see `Work.least`."""
 
-
 TYPES = {"round": "float32 to int16", "extreme": "int16", "compare": "int16", "boolean": "bool"}
 """Of the operations that are not on float32 alone."""
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..features import Float32
-from .orientation_bins import flip, signs
+from .orientation_bins import flip
 
 __all__ = ["TINY", "polar", "terms"]
 
@@ -69,7 +69,7 @@ def polar(x: Float32, y: Float32, scale: float, *, exact: bool) -> tuple[Float32
         angle *= square
     angle += c[0]
     angle *= z
-    quarter = signs(y, np.float32(np.pi / 2 * scale))
+    quarter = np.copysign(np.float32(np.pi / 2 * scale), y)
     angle -= quarter
     flip(angle, x)
     angle += quarter

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..features import Float32
 
-__all__ = ["ANGLES", "PLANES", "bins_of_planes", "fill_tents", "flip", "signs"]
+__all__ = ["ANGLES", "PLANES", "bins_of_planes", "fill_tents", "flip"]
 
 ANGLES = 8
 PLANES = 8
@@ -22,14 +22,6 @@ PLANES = 8
 q = |angle| * 4 / pi - 2, in [-2, 2]."""
 _SIGN = np.uint32(0x80000000)
 """The sign bit of a float32."""
-
-
-def signs(like: Float32, value: np.float32) -> Float32:
-    """Return a positive value with the signs of `like`, which is spent."""
-    bits = like.view(np.uint32)
-    bits &= _SIGN
-    bits |= value.view(np.uint32)
-    return like
 
 
 def flip(values: Float32, like: Float32) -> None:
