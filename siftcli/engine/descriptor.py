@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ..conventions import quantise
 from ..features import Float32
 from ..params import DescriptorParams
-from .arctan import TINY, terms
+from .arctan import TINY
+from .directions import DIRECTIONS, PLANES, bins_of_planes, fill_planes
 from .localize import Points
-from .orientation_bins import ANGLES, PLANES, bins_of_planes, fill_tents, flip
 from .scale_space import WHITE, Index, Sheet
 
 __all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise", "stored"]
@@ -57,11 +57,12 @@ def compute_descriptors(
         from .pixel_descriptor import pixel_descriptors  # the lowe preset's alone
 
         histograms = pixel_descriptors(sheet, points, angle, descriptor)
+        norms = histograms.sum(axis=1)
     else:
         group = sheet.image[points.region] if group is None else group
-        histograms = grid_descriptors(sheet, points, angle, descriptor, group)
+        histograms, norms = grid_descriptors(sheet, points, angle, descriptor, group)
     if descriptor.norm_threshold > 0:
-        histograms[_mean_gradient(histograms, points, descriptor) < descriptor.norm_threshold] = 0
+        histograms[_mean_gradient(norms, points, descriptor) < descriptor.norm_threshold] = 0
     return normalise(histograms, descriptor)
 
 
@@ -70,18 +71,18 @@ def stored(descriptors: Float32, descriptor: DescriptorParams) -> npt.NDArray[np
     return descriptors if descriptor.float_descriptors else quantise(descriptors)
 
 
-def _mean_gradient(histograms: Float32, points: Points, descriptor: DescriptorParams) -> Float32:
+def _mean_gradient(norms: Float32, points: Points, descriptor: DescriptorParams) -> Float32:
     """Return the mean norm of the gradient in octave pixels, (N,), over all that raw histograms are sums of.
 
-    The mean is weighed as the sums are: by the Gaussian window and the spatial bins.  Samples outside the image count
-    as zero.  Histograms have twice the gradient, that of a grid in the frame, where the unit is a cell.
+    The mean is weighed as the sums `norms` are: by the Gaussian window and the spatial bins.  Samples outside the image
+    count as zero.  The sums are of twice the gradient, that of a grid in the frame, where the unit is a cell.
     """
     cell = np.float32(descriptor.magnification) * points.sigma
     weights = _cells(descriptor.window_size).sum()
     if descriptor.sampling == "pixels":
         weights = weights * (2 * _REACH / _SIDE * cell) ** 2  # as many pixels as there are, instead of samples
         cell = np.ones_like(cell)
-    means: Float32 = histograms.sum(axis=1) / (2 * WHITE * weights * cell)
+    means: Float32 = norms / (2 * WHITE * weights * cell)
     return means
 
 
@@ -91,7 +92,7 @@ def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
         norm = np.sqrt(np.einsum("ij,ij->i", histograms, histograms))
         histograms = histograms / np.maximum(norm, TINY)[:, None]
         if clamp is not None:
-            # Hats that are made of differences are below zero by rounding.
+            # Bins that are made of differences are below zero by rounding.
             np.clip(histograms, np.float32(0), np.float32(clamp), out=histograms)
     if descriptor.root_sift:
         histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), TINY))
@@ -119,8 +120,8 @@ def _cells(window_size: float) -> Float32:
 
 def grid_descriptors(
     sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams, group: Index
-) -> Float32:
-    """Return raw histograms (N, 128) from a grid of gradients."""
+) -> tuple[Float32, Float32]:
+    """Return raw histograms (N, 128) from a grid of gradients, and the sums (N,) of their norms if there is a threshold."""
     size = np.float32(descriptor.magnification) * points.sigma
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
     frames = np.stack([cos, -sin, sin, cos]).reshape(2, 2, -1)
@@ -137,13 +138,17 @@ def grid_descriptors(
     reach = _REACH * np.abs(frames).sum(axis=1) + 1
     leaves = ((reach > -low) | (reach > high)).any(axis=0)
 
-    out = np.empty((len(points), CELLS * CELLS * ANGLES), np.float32)
+    out = np.empty((len(points), CELLS * CELLS * DIRECTIONS), np.float32)
+    norms = np.zeros(len(points), np.float32)
     scratch = _Scratch()
     for chunk in _chunks(group):
         near = np.flatnonzero(leaves[chunk])
         limits = near, low[:, chunk][:, near], high[:, chunk][:, near]
-        out[chunk] = _histograms(sheet, pixel[chunk], transform[..., chunk], limits, descriptor, scratch)
-    return out
+        planes = _planes(sheet, pixel[chunk], transform[..., chunk], limits, scratch)
+        out[chunk] = _histograms(planes, descriptor)
+        if descriptor.norm_threshold > 0:
+            norms[chunk] = np.hypot(*planes[:2]) @ _cells(descriptor.window_size).sum(axis=1)
+    return out, norms
 
 
 def _chunks(group: Index) -> Iterator[Index]:
@@ -160,20 +165,15 @@ class _Scratch:
 
     def __init__(self) -> None:
         size = _CHUNK * _SIDE**2
-        self.position, self.pixel, self.gradient = np.empty((3, 2 * size), np.float32)
+        self.position, self.pixel = np.empty((2, 2 * size), np.float32)
         self.index = np.empty(size, np.intp)
         self.planes = np.empty(PLANES * size, np.float32)
 
 
-def _histograms(
-    sheet: Sheet,
-    first: Index,
-    transform: Float32,
-    limits: tuple[Index, Float32, Float32],
-    descriptor: DescriptorParams,
-    scratch: _Scratch,
+def _planes(
+    sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index, Float32, Float32], scratch: _Scratch
 ) -> Float32:
-    """Return the raw histograms of one chunk.
+    """Return the planes of twice the gradients of one chunk, (PLANES, N, samples), see `directions`; a buffer.
 
     Parameters
     ----------
@@ -186,99 +186,67 @@ def _histograms(
     """
     n, samples = len(first), _SIDE**2
     size = n * samples
-    position, pixel, gradient = (
-        buffer[: 2 * size].reshape(2, n, samples) for buffer in (scratch.position, scratch.pixel, scratch.gradient)
-    )
-    planes = scratch.planes[: PLANES * size].reshape(PLANES, n, samples)
+    position, pixel = (buffer[: 2 * size].reshape(2, n, samples) for buffer in (scratch.position, scratch.pixel))
     index = scratch.index[:size].reshape(n, samples)
+    planes = scratch.planes[: PLANES * size].reshape(PLANES, n, samples)
     np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)
     position -= pixel
-    gx, gy = planes[-2:]
-    np.multiply(pixel[1], np.float32(sheet.stride), out=gx)
-    gx += pixel[0]
-    np.copyto(index, gx, casting="unsafe")
+    flat = np.multiply(pixel[1], np.float32(sheet.stride), out=planes[0])
+    flat += pixel[0]
+    np.copyto(index, flat, casting="unsafe")
     index += first[:, None]
-    _gradient(sheet, index, position, gx, gy, planes[:5])
-
-    # The gradient in the keypoint's frame: J A.
-    np.matmul(transform[:, :2].transpose(2, 1, 0), planes[-2:].swapaxes(0, 1), out=gradient.swapaxes(0, 1))
+    gradient, turned = planes[-2:], planes[:2]
+    _gradient(sheet, index, position, gradient, planes[:4])
+    # In the keypoint's frame: J A.
+    np.matmul(transform[:, :2].transpose(2, 1, 0), gradient.swapaxes(0, 1), out=turned.swapaxes(0, 1))
     near, low, high = limits
     if len(near):
         there = pixel[:, near]
-        gradient[:, near] *= ((there >= low[..., None]) & (there <= high[..., None])).all(axis=0)
-    _angle_planes(gradient[0], gradient[1], planes)
-    cells = planes @ _cells(descriptor.window_size)
-    bins = bins_of_planes() @ cells.reshape(PLANES, n * CELLS * CELLS)
-    return bins.T.reshape(n, CELLS * CELLS * ANGLES)
+        turned[:, near] *= ((there >= low[..., None]) & (there <= high[..., None])).all(axis=0)
+    fill_planes(planes)
+    return planes
 
 
-def _gradient(sheet: Sheet, index: Index, offset: Float32, gx: Float32, gy: Float32, spare: Float32) -> None:
+def _gradient(sheet: Sheet, index: Index, offset: Float32, gradient: Float32, spare: Float32) -> None:
     """Compute twice the gradient at `offset` from pixels, by Taylor's formula with the Hessian there.
 
-    `index` is that of the pixel above and left of each.
+    `index` is that of the pixel above and left of each.  Gradient and offset are (2, N, samples), x and y, and four
+    planes are to spare.
 
     Seven samples around the pixel, against twelve for a bilinear gradient of the same quality; the gradient at the
     nearest pixel, four samples, agrees visibly worse with Lowe's files.
     """
     flat, stride = sheet.levels.reshape(-1), sheet.stride
-    a, b, xx, yy, xy = spare
 
-    def take(step: int, out: Float32) -> Float32:
-        return flat[step:].take(index, out=out, mode="wrap")
+    def take(step: int, out: Float32) -> None:
+        flat[step:].take(index, out=out, mode="wrap")
 
     corner, up, left, centre, right = 0, 1, stride, stride + 1, stride + 2
     down, opposite = up + 2 * stride, corner + 2 * stride + 2
-    take(left, a)
-    take(right, b)
-    np.subtract(b, a, out=gx)
-    np.add(a, b, out=xx)
-    take(up, a)
-    take(down, b)
-    np.subtract(b, a, out=gy)
-    np.add(a, b, out=yy)
-    take(corner, xy)
-    xy += take(opposite, a)
-    take(centre, b)
-    b += b
-    xx -= b
-    xy -= yy
-    xy -= xx
-    yy -= b
-    x, y = offset
-    for g, along, second, across in ((gx, x, xx, y), (gy, y, yy, x)):
-        second *= along
-        second += second
-        g += second
-        np.multiply(xy, across, out=second)
-        g += second
+    second, other = spare[:2], spare[2:4]
+    for step, out in zip((left, up, right, down), spare, strict=True):
+        take(step, out)
+    np.subtract(other, second, out=gradient)
+    second += other
+    mixed, twice = other
+    take(corner, mixed)
+    take(opposite, twice)
+    mixed += twice
+    take(centre, twice)
+    twice += twice
+    second -= twice
+    mixed -= twice
+    mixed -= second[0]
+    mixed -= second[1]
+    second *= offset
+    second += second
+    gradient += second
+    gradient += np.multiply(mixed, offset[::-1], out=second)
 
 
-def _angle_planes(gx: Float32, gy: Float32, planes: Float32) -> None:
-    """Fill the planes of `orientation_bins` from gradients, which are spent.
-
-    The angle's absolute value is 2 arctan(|gy| / (|gx| + m)), or pi less that where gx < 0: less pi / 2, it changes
-    its sign with gx.
-    """
-    m, q, a, d = planes[:4]
-    np.multiply(gx, gx, out=m)
-    np.multiply(gy, gy, out=d)
-    m += d
-    np.sqrt(m, out=m)
-    np.abs(gx, out=d)
-    d += m
-    d += TINY
-    np.divide(gy, d, out=d)
-    np.abs(d, out=d)
-    np.multiply(d, d, out=a)
-    c0, c1, c2 = terms(ANGLES / np.pi, 3)  # off by 2e-3 of a bin at most
-    np.multiply(a, c2, out=q)
-    q += c1
-    q *= a
-    q += c0
-    q *= d
-    q *= m
-    twice = np.add(m, m, out=planes[-1])
-    q -= twice
-    flip(q, gx)
-    fill_tents(q, twice, gy, planes[2:])
+def _histograms(planes: Float32, descriptor: DescriptorParams) -> Float32:
+    """Return the raw histograms (N, 128) of planes."""
+    cells = planes @ _cells(descriptor.window_size)
+    bins = bins_of_planes() @ cells.reshape(PLANES, -1)
+    return bins.T.reshape(-1, CELLS * CELLS * DIRECTIONS)

@@ -20,7 +20,8 @@ Floats = npt.NDArray[np.floating]
 __all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator"]
 
 BLOCK = 16
-"""Output samples per matrix product; 32 costs more per sample, 8 has too much overlap."""
+"""Output samples of an operator.  Along rows, a product of 8 columns does not fill the processor's vectors, and one of
+32 costs more per sample."""
 
 _SMALL = 10**6
 """Multiplications of a product that OpenBLAS does without copying the factors first, on processors with AVX-512."""
@@ -66,6 +67,11 @@ class Operator:
     def transposed(self) -> Floats:
         """The matrix for samples along rows, contiguous: a transposed view costs twice the time."""
         return np.ascontiguousarray(self.matrix.T)
+
+    @property
+    def upper(self) -> Floats:
+        """The matrix of the first half of the output samples: its band is fuller, which pays down columns."""
+        return self.matrix[: BLOCK // 2, : self.matrix.shape[1] - self.step // 2]
 
     @property
     def identity(self) -> bool:
@@ -129,13 +135,15 @@ def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
         Written.
     """
     (n, rows, width), (image, row, sample) = out.shape, source.strides
-    windows = _view(source, (n, rows // BLOCK, op.matrix.shape[1], width), (image, op.step * row, row, sample))
-    blocks = out.reshape(n, rows // BLOCK, BLOCK, width)
+    matrix, step = op.upper, op.step // 2
+    samples, needed = matrix.shape
+    windows = _view(source, (n, rows // samples, needed, width), (image, step * row, row, sample))
+    blocks = out.reshape(n, rows // samples, samples, width)
     # Several products of about the same width where one would be too large.
-    count = -(-width // max(1, _SMALL // op.matrix.size))
-    step = -(-width // count // 64) * 64
-    for left in range(0, width, step):
-        np.matmul(op.matrix, windows[..., left : left + step], out=blocks[..., left : left + step])
+    count = -(-width // max(1, _SMALL // matrix.size))
+    wide = -(-width // count // 64) * 64
+    for left in range(0, width, wide):
+        np.matmul(matrix, windows[..., left : left + wide], out=blocks[..., left : left + wide])
 
 
 def blur_rows(source: Floats, op: Operator, out: Floats) -> None:
