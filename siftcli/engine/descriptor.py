@@ -19,6 +19,7 @@ from .arctan import TINY
 from .directions import DIRECTIONS, PLANES, bins_of_planes, fill_planes
 from .localize import Points
 from .scale_space import WHITE, Index, Sheet
+from .scratch import scratch
 
 __all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise", "stored"]
 
@@ -140,11 +141,10 @@ def grid_descriptors(
 
     out = np.empty((len(points), CELLS * CELLS * DIRECTIONS), np.float32)
     norms = np.zeros(len(points), np.float32)
-    scratch = _Scratch()
     for chunk in _chunks(group):
         near = np.flatnonzero(leaves[chunk])
         limits = near, low[:, chunk][:, near], high[:, chunk][:, near]
-        planes = _planes(sheet, pixel[chunk], transform[..., chunk], limits, scratch)
+        planes = _planes(sheet, pixel[chunk], transform[..., chunk], limits)
         out[chunk] = _histograms(planes, descriptor)
         if descriptor.norm_threshold > 0:
             norms[chunk] = np.hypot(*planes[:2]) @ _cells(descriptor.window_size).sum(axis=1)
@@ -160,18 +160,8 @@ def _chunks(group: Index) -> Iterator[Index]:
             yield one[len(one) * i // count : len(one) * (i + 1) // count]
 
 
-class _Scratch:
-    """Buffers for one chunk, reused for all and by several steps, so that all of them stay in the L2 cache."""
-
-    def __init__(self) -> None:
-        size = _CHUNK * _SIDE**2
-        self.position, self.pixel = np.empty((2, 2 * size), np.float32)
-        self.index = np.empty(size, np.intp)
-        self.planes = np.empty(PLANES * size, np.float32)
-
-
 def _planes(
-    sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index, Float32, Float32], scratch: _Scratch
+    sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index, Float32, Float32]
 ) -> Float32:
     """Return the planes of twice the gradients of one chunk, (PLANES, N, samples), see `directions`; a buffer.
 
@@ -185,10 +175,9 @@ def _planes(
         The keypoints whose grid leaves the image, and the first and last pixel (x, y) of the image for each.
     """
     n, samples = len(first), _SIDE**2
-    size = n * samples
-    position, pixel = (buffer[: 2 * size].reshape(2, n, samples) for buffer in (scratch.position, scratch.pixel))
-    index = scratch.index[:size].reshape(n, samples)
-    planes = scratch.planes[: PLANES * size].reshape(PLANES, n, samples)
+    position, pixel = (scratch(name, 2, n, samples) for name in ("position", "pixel"))
+    index = scratch("index", n, samples, dtype=np.intp)
+    planes = scratch("planes", PLANES, n, samples)
     np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)
     position -= pixel
