@@ -18,7 +18,7 @@ from siftcli.engine import descriptor as descriptor_stage
 from siftcli.engine import orientation as orientation_stage
 from siftcli.engine.descriptor import CELLS
 from siftcli.engine.gaussian import BLOCK, Operator, blur_columns, blur_rows
-from siftcli.engine.orientation_bins import PLANES
+from siftcli.engine.directions import PLANES
 from siftcli.engine.scale_space import Octave, octave_shapes
 from siftcli.params import DetectorParams
 

@@ -7,16 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 from ..features import Float32
-from .orientation_bins import flip
 
-__all__ = ["TINY", "polar", "terms"]
+__all__ = ["SIGN", "TINY", "polar"]
 
 TINY = np.float32(1e-18)
 """Keeps quotients finite; below it, squares vanish in float32."""
+SIGN = np.uint32(0x80000000)
+"""The sign bit of a float32."""
 
 
 @lru_cache
-def terms(scale: float, count: int) -> tuple[np.float32, ...]:
+def _terms(scale: float, count: int) -> tuple[np.float32, ...]:
     """Return c with scale * arctan(z) ~ z (c0 + c1 z^2 + c2 z^4 + ...), |z| <= 1."""
     z = np.cos(np.linspace(0, np.pi / 2, 400, endpoint=False))
     powers = z[:, None] ** (2 * np.arange(count) + 1)
@@ -62,7 +63,7 @@ def polar(x: Float32, y: Float32, scale: float, *, exact: bool) -> tuple[Float32
     z += TINY
     np.divide(y, z, out=z)
     square = z * z
-    c = terms(2 * scale, 4)
+    c = _terms(2 * scale, 4)
     angle = square * c[3]
     for term in (c[2], c[1]):
         angle += term
@@ -71,7 +72,10 @@ def polar(x: Float32, y: Float32, scale: float, *, exact: bool) -> tuple[Float32
     angle *= z
     quarter = np.copysign(np.float32(np.pi / 2 * scale), y)
     angle -= quarter
-    flip(angle, x)
+    signs = x.view(np.uint32)
+    signs &= SIGN
+    turned = angle.view(np.uint32)
+    turned ^= signs
     angle += quarter
     return norm, angle
 

@@ -1,4 +1,4 @@
-"""The eight orientation bins of a descriptor, from minima.
+"""The eight orientation bins of a descriptor, linear in the angle, from minima. [Lowe04 §6.1]
 
 A bin's weight is a hat, max(0, 1 - |t - k|), so the bins are functions that are linear between the centres.  Any
 such function of the angle is a sum of eight: 1 and the angle's absolute value, the tents over [0, 4] with their tops
@@ -13,41 +13,33 @@ from functools import lru_cache
 import numpy as np
 
 from ..features import Float32
+from .arctan import SIGN
 
-__all__ = ["ANGLES", "PLANES", "bins_of_planes", "fill_tents", "flip"]
+__all__ = ["ANGLES", "PLANES", "bins_of_planes", "fill_planes"]
 
 ANGLES = 8
 PLANES = 8
-"""The planes are m, m q, three tents times m, and these tents with the sign of the angle, for weights m and
-q = |angle| * 4 / pi - 2, in [-2, 2]."""
-_SIGN = np.uint32(0x80000000)
-"""The sign bit of a float32."""
+"""The planes are 1, |t| - 2, three tents, and these tents with the sign of t, an angle in [-4, 4]."""
 
 
-def flip(values: Float32, like: Float32) -> None:
-    """Change the sign of values where `like` has one; `like` is spent."""
-    signs = like.view(np.uint32)
-    signs &= _SIGN
-    bits = values.view(np.uint32)
-    bits ^= signs
-
-
-def fill_tents(q: Float32, twice: Float32 | np.float32, turn: Float32, tents: Float32) -> None:
-    """Compute the six planes of tents from m q and 2 m; `twice` may be the last of them.
-
-    `turn` has the sign of the angle, and is spent.
-    """
-    three = np.float32(3)
-    first, middle, last = tents[:3]
-    up, down = np.add(twice, q, out=tents[3]), np.subtract(twice, q, out=last)  # |angle|, and what it lacks to 4
+def fill_planes(turn: Float32, planes: Float32) -> None:
+    """Compute the planes of angles, in radians, which are spent."""
+    turn *= np.float32(1 / (2 * np.pi))
+    turn -= np.rint(turn)
+    planes[0] = 1
+    first, middle, last, up = planes[2:6]
+    np.abs(turn, out=up)
+    up *= np.float32(ANGLES)
+    np.subtract(up, np.float32(2), out=planes[1])
+    down = np.subtract(np.float32(4), up, out=last)
     np.minimum(up, down, out=middle)
-    np.multiply(up, three, out=first)
+    np.multiply(up, np.float32(3), out=first)
     np.minimum(first, down, out=first)
-    down *= three
+    down *= np.float32(3)
     np.minimum(up, down, out=last)
     signs = turn.view(np.uint32)
-    signs &= _SIGN
-    np.bitwise_xor(tents[:3].view(np.uint32), signs, out=tents[3:].view(np.uint32))
+    signs &= SIGN
+    np.bitwise_xor(planes[2:5].view(np.uint32), signs, out=planes[5:].view(np.uint32))
 
 
 @lru_cache

@@ -11,7 +11,7 @@ from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
 from .orientation import by_radius, windows
-from .orientation_bins import PLANES, bins_of_planes, fill_tents
+from .orientation_bins import PLANES, bins_of_planes, fill_planes
 from .scale_space import Index, Sheet
 from .scratch import scratch
 
@@ -88,7 +88,8 @@ def _histograms(
     _hats(v, across)
     np.arctan2(np.negative(gy, out=spare), gx, out=turn)
     turn -= np.repeat(angle, np.diff(ends))
-    planes = _orientation_planes(turn, _rows("planes", PLANES, len(pick)))
+    planes = _rows("planes", PLANES, len(pick))
+    fill_planes(turn, planes)
     # The weight: gradient times Gaussian.
     for a, b in ((u, v), (gx, gy)):
         a *= a
@@ -134,15 +135,3 @@ def _hats(position: Float32, out: Float32) -> None:
     zero = scratch("spare", len(position))
     zero.fill(0)
     np.maximum(out, zero, out=out)  # three times as fast as with a number
-
-
-def _orientation_planes(turn: Float32, out: Float32) -> Float32:
-    """Compute the planes of angles, of weight 1, see `orientation_bins`; radians, overwritten."""
-    turn *= np.float32(1 / (2 * np.pi))
-    turn -= np.rint(turn)
-    out[0] = 1
-    q = np.abs(turn, out=out[1])
-    q *= np.float32(8)
-    q -= np.float32(2)
-    fill_tents(q, np.float32(2), turn, out[2:])
-    return out
