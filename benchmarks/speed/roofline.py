@@ -17,8 +17,8 @@ import siftcli
 from siftcli.engine import descriptor as descriptor_stage
 from siftcli.engine import orientation as orientation_stage
 from siftcli.engine.descriptor import CELLS
-from siftcli.engine.gaussian import BLOCK, Operator, blur_columns, blur_rows
 from siftcli.engine.directions import PLANES
+from siftcli.engine.gaussian import BLOCK, Operator, blur_columns, blur_rows
 from siftcli.engine.scale_space import Octave, octave_shapes
 from siftcli.params import DetectorParams
 
@@ -43,8 +43,8 @@ masks."""
 ORIENTATION = {"add": 16, "window": 1, "arctan2": 1, "bincount": 2}
 """Operations a sample of the window: order 1, differences 2, weights 3, magnitude 4, bins 6."""
 
-DESCRIPTOR = {"add": 63, "take": 7}
-"""Operations a sample of the grid: coordinates 12, gradient 20, angle 20, planes 11; and products, see `Work.least`."""
+DESCRIPTOR = {"add": 39, "take": 7}
+"""Operations a sample of the grid: coordinates 12, gradient 21, planes 6; and products, see `Work.least`."""
 
 TYPES = {"round": "float32 to int16", "extreme": "int16", "compare": "int16", "boolean": "bool"}
 """Of the operations that are not on float32 alone."""
@@ -85,7 +85,7 @@ def matrix_products() -> dict[str, float]:
     height, width, taps = 64, 1024, op.matrix.shape[1]
     source = np.ones((1, height + op.before + op.after - BLOCK, width + op.before + op.after - BLOCK), np.float32)
     down, whole = np.zeros((1, height, source.shape[2]), np.float32), np.zeros((1, height, width), np.float32)
-    flops = 2 * taps * down.size
+    flops = 2 * op.upper.shape[1] * down.size
     rates["blur, columns"] = flops / best(lambda: blur_columns(source, op, down)) / 1e9
     flops = 2 * taps * whole.size
     rates["blur, rows"] = flops / best(lambda: blur_rows(down, op, whole)) / 1e9
@@ -131,7 +131,7 @@ def blur_flops(height: int, width: int) -> float:
             if level == 0 and i > 0:
                 continue  # the base, which is there
             # Down the columns of the source, then along the rows of the octave.
-            total += 2 * op.matrix.shape[1] * rows * columns * (op.step / BLOCK + 1)
+            total += 2 * rows * columns * (op.upper.shape[1] * op.step / BLOCK + op.matrix.shape[1])
     return total
 
 

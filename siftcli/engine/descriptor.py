@@ -122,7 +122,7 @@ def _cells(window_size: float) -> Float32:
 def grid_descriptors(
     sheet: Sheet, points: Points, angle: Float32, descriptor: DescriptorParams, group: Index
 ) -> tuple[Float32, Float32]:
-    """Return raw histograms (N, 128) from a grid of gradients, and the sums (N,) of their norms if there is a threshold."""
+    """Return raw histograms (N, 128) from a grid of gradients, and, if there is a threshold, the sums (N,) of norms."""
     size = np.float32(descriptor.magnification) * points.sigma
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
     frames = np.stack([cos, -sin, sin, cos]).reshape(2, 2, -1)
@@ -160,9 +160,7 @@ def _chunks(group: Index) -> Iterator[Index]:
             yield one[len(one) * i // count : len(one) * (i + 1) // count]
 
 
-def _planes(
-    sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index, Float32, Float32]
-) -> Float32:
+def _planes(sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index, Float32, Float32]) -> Float32:
     """Return the planes of twice the gradients of one chunk, (PLANES, N, samples), see `directions`; a buffer.
 
     Parameters

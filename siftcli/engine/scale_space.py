@@ -130,7 +130,7 @@ def _blur(rows: Float32, op: Operator, out: Float32) -> None:
     dtype = op.matrix.dtype
     n, height, width = out.shape
     shape = (n, height, op.before + width // BLOCK * op.step + op.after)
-    half = scratch("half", *shape) if dtype == np.float32 else np.empty(shape, dtype)
+    half = scratch("half", *shape, dtype=dtype)
     left, right = op.before, op.before + rows.shape[2]
     blur_columns(rows.astype(dtype, copy=False), op, half[:, :, left:right])
     half[:, :, :left] = half[:, :, left : left + 1]
@@ -141,7 +141,7 @@ def _blur(rows: Float32, op: Operator, out: Float32) -> None:
     if dtype == out.dtype:
         blur_rows(half, op, out)
     else:
-        whole = np.empty(out.shape, dtype)
+        whole = scratch("whole", *out.shape, dtype=dtype)
         blur_rows(half, op, whole)
         out[:] = whole
 
