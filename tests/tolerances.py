@@ -56,8 +56,8 @@ RAMP_DEGREES = 0.5
 # --- descriptor
 
 RAMP_CELL = {"grid": 0.006, "pixels": 0.02}
-"""Values up to 0.31.  A grid of 20 samples sums the integral to 1e-4, and the parallelogram moves up to 1 % from one bin to
-the next; of whole pixels, a cell holds about 7 by 7, and the sub-pixel shift is not turned."""
+"""Values up to 0.31.  A grid of 20 samples sums the integral to 1e-4, and the parallelogram moves 1 % to another bin at
+most; of whole pixels, a cell holds about 7 by 7, and the sub-pixel shift is not turned."""
 
 RAMP_CELL_WIDE = 0.02
 """The same under a wide window, which does not hide the corners."""
