@@ -101,15 +101,14 @@ def _histograms(
     u *= gx
     across *= u
     sums = np.empty((n, 16, PLANES), np.float32)
+    cells = _rows("cells", 4, 4, _GROUP * side**2)
+    flat, turned = cells.reshape(16, -1), planes.T
     for first in range(0, n, _GROUP):
-        inner = ends[first : first + _GROUP + 1].tolist()
-        group, start = slice(inner[0], inner[-1]), 0
-        cells = _rows("cells", 4, 4, inner[-1] - inner[0])
-        np.multiply(across[:, None, group], along[:, group], out=cells)
-        flat, turned = cells.reshape(16, -1), planes[:, group].T
-        for i, end in enumerate(inner[1:], first):
-            stop = end - inner[0]
-            np.matmul(flat[:, start:stop], turned[start:stop], out=sums[i])
+        start, *others = ends[first : first + _GROUP + 1].tolist()
+        group, before = slice(start, others[-1]), start
+        np.multiply(across[:, None, group], along[:, group], out=cells[..., : others[-1] - start])
+        for i, stop in enumerate(others, first):
+            np.matmul(flat[:, start - before : stop - before], turned[start:stop], out=sums[i])
             start = stop
     return (sums @ bins_of_planes().T).reshape(n, 128)
 
