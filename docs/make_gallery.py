@@ -122,6 +122,8 @@ PICTURES = {
 
 _SELECTED = {"#page": 12, "#page-matches": 34}
 """Keypoint that is chosen on a page."""
+_ATTEMPTS = 3
+"""At a screenshot of a page."""
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--headless=new",
@@ -152,7 +154,13 @@ def make(picture: Picture, target: Path) -> bool:
             arguments[place] = str(folder / arguments[place])
             _run([sys.executable, "-m", "siftcli", *arguments])
             address = f"{Path(arguments[place]).as_uri()}#{_SELECTED[picture.shown]}"
-            _run([browser, *_FLAGS, f"--user-data-dir={folder / 'profile'}", f"--screenshot={made}", address])
+            line = [browser, *_FLAGS, f"--user-data-dir={folder / 'profile'}", f"--screenshot={made}", address]
+            for _ in range(_ATTEMPTS):
+                _run(line)
+                if _drawn(made):
+                    break
+            else:
+                raise RuntimeError(f"{browser} shows nothing where the pictures of {picture.name} belong")
         elif picture.shown:
             _run([sys.executable, "-m", "siftcli", *arguments, "-o", str(folder / "out")])
             made = folder / "out" / picture.shown
@@ -161,6 +169,13 @@ def make(picture: Picture, target: Path) -> bool:
             _run([sys.executable, "-m", "siftcli", *arguments, "-o", str(made)])
         _shrink(made, target)
     return True
+
+
+def _drawn(screenshot: Path) -> bool:
+    """Tell whether the page had drawn its pictures when the screenshot was taken; now and then it has not."""
+    with Image.open(screenshot) as image:
+        low, high = image.convert("L").crop((100, 200, 700, 600)).getextrema()
+    return low != high
 
 
 def _run(line: list[str]) -> None:
