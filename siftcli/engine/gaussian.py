@@ -93,7 +93,7 @@ def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 
     sigma : float
         In samples of the finer of the two grids.
     octave : int
-        Negative: upsample linearly by ``2**-octave``, then blur.  Positive: blur, then keep every
+        Negative, down to -3: upsample linearly by ``2**-octave``, then blur.  Positive: blur, then keep every
         ``2**octave``-th sample.  Zero: blur.
     double : bool
         Compute in double precision, which comes nearest to the numbers of Lowe's program.

@@ -15,9 +15,9 @@ import numpy as np
 from ..features import Float32
 from .arctan import SIGN
 
-__all__ = ["ANGLES", "PLANES", "bins_of_planes", "fill_planes"]
+__all__ = ["PLANES", "bins_of_planes", "fill_planes"]
 
-ANGLES = 8
+_ANGLES = 8
 PLANES = 8
 """The planes are 1, |t| - 2, three tents, and these tents with the sign of t, an angle in [-4, 4]."""
 
@@ -29,7 +29,7 @@ def fill_planes(turn: Float32, planes: Float32) -> None:
     planes[0] = 1
     first, middle, last, up = planes[2:6]
     np.abs(turn, out=up)
-    up *= np.float32(ANGLES)
+    up *= np.float32(_ANGLES)
     np.subtract(up, np.float32(2), out=planes[1])
     down = np.subtract(np.float32(4), up, out=last)
     np.minimum(up, down, out=middle)
@@ -49,7 +49,7 @@ def bins_of_planes() -> Float32:
     even = np.stack([np.ones(5), w - 2, np.minimum(3 * w, 4 - w), np.minimum(w, 4 - w), np.minimum(w, 12 - 3 * w)])
     # A row for every centre: the sum of planes that is one there and zero at the others.
     hats, odd = np.linalg.inv(even), np.linalg.inv(even[2:, 1:4])
-    out = np.zeros((ANGLES, PLANES))
+    out = np.zeros((_ANGLES, PLANES))
     out[[0, 4], :5] = hats[[0, 4]]
     out[1:4] = out[[7, 6, 5]] = np.concatenate([hats[1:4], odd], axis=1) / 2
     out[5:, 5:] *= -1

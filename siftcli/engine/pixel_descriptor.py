@@ -33,12 +33,13 @@ def pixel_descriptors(sheet: Sheet, points: Points, angle: Float32, descriptor: 
     being rotated itself.  This is what Lowe's program does, not what [Lowe04] says.
     """
     cell = np.float32(descriptor.magnification) * points.sigma
-    turned = np.abs(np.cos(angle)) + np.abs(np.sin(angle))
+    cos, sin = np.cos(angle), np.sin(angle)
     # His circle, as far as the turned square reaches; and a rim for the gradient.
-    radii = np.minimum(math.sqrt(2) * cell * _EDGE + 0.5, turned * (cell * _EDGE + 0.5) + 0.5).astype(np.intp) + 1
+    square = (np.abs(cos) + np.abs(sin)) * (cell * _EDGE + 0.5)
+    radii = (np.minimum(math.sqrt(2) * cell * _EDGE, square) + 0.5).astype(np.intp) + 1
     # Positions in cells, u along the keypoint's x axis and v along its y, are one matrix product.
     row, column = ((v + np.float32(0.5)).astype(np.intp) for v in (points.y, points.x))
-    cos, sin = np.cos(angle) / cell, np.sin(angle) / cell
+    cos, sin = cos / cell, sin / cell
     shift = (column - points.x) / cell, (row - points.y) / cell
     rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]]).reshape(2, 3, -1).swapaxes(1, 2).astype(np.float32)
     out = np.empty((len(points), 128), np.float32)
