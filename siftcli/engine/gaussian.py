@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 Floats = npt.NDArray[np.floating]
 
-__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator"]
+__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator", "widening"]
 
 BLOCK = 16
 """Output samples of an operator.  Along rows, a product of 8 columns does not fill the processor's vectors, and one of
@@ -83,6 +83,11 @@ class Operator:
         """Input samples that a block needs from its own first on."""
         return self.matrix.shape[1] - self.before
 
+    @property
+    def reach(self) -> int:
+        """How far beyond a block the input is needed, in output samples."""
+        return (self.after - self.step) * BLOCK // self.step
+
 
 @lru_cache(maxsize=256)
 def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 1.0) -> Operator:
@@ -114,6 +119,25 @@ def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 
     interpolate = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(width)))
     matrix = (fine @ interpolate).astype(np.float64 if double else np.float32)
     return Operator(matrix, BLOCK * down // up, before)
+
+
+@lru_cache(maxsize=256)
+def widening(sigma: float) -> Operator:
+    """Return the operator from every second sample to all, blurred by `sigma`, in the samples of the output.
+
+    It takes every second tap, which is as good as all of them for an input without finer structure: what is lost of a
+    Gaussian of `s` is up to ``exp(-(pi s sigma)^2 / (2 s^2 + 2 sigma^2))``.
+    """
+    taps = kernel(sigma)
+    radius = len(taps) // 2
+    before = -(-radius // 2)
+    fine = np.zeros((BLOCK, BLOCK + 4 * before))
+    for i in range(BLOCK):
+        start = i + 2 * before - radius
+        fine[i, start : start + len(taps)] = taps
+    matrix = fine[:, ::2]
+    matrix *= taps.sum() / matrix.sum(axis=1, keepdims=True)  # even and odd samples do not have the same taps
+    return Operator(matrix.astype(np.float32), BLOCK // 2, before)
 
 
 def _view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..features import Float32, Image
 from ..params import DetectorParams
-from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator
+from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator, widening
 from .scratch import map_shared, scratch, shared_scratch
 
 __all__ = ["WHITE", "Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
@@ -31,6 +31,9 @@ WHITE = np.float32(1 << 14)
 comparisons, and a power of 2, so that nothing is rounded otherwise."""
 _GAIN = float(WHITE) ** 0.5
 """Of the blur along each axis, from an image to its first levels."""
+_SMOOTH = 1.5
+"""A level is made from every second sample of the one before if s b / (s^2 + b^2)^1/2 is at least this, of the blur s
+that is there and the blur b that comes: 1e-5 of the finest structure is lost."""
 MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
 STRIP = 160_000
@@ -84,6 +87,22 @@ def _rows(source: Image, first: int, start: int, stop: int, height: int, *, alte
     return to_unit(source[:, _beyond(start, stop, height, alternate=alternate) - first])
 
 
+def _every_second(level: Float32, first: int, start: int, stop: int, height: int) -> Float32:
+    """Every second sample of rows 2 start, 2 start + 2, ... of images of `height` rows, border included; a buffer.
+
+    `level[:, 0]` is row `first`.  Beyond an even end comes the last sample, which an even number does not reach.
+    """
+    width = level.shape[2]
+    if start >= 0 and 2 * stop - 2 < height:
+        rows = level[:, 2 * start - first : 2 * stop - 1 - first : 2]
+    else:
+        rows = level[:, np.clip(np.arange(2 * start, 2 * stop, 2), 0, height - 1) - first]
+    out: Float32 = scratch("second", *rows.shape[:2], width // 2 + 1)
+    out[:, :, : (width + 1) // 2] = rows[:, :, ::2]
+    out[:, :, width // 2] = rows[:, :, -1]
+    return out
+
+
 def _operators(octave: int, detector: DetectorParams, *, base: bool) -> tuple[Operator, ...]:
     """Return the operators of an octave's levels: of level 0 from the base or the image, of each from the one before.
 
@@ -97,8 +116,12 @@ def _operators(octave: int, detector: DetectorParams, *, base: bool) -> tuple[Op
     assumed = sigma[0] if base else detector.sigma_input * 2.0**-octave
     lacking = max(0.0, sigma[0] ** 2 - assumed**2) ** 0.5
     up = 0 if base or lowe else min(octave, 0)
-    first = operator(lacking, up, lowe, 1.0 if base else _GAIN)
-    return (first, *(operator(s * (k * k - 1) ** 0.5, 0, lowe) for s in sigma))
+    operators = [operator(lacking, up, lowe, 1.0 if base else _GAIN)]
+    for s in sigma:
+        blur = s * (k * k - 1) ** 0.5
+        smooth = not lowe and blur / k >= _SMOOTH
+        operators.append(widening(blur) if smooth else operator(blur, 0, lowe))
+    return tuple(operators)
 
 
 def _doubled(images: Image, times: int, allocate: Callable[..., Float32]) -> Float32:
@@ -125,7 +148,7 @@ def _halved(images: Image, sigma: float, gain: float, *, lowe: bool) -> Float32:
     return out[:, : height // 2, : width // 2]
 
 
-def _blur(rows: Float32, op: Operator, out: Float32) -> None:
+def _blur(rows: Float32, op: Operator, out: Float32, *, alternate: bool = False) -> None:
     """Blur whole blocks both ways; the left and right border is replicated."""
     dtype = op.matrix.dtype
     n, height, width = out.shape
@@ -134,7 +157,7 @@ def _blur(rows: Float32, op: Operator, out: Float32) -> None:
     left, right = op.before, op.before + rows.shape[2]
     blur_columns(rows.astype(dtype, copy=False), op, half[:, :, left:right])
     half[:, :, :left] = half[:, :, left : left + 1]
-    if op.step < BLOCK:
+    if alternate:
         half[:, :, right:] = half[:, :, _beyond(right, half.shape[2], right, alternate=True)]
     else:
         half[:, :, right:] = half[:, :, right - 1 : right]
@@ -188,15 +211,16 @@ class Octave:
         if op.identity:  # level 0 is the base itself
             out[:, :, : self.width] = _rows(self.source, 0, start, stop, self.height)
             return
-        source: Image = self.source
-        height = source.shape[1]
-        if level:
-            source, height = previous[:, :, : self.width], self.height
-        else:
-            first = 0
         begin = start // BLOCK * op.step - op.before
         end = (stop // BLOCK - 1) * op.step + op.after
-        _blur(_rows(source, first, begin, end, height, alternate=op.step < BLOCK), op, out)
+        if level == 0:
+            alternate = op.step < BLOCK
+            rows = _rows(self.source, 0, begin, end, self.source.shape[1], alternate=alternate)
+            _blur(rows, op, out, alternate=alternate)
+        elif op.step == BLOCK:
+            _blur(_rows(previous[:, :, : self.width], first, begin, end, self.height), op, out)
+        else:
+            _blur(_every_second(previous[:, :, : self.width], first, begin, end, self.height), op, out)
 
 
 class Sheet:
@@ -349,7 +373,7 @@ def _ahead(octave: Octave) -> list[int]:
     """Return how far each level has to run ahead, and to begin earlier: by the reach of the kernels that follow."""
     ahead = [0]
     for op in octave.operators[:0:-1]:
-        ahead.insert(0, ahead[0] + _blocks(op.after - BLOCK))
+        ahead.insert(0, ahead[0] + _blocks(op.reach))
     return ahead
 
 

@@ -53,14 +53,26 @@ def test_white_is_one(dtype: npt.DTypeLike, white: int) -> None:
     assert out.tolist() == [[[0.0, 1.0]]]
 
 
-@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
-def test_levels_without_doubling(crop: npt.NDArray[np.uint8], detector: DetectorParams) -> None:
+def test_levels_without_doubling(crop: npt.NDArray[np.uint8]) -> None:
     """Slow reference: every pixel of every level, borders included."""
     expected = reference.scale_space(crop / 255.0, doubling=False)
-    levels = gaussian_levels(crop[None], DetectorParams(first_octave=0, variant=detector.variant))
+    levels = gaussian_levels(crop[None], DetectorParams(first_octave=0, variant="lowe"))
     assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
     for octave, values in enumerate(expected):
         np.testing.assert_allclose(levels[octave, 0], values, atol=tolerances.FLOAT32)
+
+
+def test_levels_without_doubling_of_the_standard_variant(crop: npt.NDArray[np.uint8]) -> None:
+    """Slow reference: the first levels to rounding; those from every second sample nearly, but for the border."""
+    margin = 24
+    expected = reference.scale_space(crop / 255.0, doubling=False)
+    levels = gaussian_levels(crop[None], DetectorParams(first_octave=0))
+    assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
+    np.testing.assert_allclose(levels[0, 0][:3], expected[0][:3], atol=tolerances.FLOAT32)
+    for octave, values in enumerate(expected):
+        error = np.abs(levels[octave, 0] - values)
+        assert error[:, margin:-margin, margin:-margin].max(initial=0) < tolerances.WIDENED_INSIDE
+        assert error.max() < tolerances.WIDENED_BORDER
 
 
 def test_levels_of_the_lowe_variant(crop: npt.NDArray[np.uint8]) -> None:
@@ -134,6 +146,20 @@ def test_stack_makes_no_difference(crop: npt.NDArray[np.uint8]) -> None:
     for image in (0, 1):
         for (octave, _), levels in gaussian_levels(stack[image : image + 1], STANDARD).items():
             np.testing.assert_allclose(together[octave, image], levels, atol=tolerances.CHUNKING)
+
+
+@pytest.mark.parametrize("scales", [1, 2, 3, 5, 8])
+def test_every_second_sample_is_enough_where_it_is_taken(crop: npt.NDArray[np.uint8], scales: int) -> None:
+    """Slow reference: for other numbers of scales too, away from the border; fine steps do not take every second."""
+    margin = 40
+    detector = DetectorParams(first_octave=0, octaves=1, scales_per_octave=scales)
+    level = crop / 255.0
+    sigma = 0.5
+    for s, found in enumerate(gaussian_levels(crop[None], detector)[0, 0]):
+        target = 1.6 * 2 ** (s / scales)
+        level, sigma = reference.blur(level, (target**2 - sigma**2) ** 0.5), target
+        error = np.abs(found - level)[margin:-margin, margin:-margin]
+        assert error.max() < tolerances.WIDENED_INSIDE
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (1, 1), (1, 5000), (6, 6), (13, 3)])
