@@ -81,7 +81,7 @@ def matrix_products() -> dict[str, float]:
     n = 1024
     a, b, out = (np.ones((n, n), np.float32) for _ in range(3))
     rates = {f"{n} x {n} x {n}": 2 * n**3 / best(lambda: np.matmul(a, b, out=out)) / 1e9}
-    op = _operators()[2]  # from all samples
+    op = _operators((0, 64, 64))[3]
     height, width, taps = 64, 1024, op.matrix.shape[1]
     source = np.ones((1, height + op.before + op.after - BLOCK, width + op.before + op.after - BLOCK), np.float32)
     down, whole = np.zeros((1, height, source.shape[2]), np.float32), np.zeros((1, height, width), np.float32)
@@ -118,20 +118,19 @@ def operations() -> dict[str, float]:
     return {name: best(action) / ELEMENTS * 1e9 for name, action in actions.items()}
 
 
-def _operators() -> tuple[Operator, ...]:
-    shape = octave_shapes(64, 64, DetectorParams())[0]
-    return Octave.of(np.zeros((1, 64, 64), np.uint8), shape, DetectorParams(), base=False).operators
+def _operators(shape: tuple[int, int, int]) -> tuple[Operator, ...]:
+    """Return the operators of an octave: index, height, width."""
+    return Octave.of(np.zeros((1, 1, 1), np.uint8), shape, DetectorParams(), base=shape[0] >= 0).operators
 
 
 def blur_flops(height: int, width: int) -> float:
     """Return the floating point operations of all levels of an image: two of each element of the band matrices."""
     total = 0.0
-    for i, (_, rows, columns) in enumerate(octave_shapes(height, width, DetectorParams())):
-        for level, op in enumerate(_operators()):
-            if level == 0 and i > 0:
-                continue  # the base, which is there
-            # Down the columns of the source, then along the rows of the octave.
-            total += 2 * rows * columns * (op.upper.shape[1] * op.step / BLOCK + op.matrix.shape[1])
+    for octave, rows, columns in octave_shapes(height, width, DetectorParams()):
+        for op in _operators((octave, rows, columns)):
+            if not op.identity:  # the base, which is there
+                # Down the columns of the source, then along the rows of the octave.
+                total += 2 * rows * columns * (op.upper.shape[1] * op.step / BLOCK + op.matrix.shape[1])
     return total
 
 

@@ -103,8 +103,11 @@ def _every_second(level: Float32, first: int, start: int, stop: int, height: int
     return out
 
 
-def _operators(octave: int, detector: DetectorParams, *, base: bool) -> tuple[Operator, ...]:
+def _operators(octave: int, detector: DetectorParams, *, base: bool, large: bool) -> tuple[Operator, ...]:
     """Return the operators of an octave's levels: of level 0 from the base or the image, of each from the one before.
+
+    Those of a large octave take every second sample of what is smooth.  In a small one, calls cost more than samples,
+    and more of it is border, which then differs a little from Lowe's.
 
     Blurring every level from the octave's base instead would save barriers, but the replicated border then differs
     from Lowe's at every level, which costs 2 % of his keypoints in small images.
@@ -119,7 +122,7 @@ def _operators(octave: int, detector: DetectorParams, *, base: bool) -> tuple[Op
     operators = [operator(lacking, up, lowe, 1.0 if base else _GAIN)]
     for s in sigma:
         blur = s * (k * k - 1) ** 0.5
-        smooth = not lowe and blur / k >= _SMOOTH
+        smooth = large and not lowe and blur / k >= _SMOOTH
         operators.append(widening(blur) if smooth else operator(blur, 0, lowe))
     return tuple(operators)
 
@@ -200,7 +203,8 @@ class Octave:
     def of(cls, source: Image, shape: tuple[int, int, int], detector: DetectorParams, *, base: bool) -> Octave:
         """Return the octave `shape` over its base, or over the images themselves, which the lowe variant doubles."""
         index, height, width = shape
-        return cls(index, height, width, source, _operators(index, detector, base=base))
+        large = height * width >= SMALL
+        return cls(index, height, width, source, _operators(index, detector, base=base, large=large))
 
     def blur(self, level: int, start: int, stop: int, previous: Float32, first: int, out: Float32) -> None:
         """Compute rows start to stop of a level, whole blocks, into `out`, (images, stop - start, whole blocks).

@@ -53,20 +53,22 @@ def test_white_is_one(dtype: npt.DTypeLike, white: int) -> None:
     assert out.tolist() == [[[0.0, 1.0]]]
 
 
-def test_levels_without_doubling(crop: npt.NDArray[np.uint8]) -> None:
+@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+def test_levels_without_doubling(crop: npt.NDArray[np.uint8], detector: DetectorParams) -> None:
     """Slow reference: every pixel of every level, borders included."""
     expected = reference.scale_space(crop / 255.0, doubling=False)
-    levels = gaussian_levels(crop[None], DetectorParams(first_octave=0, variant="lowe"))
+    levels = gaussian_levels(crop[None], DetectorParams(first_octave=0, variant=detector.variant))
     assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
     for octave, values in enumerate(expected):
         np.testing.assert_allclose(levels[octave, 0], values, atol=tolerances.FLOAT32)
 
 
-def test_levels_without_doubling_of_the_standard_variant(crop: npt.NDArray[np.uint8]) -> None:
+def test_levels_of_large_octaves(crop: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
     """Slow reference: the first levels to rounding; those from every second sample nearly, but for the border."""
     margin = 24
-    expected = reference.scale_space(crop / 255.0, doubling=False)
+    monkeypatch.setattr(scale_space, "SMALL", 0)
     levels = gaussian_levels(crop[None], DetectorParams(first_octave=0))
+    expected = reference.scale_space(crop / 255.0, doubling=False)
     assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
     np.testing.assert_allclose(levels[0, 0][:3], expected[0][:3], atol=tolerances.FLOAT32)
     for octave, values in enumerate(expected):
@@ -129,8 +131,8 @@ def test_bands_make_no_difference(
     crop: npt.NDArray[np.uint8], detector: DetectorParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariance: an octave in one piece, and the same in bands of 32 rows."""
-    whole = gaussian_levels(crop[None], detector)
     monkeypatch.setattr(scale_space, "SMALL", 0)
+    whole = gaussian_levels(crop[None], detector)
     monkeypatch.setattr(scale_space, "BAND", 32 * 240)
     monkeypatch.setattr(scale_space, "BAND_ROWS", 32)
     bands = gaussian_levels(crop[None], detector)
@@ -149,9 +151,12 @@ def test_stack_makes_no_difference(crop: npt.NDArray[np.uint8]) -> None:
 
 
 @pytest.mark.parametrize("scales", [1, 2, 3, 5, 8])
-def test_every_second_sample_is_enough_where_it_is_taken(crop: npt.NDArray[np.uint8], scales: int) -> None:
+def test_every_second_sample_is_enough_where_it_is_taken(
+    crop: npt.NDArray[np.uint8], scales: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Slow reference: for other numbers of scales too, away from the border; fine steps do not take every second."""
     margin = 40
+    monkeypatch.setattr(scale_space, "SMALL", 0)
     detector = DetectorParams(first_octave=0, octaves=1, scales_per_octave=scales)
     level = crop / 255.0
     sigma = 0.5
