@@ -36,7 +36,7 @@ _SMOOTH = 1.5
 that is there and the blur b that comes: 1e-5 of the finest structure is lost."""
 MIN_SIDE = 12
 """Octaves have at least this many pixels a side, as in Lowe's program."""
-STRIP = 160_000
+STRIP = 220_000
 """Pixels of a strip: what the dense stages work on at a time.  Smaller ones cost more calls, larger ones the cache."""
 BAND = 3 << 19
 """Pixels of a band, and its smallest number of rows."""
@@ -266,7 +266,7 @@ class Sheet:
 
     def strips(self) -> Iterator[tuple[int, int]]:
         """Ranges of buffer rows that cover `first` to `last`, computed as they are asked for."""
-        step = max(BLOCK, STRIP // self.stride // BLOCK * BLOCK)
+        step = max(1, round(STRIP / self.stride / BLOCK)) * BLOCK
         for start in range(self.first, self.last, step):
             stop = min(start + step, self.last)
             self.fill(stop + 2)
