@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 from ..features import Float32
 from ..params import DetectorParams
@@ -71,8 +70,8 @@ def windows(sheet: Sheet, centre: Index, radius: int) -> Float32:
     (N, 2 radius + 1, 2 radius + 1) float32
     """
     side = 2 * radius + 1
-    flat = sheet.levels.reshape(-1)
-    every = as_strided(flat, (flat.size - side * sheet.stride, side, side), (4, 4 * sheet.stride, 4), writeable=False)
+    shape = sheet.levels.size - side * sheet.stride, side, side
+    every = np.ndarray(shape, np.float32, sheet.levels, 0, (4, 4 * sheet.stride, 4))  # `as_strided` takes 20 us longer
     copies: Float32 = every[centre - radius * (sheet.stride + 1)]
     return copies
 
