@@ -26,11 +26,11 @@ DOUBLED_INSIDE = 1e-4
 DOUBLED_BORDER = 0.06
 """A few per cent of the contrast, where neighbouring pixels of the photograph differ by up to a half."""
 
-WIDENED = 1e-5
-"""exp(-11.8) of the finest structure is lost where a level is made from every second sample; see `gaussian.widening`."""
+WIDENED = 5e-6
+"""What least squares leave where a level is made from every second sample, and rounding; see `gaussian.widening`."""
 
-WIDENED_INSIDE = 1e-4
-"""The same for the three upper levels after one another, and what kernels cut at 4 sigma add: 4e-5 in photographs."""
+WIDENED_INSIDE = 1e-5
+"""The same for the three upper levels after one another."""
 
 WIDENED_BORDER = 1e-2
 """Every second sample of a replicated border: a twelfth of the slope there, times 4 - 1, times the kernel's height."""
