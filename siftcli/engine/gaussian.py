@@ -123,17 +123,17 @@ def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 
 
 @lru_cache(maxsize=256)
 def widening(sigma: float, smooth: float) -> Operator:
-    """Return the operator from every second sample to all, blurred by `sigma`, for inputs without finer structure.
+    """Return the operator from every second sample to all, blurred by `sigma`, for inputs that are smooth already.
 
-    Such inputs are sums of Gaussians.  Its weights are those that give what all samples would, of a Gaussian around
-    any of them, as nearly as least squares can; what is missing is some 1e-6.
+    Those are sums of Gaussians.  The weights are the ones that give, for a Gaussian around any sample, what all samples
+    would, as nearly as least squares can.
 
     Parameters
     ----------
     sigma : float
         In samples of the output.
     smooth : float
-        The blur that the input has already, in the same.
+        The blur of the input, in the same.
     """
     taps = kernel(sigma)
     radius = len(taps) // 2
@@ -148,7 +148,7 @@ def widening(sigma: float, smooth: float) -> Operator:
     for odd in (0, 1):
         seconds = 2 * np.arange(odd - before, before + 1)
         blurred = values(odd + np.arange(-radius, radius + 1)) @ taps
-        weights = np.linalg.lstsq(values(seconds), blurred)[0]
+        weights = np.linalg.lstsq(values(seconds), blurred, rcond=None)[0]
         weights *= taps.sum() / weights.sum()
         for i in range(BLOCK // 2):
             matrix[2 * i + odd, i + odd : i + odd + len(weights)] = weights

@@ -90,7 +90,7 @@ def _rows(source: Image, first: int, start: int, stop: int, height: int, *, alte
 def _every_second(level: Float32, first: int, start: int, stop: int, height: int) -> Float32:
     """Every second sample of rows 2 start, 2 start + 2, ... of images of `height` rows, border included; a buffer.
 
-    `level[:, 0]` is row `first`.  Beyond an even end comes the last sample, which an even number does not reach.
+    `level[:, 0]` is row `first`.  Beyond the last of an even number of rows or columns lies what is in that one.
     """
     width = level.shape[2]
     if start >= 0 and 2 * stop - 2 < height:
@@ -190,7 +190,7 @@ class Octave:
     source : (images, rows, columns) array
         What level 0 is blurred from: the images, or the octave's base.
     operators : tuple of Operator
-        Of level 0 from the source, of every other level from the one before.
+        Of level 0 from the source, of every other level from the one before, or from every second sample of it.
     """
 
     index: int
