@@ -70,7 +70,7 @@ def windows(sheet: Sheet, centre: Index, radius: int) -> Float32:
     (N, 2 radius + 1, 2 radius + 1) float32
     """
     side = 2 * radius + 1
-    shape = sheet.levels.size - side * sheet.stride, side, side
+    shape = sheet.levels.size - 2 * radius * (sheet.stride + 1), side, side  # all that lie in the sheet
     every = np.ndarray(shape, np.float32, sheet.levels, 0, (4, 4 * sheet.stride, 4))  # `as_strided` takes 20 us longer
     copies: Float32 = every[centre - radius * (sheet.stride + 1)]
     return copies

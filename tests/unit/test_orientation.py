@@ -11,7 +11,7 @@ import tolerances
 from engine_tools import points_at, sheet_of
 
 from siftcli.engine import arctan
-from siftcli.engine.orientation import assign_orientations
+from siftcli.engine.orientation import assign_orientations, windows
 from siftcli.params import DetectorParams
 
 STANDARD, LOWE = DetectorParams(), DetectorParams(variant="lowe")
@@ -162,3 +162,15 @@ def test_last_two_rows_and_columns_are_left_out(detector: DetectorParams) -> Non
             other = image.copy()
             np.moveaxis(other, axis, 0)[rows] += 0.2
             assert (orientations(other, detector, xy=(90.0, 90.0)).tolist() != plain.tolist()) == change
+
+
+@pytest.mark.parametrize("radius", [1, 7, 40])
+def test_windows_are_squares_around_their_pixels(radius: int) -> None:
+    """Closed form: the sheet's own pixels, of windows wider than its rows too, up to its last pixel."""
+    sheet = sheet_of(np.random.default_rng(5).random((2, 40, 21)))
+    flat, stride = sheet.levels.reshape(-1), sheet.stride
+    last = flat.size - 1 - radius * (stride + 1)
+    centre = np.array([radius * (stride + 1), flat.size // 2, last])
+    square = np.arange(-radius, radius + 1)
+    expected = flat[centre[:, None, None] + square[:, None] * stride + square]
+    np.testing.assert_array_equal(windows(sheet, centre, radius), expected)
