@@ -96,8 +96,8 @@ def describe(
     frames : Features
         Their order and number are kept.  Where `octaves` and `levels` are missing, the level nearest in scale is
         used.  The frames that `detect` returned get the descriptors that it returned, byte for byte; but for rounding
-        if the image was reduced to `max_image_size`.  Affine frames are described as VLFeat's page has it,
-        "Calculation in the image frame".
+        if the image was reduced to `max_image_size`, and where OpenBLAS has no AVX-512 to work with.  Affine frames are
+        described as VLFeat's page has it, "Calculation in the image frame".
     preset : str
         As for `detect`.
     assign_orientations : bool

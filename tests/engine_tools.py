@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,14 @@ from siftcli.features import Float32, Image
 from siftcli.params import DetectorParams
 
 HALO = 64
+
+
+@cache
+def rounds_by_place() -> bool:
+    """Whether a row of a product is rounded by where it stands among others, as by OpenBLAS's Haswell kernels."""
+    rng = np.random.default_rng(0)
+    rows, matrix, order = rng.random((61, 400), np.float32), rng.random((400, 16), np.float32), rng.permutation(61)
+    return not np.array_equal((rows @ matrix)[order], rows[order] @ matrix)
 
 
 def field(features: Features, name: str) -> npt.NDArray[Any]:

@@ -29,8 +29,8 @@ DOUBLED_BORDER = 0.06
 WIDENED = 5e-6
 """What least squares leave where a level is made from every second sample, and rounding; see `gaussian.widening`."""
 
-WIDENED_INSIDE = 1e-5
-"""The same for the three upper levels after one another."""
+WIDENED_INSIDE = 2e-5
+"""The same for the upper levels after one another; 1.2e-5 with one scale per octave."""
 
 WIDENED_BORDER = 1e-2
 """Every second sample of a replicated border: a twelfth of the slope there, times 4 - 1, times the kernel's height."""
@@ -205,6 +205,9 @@ more."""
 CHUNKED_PIXELS = 0.01
 CHUNKED_VALUES = 3
 """Rounding moves a keypoint of weak curvature by some thousandths of a pixel, and its descriptor by a step or two."""
+
+PLACED_VALUES = 1e-4
+"""Values of descriptors that are rounded the other way where a product rounds a row by its place: 1e-5 of them."""
 
 CHUNKED_SHARE = 2e-3
 """Keypoints at the threshold, the 0.8 peak rule or the end of a move that rounding decides: a few in ten thousand."""

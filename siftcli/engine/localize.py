@@ -146,6 +146,7 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
         ox = -(gx * a + gy * b + gs * e) / det
         oy = -(gx * b + gy * (xx * ss - xs * xs) + gs * f) / det
         os = -(gx * e + gy * f + gs * (xx * yy - xy * xy)) / det
+        value = c + (gx * ox + gy * oy + gs * os) / 2
     offset = np.stack([ox, oy, os], axis=1)
     offset[np.isnan(offset)] = np.inf
-    return offset, c + (gx * ox + gy * oy + gs * os) / 2
+    return offset, value

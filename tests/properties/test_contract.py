@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 import tolerances
 from agreement import common
-from engine_tools import field
+from engine_tools import field, rounds_by_place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -37,6 +37,17 @@ def assert_identical(a: Features, b: Features) -> None:
     for name in FRAME:
         assert np.array_equal(getattr(a, name), getattr(b, name)), name
     assert a.image_size == b.image_size
+
+
+def assert_described(again: Features, features: Features) -> None:
+    """Check that frames got their own descriptors: bit by bit, but for the last where a product rounds by place."""
+    assert_identical(again.without_descriptors(), features.without_descriptors())
+    if rounds_by_place():
+        gap = np.abs(field(again, "descriptors").astype(int) - field(features, "descriptors"))
+        assert gap.max() <= 1
+        assert (gap > 0).mean() <= tolerances.PLACED_VALUES
+    else:
+        assert_identical(again, features)
 
 
 def differing(a: Features, b: Features) -> float:
@@ -64,7 +75,7 @@ def test_describe_gives_detects_descriptors(
         image, features = pixels(name), detected(sample_images / name, preset)
     again = siftcli.describe(image, features.without_descriptors(), preset)
     assert len(features) > 500
-    assert_identical(again, features)
+    assert_described(again, features)
 
 
 def test_describe_keeps_order_and_number(sample_images: Path, pixels: Pixels, detected: Detected) -> None:
@@ -72,7 +83,7 @@ def test_describe_keeps_order_and_number(sample_images: Path, pixels: Pixels, de
     features = detected(sample_images / "camera.png", "default")
     pick = np.random.default_rng(0).permutation(len(features))[:300]
     some = Features(**{name: getattr(features, name)[pick] for name in FRAME}, image_size=features.image_size)
-    assert_identical(siftcli.describe(pixels("camera.png"), some.without_descriptors()), some)
+    assert_described(siftcli.describe(pixels("camera.png"), some.without_descriptors()), some)
 
 
 def test_detect_without_descriptors(sample_images: Path, pixels: Pixels, detected: Detected) -> None:
@@ -104,7 +115,7 @@ def test_describe_in_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
     image = pixels("hubble_deep_field.jpg")[:300, :320]
     features = siftcli.detect(image)
-    assert_identical(siftcli.describe(image, features.without_descriptors()), features)
+    assert_described(siftcli.describe(image, features.without_descriptors()), features)
 
 
 @PRESETS

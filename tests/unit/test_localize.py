@@ -123,3 +123,10 @@ def test_a_pixel_gives_one_keypoint() -> None:
 def test_flat_surroundings_give_no_keypoint() -> None:
     """Closed form: a constant has no stationary point that could be told, and no warning is raised."""
     assert len(refined(np.full((5, 40, 48), 0.5), (2, 20, 24))) == 0
+
+
+def test_a_valley_has_no_stationary_point() -> None:
+    """Closed form: det(H) = 0 and a slope along the valley; dropped, without a warning of 0 times infinity."""
+    z, y, x = np.ogrid[-2:3, -20:20, -24:24]
+    valley = y + (x + y) ** 2 / 2 + z**2 / 2
+    assert len(refined(valley / 2.0**10, (2, 20, 24))) == 0
