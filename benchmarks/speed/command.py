@@ -115,11 +115,11 @@ def _environment(coretype: str | None, no_avx512: bool) -> None:
         code = "from speed.machine import avx512_features; print(','.join(avx512_features()))"
         here = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
-        environment.pop("NPY_DISABLE_CPU_FEATURES", None)  # what is off already has to stay so
         found = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
         )
-        os.environ["NPY_DISABLE_CPU_FEATURES"] = found.stdout.strip()
+        off = os.environ.get("NPY_DISABLE_CPU_FEATURES", "").strip()  # already, and not among those found
+        os.environ["NPY_DISABLE_CPU_FEATURES"] = ",".join(filter(None, [off, found.stdout.strip()]))
         os.environ["OPENCV_CPU_DISABLE"] = "AVX512-SKX"
 
 

@@ -93,10 +93,7 @@ def _every_second(level: Float32, first: int, start: int, stop: int, height: int
     `level[:, 0]` is row `first`.  Beyond the last of an even number of rows or columns lies what is in that one.
     """
     width = level.shape[2]
-    if start >= 0 and 2 * stop - 2 < height:
-        rows = level[:, 2 * start - first : 2 * stop - 1 - first : 2]
-    else:
-        rows = level[:, np.clip(np.arange(2 * start, 2 * stop, 2), 0, height - 1) - first]
+    rows = _rows(level, first, 2 * start, 2 * stop - 1, height)[:, ::2]
     out: Float32 = scratch("second", *rows.shape[:2], width // 2 + 1)
     out[:, :, : (width + 1) // 2] = rows[:, :, ::2]
     out[:, :, width // 2] = rows[:, :, -1]
@@ -122,7 +119,7 @@ def _operators(octave: int, detector: DetectorParams, *, base: bool, large: bool
     operators = [operator(lacking, up, lowe, 1.0 if base else _GAIN)]
     for s in sigma:
         blur = s * (k * k - 1) ** 0.5
-        smooth = large and not lowe and blur / k >= _SMOOTH
+        smooth = large and not lowe and blur / k >= _SMOOTH  # s^2 + blur^2 is (k s)^2
         operators.append(widening(blur, s) if smooth else operator(blur, 0, lowe))
     return tuple(operators)
 
@@ -221,10 +218,9 @@ class Octave:
             alternate = op.step < BLOCK
             rows = _rows(self.source, 0, begin, end, self.source.shape[1], alternate=alternate)
             _blur(rows, op, out, alternate=alternate)
-        elif op.step == BLOCK:
-            _blur(_rows(previous[:, :, : self.width], first, begin, end, self.height), op, out)
         else:
-            _blur(_every_second(previous[:, :, : self.width], first, begin, end, self.height), op, out)
+            take = _rows if op.step == BLOCK else _every_second
+            _blur(take(previous[:, :, : self.width], first, begin, end, self.height), op, out)
 
 
 class Sheet:
