@@ -39,11 +39,11 @@ def gaussian_levels(images: Image, detector: DetectorParams) -> dict[tuple[int, 
     for sheet in ScaleSpace(images, detector, HALO).sheets():
         for _ in sheet.strips():
             pass
-        regions = zip(sheet.octave, sheet.image, sheet.top, sheet.height, sheet.width, strict=True)
-        for octave, image, top, height, width in regions:
+        regions = zip(sheet.octave, sheet.image, sheet.top, sheet.left, sheet.height, sheet.width, strict=True)
+        for octave, image, top, left, height, width in regions:
             levels = out.setdefault((int(octave), int(image)), np.full((len(sheet.levels), height, width), np.nan))
             rows = slice(max(sheet.first, top), min(sheet.last, top + height))
-            inner = sheet.levels[:, rows, sheet.margin : sheet.margin + width] / WHITE
+            inner = sheet.levels[:, rows, left : left + width] / WHITE
             levels[:, rows.start - top : rows.stop - top] = inner
     return {key: levels.astype(np.float32) for key, levels in out.items()}
 
@@ -54,7 +54,7 @@ def sheet_of(levels: npt.NDArray[np.floating], octave: int = 0) -> Sheet:
     whole_blocks = -(-width // 16) * 16
     buffer = np.zeros((count, height + 2 * HALO, whole_blocks + 2 * Sheet.margin), np.float32)
     buffer[:, HALO : HALO + height, Sheet.margin : Sheet.margin + width] = levels * WHITE
-    return Sheet(buffer, np.array([[HALO], [height], [width], [octave], [0]]), HALO, HALO + height)
+    return Sheet(buffer, np.array([[HALO], [Sheet.margin], [height], [width], [octave], [0]]), HALO, HALO + height)
 
 
 def sheet_of_dog(dog: npt.NDArray[np.floating]) -> Sheet:

@@ -28,6 +28,7 @@ _CALLS: tuple[tuple[Any, str, str], ...] = (
     (scale_space.ScaleSpace, "sheets_of", "sheets"),
     (scale_space.Octave, "blur", "blur"),
     (scale_space.Sheet, "extrapolate", "borders"),
+    (scale_space._Stack, "extrapolate", "borders"),
     (pipeline, "find_extrema", "extrema"),
     (pipeline, "refine", "refine"),
     (pipeline, "assign_orientations", "orientation"),

@@ -164,7 +164,7 @@ def _interpolated(sheet: Sheet, points: Points, i: int, x: Float64, y: Float64) 
         low, high = int(where.min()) - _RIM, int(where.max()) + _RIM + 2
         bounds.append((min(max(low, 0), int(size) - 1), max(min(high, int(size)), 1)))
     (top, bottom), (left, right) = bounds
-    row, column = int(sheet.top[region]), sheet.margin
+    row, column = int(sheet.top[region]), int(sheet.left[region])
     level = sheet.levels[points.level[i], row + top : row + bottom, column + left : column + right] / WHITE
     values: Float64 = map_coordinates(level.astype(np.float64), [y - top, x - left], order=3, mode="nearest")
     return values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +95,8 @@ def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
         histograms = histograms / np.maximum(norm, TINY)[:, None]
         if clamp is not None:
             # Bins that are made of differences are below zero by rounding.
-            np.clip(histograms, np.float32(0), np.float32(clamp), out=histograms)
+            np.maximum(histograms, 0, out=histograms)
+            np.minimum(histograms, np.float32(clamp), out=histograms)
     if descriptor.root_sift:
         histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), TINY))
     return histograms
@@ -125,17 +127,17 @@ def grid_descriptors(
     """Return raw histograms (N, 128) from a grid of gradients, and, if there is a threshold, the sums (N,) of norms."""
     size = np.float32(descriptor.magnification) * points.sigma
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
-    frames = np.stack([cos, -sin, sin, cos]).reshape(2, 2, -1)
+    frames = np.array([cos, -sin, sin, cos]).reshape(2, 2, -1)
     # Positions are relative to the nearest pixel, so that indices are exact in float32.
     row, column = (np.rint(v).astype(np.intp) for v in (points.y, points.x))
-    shift = np.stack([points.x - column, points.y - row]).astype(np.float32)
+    shift = np.array([points.x - column, points.y - row], np.float32)
     transform = np.concatenate([frames, shift[:, None]], axis=1)
     # The first of the samples that `_gradient` takes.
     pixel = sheet.flat(points.region, points.level, row, column) - sheet.stride - 1
     # How far the image reaches from that pixel, and whether the grid reaches further.
     height, width = sheet.height[points.region], sheet.width[points.region]
-    low = np.stack([-column, -row]).astype(np.float32)
-    high = np.stack([width - 1 - column, height - 1 - row]).astype(np.float32)
+    low = np.array([-column, -row], np.float32)
+    high = np.array([width - 1 - column, height - 1 - row], np.float32)
     reach = _REACH * np.abs(frames).sum(axis=1) + 1
     leaves = ((reach > -low) | (reach > high)).any(axis=0)
 
@@ -154,7 +156,9 @@ def grid_descriptors(
 def _chunks(group: Index) -> Iterator[Index]:
     """Divide keypoints, each group as if there were no others: a product rounds by the number of its rows."""
     order = np.argsort(group, kind="stable")
-    for one in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+    others = (np.flatnonzero(np.diff(group[order])) + 1).tolist()
+    for start, end in pairwise([0, *others, len(order)]):
+        one = order[start:end]
         count = -(-len(one) // _CHUNK)
         for i in range(count):  # of about one size: a product of a single row would be another routine's
             yield one[len(one) * i // count : len(one) * (i + 1) // count]

@@ -8,6 +8,7 @@ above and below in scale.  The few survivors are tested exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,22 +61,22 @@ def dog_cubes(sheet: Sheet, flat: Index) -> Float32:
     -------
     (3, 3, 3, N) float32
     """
-    levels = np.arange(-1, 3) * sheet.levels[0].size
-    around = levels[:, None, None] + _square(sheet)
-    values = sheet.levels.reshape(-1).take(around[..., None] + flat, mode="wrap")
+    values = sheet.levels.reshape(-1).take(_around(sheet.levels[0].size, sheet.stride) + flat, mode="wrap")
     cubes: Float32 = values[1:] - values[:-1]
     cubes *= 1 / WHITE
     return cubes
 
 
-def _square(sheet: Sheet) -> Index:
-    """Return where the 3 x 3 pixels around one are, relative to it."""
-    ring = np.arange(-1, 2)
-    return ring[:, None] * sheet.stride + ring
+@lru_cache
+def _around(size: int, stride: int) -> Index:
+    """Return where the 3 x 3 pixels around one are, in the level below, its own and two above: (4, 3, 3, 1)."""
+    level, row, column = np.ix_(np.arange(-1, 3), np.arange(-1, 2), np.arange(-1, 2))
+    around: Index = (level * size + row * stride + column)[..., None]
+    return around
 
 
 def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
-    """Return the extrema of a sheet, in the order level, row of the sheet, column.
+    """Return the extrema of a sheet, in the order level, region, row, column.
 
     An extremum exceeds 0.8 of the DoG threshold, lies strictly above or below all its 26 neighbours, and is not on an
     edge: det(H) > 0 and tr(H)^2 / det(H) < (r + 1)^2 / r at the pixel itself. [Lowe04 §4.1]  With another `refinement`
@@ -86,8 +87,8 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     flat, sign = _candidates(sheet, threshold * WHITE)
     level, rest = np.divmod(flat, sheet.levels[0].size)
     row, column = np.divmod(rest, sheet.stride)
-    region = np.maximum(np.searchsorted(sheet.top, row, side="right") - 1, 0)
-    y, x = row - sheet.top[region], column - sheet.margin
+    region = sheet.region(row, column)
+    y, x = row - sheet.top[region], column - sheet.left[region]
     inside = (row < sheet.last) & (y >= border) & (y < sheet.height[region] - border)
     inside &= (x >= border) & (x < sheet.width[region] - border)
     keep = np.flatnonzero(inside)
@@ -99,13 +100,13 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     if detector.refinement == "lowe":
         good &= no_edge(cubes[1], detector.edge_threshold)
     keep = keep[good]
-    order = keep[np.argsort(flat[keep])]
+    rank = ((level * len(sheet.table.T) + region) * sheet.levels.shape[1] + row) * sheet.stride + column
+    order = keep[np.argsort(rank[keep])]
     return Extrema(region[order], level[order], y[order], x[order])
 
 
 def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
     """Return pixels beyond a threshold that may be extrema: indices in the sheet, and 1 for maxima, -1 for minima."""
-    square = _square(sheet)
     # Rounded towards zero, a DoG of pixels is half as much to read, and what exceeds another one is at least as large.
     coarse = threshold >= _COARSE
     limit = np.int16(min(np.floor(threshold) - 1, _LARGEST)) if coarse else threshold
@@ -135,7 +136,7 @@ def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
         down = ((lower - upper) * sign > 0) * sheet.stride
         where += down
         # The rows above and below first: most candidates fail there.
-        rows = dog.reshape(-1).take(square[..., None] + where) * sign
+        rows = dog.reshape(-1).take(_around(0, sheet.stride)[0] + where) * sign
         left = np.flatnonzero(rows[::2].max(axis=(0, 1)) <= rows[1, 1])
         found.append(((where + shift)[left], sign[left]))
     return np.concatenate([flat for flat, _ in found]), np.concatenate([sign for _, sign in found])

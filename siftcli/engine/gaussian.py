@@ -68,7 +68,7 @@ class Operator:
         """The matrix for samples along rows, contiguous: a transposed view costs twice the time."""
         return np.ascontiguousarray(self.matrix.T)
 
-    @property
+    @cached_property
     def upper(self) -> Floats:
         """The matrix of the first half of the output samples: its band is fuller, which pays down columns."""
         return self.matrix[: BLOCK // 2, : self.matrix.shape[1] - self.step // 2]

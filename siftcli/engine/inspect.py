@@ -183,7 +183,7 @@ class _Octave:
         """Take over the rows of a region that a sheet is responsible for, and the points in them."""
         top = int(sheet.top[region])
         start, stop = max(sheet.first - top, 0), min(sheet.last - top, self.levels.shape[1])
-        columns = slice(sheet.margin, sheet.margin + self.levels.shape[2])
+        columns = slice(sheet.left[region], sheet.left[region] + self.levels.shape[2])
         np.divide(sheet.levels[:, top + start : top + stop, columns], WHITE, out=self.levels[:, start:stop])
         self.rows += stop - start
         self.parts.append({name: p.take(np.flatnonzero(p.region == region)) for name, p in stages.items()})

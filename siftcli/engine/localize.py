@@ -18,8 +18,8 @@ MOVES = 5
 """Most moves of a fit, in pixels."""
 _REACH = 1.5
 """Largest offset of a keypoint from the pixel of the last fit, where fits need not settle."""
-_BEFORE, _AFTER = np.array([[12, 10, 4], [14, 16, 22]])
-"""In a cube of 27, the neighbours of the centre along x, y and s."""
+_SIDES = np.array([[12, 10, 4], [14, 16, 22]])
+"""In a cube of 27, the neighbours of the centre along x, y and s: those before and those after it."""
 _CORNERS = np.array([[17, 23, 25], [15, 21, 19], [11, 5, 7], [9, 3, 1]])
 """In a cube of 27, those on the diagonals of x y, x s and y s."""
 
@@ -72,9 +72,9 @@ def refine(sheet: Sheet, extrema: Extrema, detector: DetectorParams) -> Points:
     """
     converged, far = detector.refinement == "converged", detector.max_offset
     region, border, scales = extrema.region, detector.border, detector.scales_per_octave
-    position = np.stack([extrema.column, extrema.row, extrema.level])
+    position = np.array([extrema.column, extrema.row, extrema.level])
     first = np.array([[border], [border], [1]])
-    last = np.stack([sheet.width[region] - border, sheet.height[region] - border, np.full(len(region), scales + 1)])
+    last = np.array([sheet.width[region] - border, sheet.height[region] - border, np.full(len(region), scales + 1)])
     offset = np.empty((len(region), 3))
     value = np.empty(len(region))
     came_from = np.full_like(position, -1)
@@ -134,10 +134,11 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
     """
     d = cubes.reshape(27, -1).astype(np.float64)
     c = d[13]
-    before, after = d[_BEFORE], d[_AFTER]  # for central differences
+    before, after = d[_SIDES]  # for central differences
     gx, gy, gs = (after - before) / 2
     xx, yy, ss = after + before - 2 * c
-    xy, xs, ys = (d[_CORNERS[0]] - d[_CORNERS[1]] - d[_CORNERS[2]] + d[_CORNERS[3]]) / 4
+    a, b, e, f = d[_CORNERS]
+    xy, xs, ys = (a - b - e + f) / 4
     # Cramer's rule for H offset = -g.
     a, b, e = yy * ss - ys * ys, xs * ys - xy * ss, xy * ys - xs * yy
     f = xy * xs - xx * ys
@@ -147,6 +148,6 @@ def _fit(cubes: Float32) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
         oy = -(gx * b + gy * (xx * ss - xs * xs) + gs * f) / det
         os = -(gx * e + gy * f + gs * (xx * yy - xy * xy)) / det
         value = c + (gx * ox + gy * oy + gs * os) / 2
-    offset = np.stack([ox, oy, os], axis=1)
+    offset = np.array([ox, oy, os]).T
     offset[np.isnan(offset)] = np.inf
     return offset, value

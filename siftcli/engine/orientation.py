@@ -95,12 +95,12 @@ def assign_orientations(sheet: Sheet, points: Points, detector: DetectorParams) 
     sigma = np.float32(detector.orientation_window) * points.sigma
     disc = (3 * sigma).astype(np.intp)
     radii = disc if lowe else (np.float32(3 * _SQUARE) * sigma + np.float32(0.5)).astype(np.intp)
-    position = np.stack([points.y, points.x])
+    position = np.array([points.y, points.x])
     pixel = (position + np.float32(0.5)).astype(np.intp)
     centre = sheet.flat(points.region, points.level, *pixel)
-    last = np.stack([sheet.height[points.region], sheet.width[points.region]]) - (_OUTER + 1)
+    last = np.array([sheet.height[points.region], sheet.width[points.region]]) - (_OUTER + 1)
     # Where windows and image end, from the pixel.
-    limits = np.stack([np.maximum(-pixel, -radii), np.minimum(last - pixel, radii)]).astype(np.float32)
+    limits = np.array([np.maximum(-pixel, -radii), np.minimum(last - pixel, radii)], np.float32)
     offset = (pixel - position).astype(np.float32)
     decay = -np.float32(0.5) / np.square(sigma)
     histograms = np.empty((len(points), BINS))
@@ -212,12 +212,13 @@ def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tupl
     left, histograms, right = (smooth[i : i + BINS].T for i in range(3))
     top = histograms.max(axis=1, keepdims=True)
     peak = (histograms > left) & (histograms > right) & (histograms >= detector.peak_ratio * top)
-    crowded = np.flatnonzero(peak.sum(axis=1) > detector.max_orientations)
+    index, b = np.nonzero(peak)
+    crowded = np.flatnonzero(np.bincount(index) > detector.max_orientations)
     if len(crowded):
         height = np.where(peak[crowded], histograms[crowded], -1.0)
         rank = np.argsort(np.argsort(-height, axis=1, kind="stable"), axis=1)
         peak[crowded] &= rank < detector.max_orientations
-    index, b = np.nonzero(peak)
+        index, b = np.nonzero(peak)
     here, before, after = histograms[index, b], left[index, b], right[index, b]
     position = b + 0.5 + 0.5 * (before - after) / (before - 2 * here + after)  # [Lowe04 §5], parabola
     angle = position * (2 * np.pi / BINS) - np.pi

@@ -1,9 +1,9 @@
 """The Gaussian scale space, a sheet at a time. [Lowe04 §3; VLFeat's page, "Scale space"]
 
 A *sheet* is a buffer of all levels of some rows.  A large octave passes through one sheet in bands of rows, so memory
-does not grow with the image; all small octaves, of one image or of a stack of images of one size, lie below each
-other in a single sheet and are run once.  The later stages see a sheet and its *regions* (which rows belong to which
-octave), never an octave: they are the same for bands and for stacks.
+does not grow with the image; all small octaves, of one image or of a stack of images of one size, lie in a single
+sheet and are run once.  The later stages see a sheet and its *regions* (where each octave lies), never an octave: they
+are the same for bands and for stacks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +100,7 @@ def _every_second(level: Float32, first: int, start: int, stop: int, height: int
     return out
 
 
+@lru_cache(maxsize=256)
 def _operators(octave: int, detector: DetectorParams, *, base: bool, large: bool) -> tuple[Operator, ...]:
     """Return the operators of an octave's levels: of level 0 from the base or the image, of each from the one before.
 
@@ -210,7 +211,8 @@ class Octave:
         """
         op = self.operators[level]
         if op.identity:  # level 0 is the base itself
-            out[:, :, : self.width] = _rows(self.source, 0, start, stop, self.height)
+            rows = self.source[:, start : min(stop, self.height)]
+            out[:, : rows.shape[1], : self.width] = to_unit(rows)
             return
         begin = start // BLOCK * op.step - op.before
         end = (stop // BLOCK - 1) * op.step + op.after
@@ -229,14 +231,14 @@ class Sheet:
     Attributes
     ----------
     levels : (scales_per_octave + 3, rows, stride) float32
-        Gaussian levels, white is `WHITE`; octave column x is buffer column ``x + margin``.
-    table : (5, regions) intp
+        Gaussian levels, white is `WHITE`.
+    table : (6, regions) intp
         What is known of every region, see `top` and the others.
     margin : int
-        Buffer column of octave column 0.
-    top, height, width, octave, image : (regions,) int64
-        Of every region: buffer row of its row 0 (negative where that row has left the buffer), size in octave
-        pixels, octave index, index of the image in the stack.
+        Buffer columns before the first region.
+    top, left, height, width, octave, image : (regions,) int64
+        Of every region: buffer row of its row 0 (negative where that row has left the buffer), buffer column of its
+        column 0, size in octave pixels, octave index, index of the image in the stack.
     first, last : int
         Buffer rows in which extrema count for this sheet; the rows around them are there as context.
     unit : int
@@ -249,7 +251,7 @@ class Sheet:
     def __init__(self, levels: Float32, table: Index, first: int = 0, last: int = 0) -> None:
         self.levels, self.table = levels, table
         self.first, self.last = first, last
-        self.top, self.height, self.width, self.octave, self.image = table
+        self.top, self.left, self.height, self.width, self.octave, self.image = table
 
     @property
     def stride(self) -> int:
@@ -258,7 +260,11 @@ class Sheet:
 
     def flat(self, region: Index, level: Index | int, row: Index, column: Index) -> Index:
         """Return the index in `levels`, as one array, of octave pixels of a region."""
-        return (level * self.levels.shape[1] + row + self.top[region]) * self.stride + column + self.margin
+        return (level * self.levels.shape[1] + row + self.top[region]) * self.stride + column + self.left[region]
+
+    def region(self, row: Index, column: Index) -> Index:
+        """Return the region that these buffer pixels are in, if they are in any."""
+        return np.zeros(len(row), np.intp)
 
     def strips(self) -> Iterator[tuple[int, int]]:
         """Ranges of buffer rows that cover `first` to `last`, computed as they are asked for."""
@@ -272,31 +278,30 @@ class Sheet:
     def fill(self, row: int) -> None:
         """Bring all levels up to this buffer row."""
 
-    def extrapolate(self) -> None:
-        """Continue every region linearly by one pixel to every side.
+    def extrapolate(self, levels: slice = slice(None)) -> None:
+        """Continue these levels of every region linearly by one pixel to every side.
 
         The central difference at the image's edge then is twice the one-sided one, as in Lowe's program, and no
         later stage has border code.
         """
-        for top, height, width in zip(self.top, self.height, self.width, strict=True):
-            rows = self.levels[:, max(top, 0) : top + height]
-            left, right = self.margin, self.margin + width
-            rows[:, :, left - 1] = 2 * rows[:, :, left] - rows[:, :, left + 1]
-            rows[:, :, right] = 2 * rows[:, :, right - 1] - rows[:, :, right - 2]
+        some = self.levels[levels]
+        for top, left, height, width in zip(self.top, self.left, self.height, self.width, strict=True):
+            around = some[:, :, left - 1 : left + width + 1]
+            _continue(around[:, max(top, 0) : top + height])
             for edge, inward in ((top - 1, 1), (top + height, -1)):
-                if 0 <= edge < self.levels.shape[1]:
-                    near, far = self.levels[:, edge + inward], self.levels[:, edge + 2 * inward]
-                    self.levels[:, edge] = 2 * near - far
+                if 0 <= edge < some.shape[1]:
+                    around[:, edge] = 2 * around[:, edge + inward] - around[:, edge + 2 * inward]
 
 
-def _region(octave: Octave, image: int, top: int) -> tuple[int, int, int, int, int]:
+def _continue(values: Float32) -> None:
+    """Set the first and the last along the last axis to what continues those between linearly."""
+    last = values.shape[-1] - 1
+    values[..., ::last] = 2 * values[..., 1 : -1 : last - 2] - values[..., 2 : -2 : last - 4]
+
+
+def _region(octave: Octave, image: int, top: int, left: int) -> tuple[int, ...]:
     """Return a column of a sheet's table."""
-    return top, octave.height, octave.width, octave.index, image
-
-
-def _shape(levels: int, rows: int, width: int) -> tuple[int, int, int]:
-    """Return the shape of a sheet's levels."""
-    return levels, rows, Sheet.margin + _blocks(width + 1)  # the left margin is the right one of the row before
+    return top, left, octave.height, octave.width, octave.index, image
 
 
 def _within(memory: Float32, shape: tuple[int, int, int]) -> Float32:
@@ -333,7 +338,7 @@ class _Bands(Sheet):
         self._ahead = _ahead(octave)
         self._done = [max(0, rows.start - self._halo - ahead) for ahead in self._ahead]
         levels = _within(memory, _band_shape(octave, halo, rows.step))
-        super().__init__(levels, np.array([_region(octave, image, 0)]).T, self._ahead[0] + self._halo)
+        super().__init__(levels, np.array([_region(octave, image, 0, self.margin)]).T, self._ahead[0] + self._halo)
 
     def __iter__(self) -> Iterator[Sheet]:
         for start in self._rows:
@@ -380,41 +385,87 @@ def _ahead(octave: Octave) -> list[int]:
 def _band_shape(octave: Octave, halo: int, band: int) -> tuple[int, int, int]:
     """Return the shape of the levels for bands of so many rows."""
     rows = min(band, _blocks(octave.height)) + 2 * (_blocks(halo) + _ahead(octave)[0])
-    return _shape(len(octave.operators), rows, octave.width)
+    # The left margin is the right one of the row before.
+    return len(octave.operators), rows, Sheet.margin + _blocks(octave.width + 1)
 
 
-def _pitches(shapes: list[tuple[int, int, int]]) -> list[int]:
-    """Return the rows that each of the octaves of a stack takes: one pixel around it is for `extrapolate`."""
-    return [_blocks(height + 2) for _, height, _ in shapes]
+class _Cell(NamedTuple):
+    """How the octaves of one image of a stack lie: the second below the first, all others to the right of the second.
+
+    Around each of them, there is a pixel for `extrapolate`.
+    """
+
+    rows: int
+    columns: int
+    corners: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, shapes: list[tuple[int, int, int]]) -> _Cell:
+        """Return the cell for octaves of these shapes."""
+        rows, columns = ([_blocks(shape[axis] + 2) for shape in shapes] for axis in (1, 2))
+        corners = [(0, 0), (rows[0], 0)][: len(shapes)]
+        corners += [(rows[0] + sum(rows[2:k]), columns[1]) for k in range(2, len(shapes))]
+        height = max(top + size for (top, _), size in zip(corners, rows, strict=True))
+        width = max(left + size for (_, left), size in zip(corners, columns, strict=True))
+        return cls(height, Sheet.margin + width, [(top, Sheet.margin + left) for top, left in corners])
+
+    def shape(self, images: int, levels: int, halo: int) -> tuple[int, int, int]:
+        """Return the shape of the levels of a stack."""
+        return levels, self.rows + 2 * _blocks(halo), images * self.columns
 
 
-def _stack_shape(images: int, shapes: list[tuple[int, int, int]], levels: int, halo: int) -> tuple[int, int, int]:
-    """Return the shape of the levels of a stack."""
-    return _shape(levels, images * sum(_pitches(shapes)) + 2 * _blocks(halo), shapes[0][2])
+class _Stack(Sheet):
+    """All small octaves of a stack of images of one size, which lie side by side.
 
+    Parameters
+    ----------
+    source : (images, rows, columns) array
+        The images, or the base of the first octave.
+    shapes : list of (octave, height, width)
+    detector : DetectorParams
+    halo : int
+        Rows that later stages read above and below an extremum.
+    base : bool
+        Whether `source` is a base.
+    memory : (size,) float32
+        The levels are kept in it.
+    """
 
-def _stack(
-    source: Image,
-    shapes: list[tuple[int, int, int]],
-    detector: DetectorParams,
-    halo: int,
-    base: bool,
-    memory: Float32,
-) -> Sheet:
-    """Return the sheet of all octaves `shapes` of a stack of images, the first of them over `source`."""
-    count = detector.scales_per_octave + 3
-    levels = _within(memory, _stack_shape(len(source), shapes, count, halo))
-    regions, top = [], _blocks(halo)
-    for shape, pitch in zip(shapes, _pitches(shapes), strict=True):
-        octave = Octave.of(source, shape, detector, base=base)
-        regions += [_region(octave, image, top + image * pitch) for image in range(len(source))]
-        block = levels[:, top : top + len(source) * pitch].reshape(count, len(source), pitch, -1)
-        inner = block[:, :, : _blocks(octave.height), Sheet.margin : Sheet.margin + _blocks(octave.width)]
-        for level in range(count):
-            octave.blur(level, 0, _blocks(octave.height), inner[level - 1], 0, inner[level])
-        source, base = inner[-3, :, : octave.height // 2 * 2 : 2, : octave.width // 2 * 2 : 2].copy(), True
-        top += len(source) * pitch
-    return Sheet(levels, np.array(regions).T, _blocks(halo), top)
+    def __init__(
+        self,
+        source: Image,
+        shapes: list[tuple[int, int, int]],
+        detector: DetectorParams,
+        halo: int,
+        base: bool,
+        memory: Float32,
+    ) -> None:
+        n, cell, start = len(source), _Cell.of(shapes), _blocks(halo)
+        levels = _within(memory, cell.shape(n, detector.scales_per_octave + 3, halo))
+        cells = levels.reshape(*levels.shape[:2], n, cell.columns).swapaxes(1, 2)
+        self._tiles = np.zeros((levels.shape[1] // BLOCK, n, cell.columns // BLOCK), np.intp)
+        self._around: list[Float32] = []
+        regions: list[tuple[int, ...]] = []
+        for shape, (top, left) in zip(shapes, cell.corners, strict=True):
+            octave, top = Octave.of(source, shape, detector, base=base), start + top
+            height, width = octave.height, octave.width
+            inner = cells[:, :, top : top + _blocks(height), left : left + _blocks(width)]
+            for level in range(len(levels)):
+                octave.blur(level, 0, _blocks(height), inner[level - 1], 0, inner[level])
+            source, base = inner[-3, :, : height // 2 * 2 : 2, : width // 2 * 2 : 2].copy(), True
+            self._around.append(cells[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
+            rows, columns = (slice(i // BLOCK, (i + size) // BLOCK + 1) for i, size in ((top, height), (left, width)))
+            self._tiles[rows, :, columns] = np.arange(len(regions), len(regions) + n)[:, None]
+            regions += [_region(octave, image, top, left + image * cell.columns) for image in range(n)]
+        super().__init__(levels, np.array(regions).T, start, start + cell.rows)
+
+    def region(self, row: Index, column: Index) -> Index:
+        return self._tiles.reshape(len(self._tiles), -1)[row // BLOCK, column // BLOCK]
+
+    def extrapolate(self, levels: slice = slice(None)) -> None:
+        for around in self._around:
+            _continue(around[levels, :, 1:-1])
+            _continue(around[levels].swapaxes(2, 3))
 
 
 class ScaleSpace:
@@ -459,7 +510,7 @@ class ScaleSpace:
         self._rest, self._small = (source, base), shapes[len(self._large) :]
         stack = 0
         if self._small:
-            stack = math.prod(_stack_shape(len(images), self._small, detector.scales_per_octave + 3, halo))
+            stack = math.prod(_Cell.of(self._small).shape(len(images), detector.scales_per_octave + 3, halo))
         # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
         if workers == 1:
             memory = allocate("levels", max(*sizes, stack))
@@ -518,7 +569,7 @@ class ScaleSpace:
     def stack(self) -> Sheet:
         """Return the sheet of all small octaves."""
         source, over_base = self._rest
-        return _stack(source, self._small, self._detector, self._halo, over_base, self._memory[-1])
+        return _Stack(source, self._small, self._detector, self._halo, over_base, self._memory[-1])
 
     def attached(self, memory: int, shape: tuple[int, ...], table: Index) -> Sheet:
         """Return a sheet of another worker, or, if `memory` is the number of workers, that of the small octaves.

@@ -34,6 +34,8 @@ _HUGE = 1 << 21
 """Bytes of a huge page."""
 _KEPT = 1 << 26
 """Bytes of the largest buffer that is kept; with what larger ones are for, their page faults do not count."""
+_VIEWS = 64
+"""Shapes in which a buffer is remembered: to make one takes longer than some passes over a small image."""
 _POPULATE_WRITE = 23
 """Linux's MADV_POPULATE_WRITE, which Python does not name."""
 
@@ -42,7 +44,7 @@ class _Buffers(threading.local):
     """The buffers of a thread, by their names."""
 
     def __init__(self) -> None:
-        self.own: dict[str, Float32] = {}
+        self.own: dict[str, tuple[Float32, dict[tuple[tuple[int, ...], npt.DTypeLike], npt.NDArray[Any]]]] = {}
         self.shared: dict[str, tuple[mmap.mmap, Float32]] = {}
         self.count = 0
         self.handed_on = self.is_copy = False
@@ -68,21 +70,30 @@ def scratch(name: str, *shape: int, dtype: npt.DTypeLike = np.float32) -> npt.ND
     It is good until the next call with the same name.  Forked processes do not get it: while they run, every page
     that is written would be copied first.  A very large one is not kept: it lives as long as it is referred to.
     """
-    count, dtype = math.prod(shape), np.dtype(dtype)
-    size = -(-count * dtype.itemsize // 4)
-    buffer = _buffers.own.get(name)
-    if buffer is None or buffer.size < size:
-        if hasattr(mmap, "MADV_DONTFORK"):
-            memory = mmap.mmap(-1, max(1, 4 * size), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            memory.madvise(mmap.MADV_DONTFORK)
-            if 4 * size >= _HUGE:
-                memory.madvise(mmap.MADV_HUGEPAGE)
-            buffer = np.frombuffer(memory, np.float32, size)
-        else:
-            buffer = np.zeros(size, np.float32)
-        if 4 * size <= _KEPT:
-            _buffers.own[name] = buffer
-    return buffer[:size].view(dtype)[:count].reshape(shape)
+    buffer, views = _buffers.own.get(name, (None, {}))
+    view = views.get((shape, dtype))
+    if view is None:
+        count, itemsize = math.prod(shape), np.dtype(dtype).itemsize
+        size = -(-count * itemsize // 4)
+        if buffer is None or buffer.size < size:
+            buffer, views = _fresh(size), {}
+            if 4 * size <= _KEPT:
+                _buffers.own[name] = buffer, views
+        if len(views) == _VIEWS:
+            views.clear()
+        view = views[shape, dtype] = buffer[:size].view(dtype)[:count].reshape(shape)
+    return view
+
+
+def _fresh(size: int) -> Float32:
+    """Return a new buffer that forked processes do not get."""
+    if not hasattr(mmap, "MADV_DONTFORK"):
+        return np.zeros(size, np.float32)
+    memory = mmap.mmap(-1, max(1, 4 * size), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_DONTFORK)
+    if 4 * size >= _HUGE:
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.float32, size)
 
 
 def shared_scratch(name: str, *shape: int) -> Float32:

@@ -47,7 +47,7 @@ class Share:
     def of(cls, sheet: Sheet, memory: int, points: Points, workers: int) -> tuple[Share, int]:
         """Return the points of a sheet and the number of their blocks."""
         order, group = _groups(sheet.image[points.region] + points.scan[:, 0] // sheet.unit)
-        ends = _blocks(np.flatnonzero(np.diff(group, append=-1)) + 1, workers)
+        ends = _blocks(np.cumsum(np.bincount(group)), workers)
         return cls(memory, sheet.levels.shape, sheet.table, points.take(order), group, ends), len(ends)
 
     def block(self, i: int) -> tuple[Points, Index]:

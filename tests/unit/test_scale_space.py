@@ -150,6 +150,24 @@ def test_stack_makes_no_difference(crop: npt.NDArray[np.uint8]) -> None:
             np.testing.assert_allclose(together[octave, image], levels, atol=tolerances.CHUNKING)
 
 
+@given(st.integers(10, 70), st.integers(10, 70), st.integers(1, 3), st.integers(-2, 1))
+def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, first: int) -> None:
+    """Brute force: no pixel is in two regions or next to two, each is told its own, and each region ends linearly."""
+    stack = np.random.default_rng(1).random((images, height, width), np.float32)
+    for sheet in scale_space.ScaleSpace(stack, DetectorParams(first_octave=first), 9).sheets():
+        taken = np.zeros(sheet.levels[0].shape, np.intp)
+        sheet.extrapolate()
+        for i, (top, left, rows, columns, _, _) in enumerate(sheet.table.T):
+            taken[top - 1 : top + rows + 1, left - 1 : left + columns + 1] += 1
+            row, column = (grid.ravel() for grid in np.mgrid[top : top + rows, left : left + columns])
+            np.testing.assert_array_equal(sheet.region(row, column), i)
+            around = sheet.levels[:, top - 1 : top + rows + 1, left - 1 : left + columns + 1]
+            for values in (around, around.swapaxes(1, 2)):
+                for a, b, c in (values[:, :3].swapaxes(0, 1), values[:, :-4:-1].swapaxes(0, 1)):
+                    np.testing.assert_allclose(a + c, 2 * b, atol=1e-2)  # white is 16,384
+        assert taken.max(initial=0) == 1
+
+
 @pytest.mark.parametrize("scales", [1, 2, 3, 5, 8])
 def test_every_second_sample_is_enough_where_it_is_taken(
     crop: npt.NDArray[np.uint8], scales: int, monkeypatch: pytest.MonkeyPatch
