@@ -144,10 +144,11 @@ def _features(found: list[_Found], shape: tuple[int, ...], descriptor: Descripto
     """
     order = np.concatenate([np.empty((0, 4), np.int32), *(part.order for part in found)])
     pixel = np.concatenate([np.empty(0, np.intp), *(part.pixel for part in found)])
-    rank = np.argsort(_keys(order), kind="stable")
+    keys = _keys(order)
+    rank = np.argsort(keys, kind="stable")
     # Two bands may find the same pixel from extrema on either side: the first in order counts.
-    rank = rank[_first_of_pixel(order[rank], pixel[rank])][::-1]
-    del pixel
+    rank = rank[_first_of_pixel(keys[rank], pixel[rank])][::-1]
+    del pixel, keys
     row = np.full(len(order), -1, np.intp)
     row[rank] = np.arange(len(rank))
     frames, order = np.empty((len(rank), 5), np.float32), order[rank]
@@ -184,12 +185,12 @@ def _keys(order: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     return keys
 
 
-def _first_of_pixel(order: npt.NDArray[np.int32], pixel: Index) -> npt.NDArray[np.bool_]:
-    """Tell which rows belong to the extremum that comes first for their pixel; rows are in order."""
+def _first_of_pixel(keys: npt.NDArray[np.int64], pixel: Index) -> npt.NDArray[np.bool_]:
+    """Tell which rows belong to the extremum that comes first for their pixel; `keys` number them, ascending."""
     by_pixel = np.argsort(pixel, kind="stable")
-    pixel, order = pixel[by_pixel], order[by_pixel]
-    first = np.ones(len(pixel), np.bool_)
-    np.not_equal(pixel[1:], pixel[:-1], out=first[1:])
+    pixel, keys = pixel[by_pixel], keys[by_pixel]
+    begins = np.ones(len(pixel), np.bool_)
+    np.not_equal(pixel[1:], pixel[:-1], out=begins[1:])
     out = np.empty(len(pixel), np.bool_)
-    out[by_pixel] = (order == order[np.flatnonzero(first)[np.cumsum(first) - 1]]).all(axis=1)
+    out[by_pixel] = keys == keys[begins][np.cumsum(begins) - 1]
     return out

@@ -299,11 +299,6 @@ def _continue(values: Float32) -> None:
     values[..., ::last] = 2 * values[..., 1 : -1 : last - 2] - values[..., 2 : -2 : last - 4]
 
 
-def _region(octave: Octave, image: int, top: int, left: int) -> tuple[int, ...]:
-    """Return a column of a sheet's table."""
-    return top, left, octave.height, octave.width, octave.index, image
-
-
 def _within(memory: Float32, shape: tuple[int, int, int]) -> Float32:
     """Return the array of this shape at the beginning of flat memory."""
     return memory[: math.prod(shape)].reshape(shape)
@@ -338,7 +333,8 @@ class _Bands(Sheet):
         self._ahead = _ahead(octave)
         self._done = [max(0, rows.start - self._halo - ahead) for ahead in self._ahead]
         levels = _within(memory, _band_shape(octave, halo, rows.step))
-        super().__init__(levels, np.array([_region(octave, image, 0, self.margin)]).T, self._ahead[0] + self._halo)
+        table = np.array([[0], [self.margin], [octave.height], [octave.width], [octave.index], [image]])
+        super().__init__(levels, table, self._ahead[0] + self._halo)
 
     def __iter__(self) -> Iterator[Sheet]:
         for start in self._rows:
@@ -389,33 +385,58 @@ def _band_shape(octave: Octave, halo: int, band: int) -> tuple[int, int, int]:
     return len(octave.operators), rows, Sheet.margin + _blocks(octave.width + 1)
 
 
-class _Cell(NamedTuple):
-    """How the octaves of one image of a stack lie: the second below the first, all others to the right of the second.
+class _Layout(NamedTuple):
+    """How the octaves of a stack of images lie in a sheet.
 
-    Around each of them, there is a pixel for `extrapolate`.
+    The images lie side by side.  Of each, the second octave lies below the first, and all others to the right of the
+    second, below each other.  Around each octave, there is a pixel for `extrapolate`.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Of the sheet.
+    first, last : int
+        Rows in which there are octaves.
+    corners : list of (top, left)
+        Of every octave of the first image.
+    table : (6, regions) intp
+        Octave after octave, and of each, image after image; see `Sheet`.
+    tiles : (rows / BLOCK, columns / BLOCK) intp
+        The region of every block of pixels, where there is one.
     """
 
     rows: int
     columns: int
+    first: int
+    last: int
     corners: list[tuple[int, int]]
+    table: Index
+    tiles: Index
 
-    @classmethod
-    def of(cls, shapes: list[tuple[int, int, int]]) -> _Cell:
-        """Return the cell for octaves of these shapes."""
-        rows, columns = ([_blocks(shape[axis] + 2) for shape in shapes] for axis in (1, 2))
-        corners = [(0, 0), (rows[0], 0)][: len(shapes)]
-        corners += [(rows[0] + sum(rows[2:k]), columns[1]) for k in range(2, len(shapes))]
-        height = max(top + size for (top, _), size in zip(corners, rows, strict=True))
-        width = max(left + size for (_, left), size in zip(corners, columns, strict=True))
-        return cls(height, Sheet.margin + width, [(top, Sheet.margin + left) for top, left in corners])
 
-    def shape(self, images: int, levels: int, halo: int) -> tuple[int, int, int]:
-        """Return the shape of the levels of a stack."""
-        return levels, self.rows + 2 * _blocks(halo), images * self.columns
+@lru_cache(maxsize=64)
+def _layout(images: int, shapes: tuple[tuple[int, int, int], ...], halo: int) -> _Layout:
+    """Return the layout for octaves `(octave, height, width)` of so many images, with a halo above and below."""
+    heights, widths = ([_blocks(shape[axis] + 2) for shape in shapes] for axis in (1, 2))
+    first, left = _blocks(halo), Sheet.margin
+    below = first + heights[0]
+    corners = [(first, left), (below, left)][: len(shapes)]
+    corners += [(below + sum(heights[2:k]), left + widths[1]) for k in range(2, len(shapes))]
+    last = max(top + height for (top, _), height in zip(corners, heights, strict=True))
+    cell = max(left + width for (_, left), width in zip(corners, widths, strict=True))
+    rows, columns = last + first, images * cell
+    table: list[tuple[int, ...]] = []
+    tiles = np.zeros((rows // BLOCK, columns // BLOCK), np.intp)
+    for (octave, height, width), (top, left) in zip(shapes, corners, strict=True):
+        for image in range(images):
+            x = left + image * cell
+            tiles[top // BLOCK : (top + height) // BLOCK + 1, x // BLOCK : (x + width) // BLOCK + 1] = len(table)
+            table.append((top, x, height, width, octave, image))
+    return _Layout(rows, columns, first, last, corners, np.array(table).T, tiles)
 
 
 class _Stack(Sheet):
-    """All small octaves of a stack of images of one size, which lie side by side.
+    """All small octaves of a stack of images of one size.
 
     Parameters
     ----------
@@ -423,10 +444,9 @@ class _Stack(Sheet):
         The images, or the base of the first octave.
     shapes : list of (octave, height, width)
     detector : DetectorParams
-    halo : int
-        Rows that later stages read above and below an extremum.
     base : bool
         Whether `source` is a base.
+    layout : _Layout
     memory : (size,) float32
         The levels are kept in it.
     """
@@ -436,31 +456,25 @@ class _Stack(Sheet):
         source: Image,
         shapes: list[tuple[int, int, int]],
         detector: DetectorParams,
-        halo: int,
         base: bool,
+        layout: _Layout,
         memory: Float32,
     ) -> None:
-        n, cell, start = len(source), _Cell.of(shapes), _blocks(halo)
-        levels = _within(memory, cell.shape(n, detector.scales_per_octave + 3, halo))
-        cells = levels.reshape(*levels.shape[:2], n, cell.columns).swapaxes(1, 2)
-        self._tiles = np.zeros((levels.shape[1] // BLOCK, n, cell.columns // BLOCK), np.intp)
-        self._around: list[Float32] = []
-        regions: list[tuple[int, ...]] = []
-        for shape, (top, left) in zip(shapes, cell.corners, strict=True):
-            octave, top = Octave.of(source, shape, detector, base=base), start + top
+        levels = _within(memory, (detector.scales_per_octave + 3, layout.rows, layout.columns))
+        super().__init__(levels, layout.table, layout.first, layout.last)
+        images = levels.reshape(*levels.shape[:2], len(source), -1).swapaxes(1, 2)
+        self._tiles, self._around = layout.tiles, list[Float32]()
+        for shape, (top, left) in zip(shapes, layout.corners, strict=True):
+            octave = Octave.of(source, shape, detector, base=base)
             height, width = octave.height, octave.width
-            inner = cells[:, :, top : top + _blocks(height), left : left + _blocks(width)]
+            inner = images[:, :, top : top + _blocks(height), left : left + _blocks(width)]
             for level in range(len(levels)):
                 octave.blur(level, 0, _blocks(height), inner[level - 1], 0, inner[level])
             source, base = inner[-3, :, : height // 2 * 2 : 2, : width // 2 * 2 : 2].copy(), True
-            self._around.append(cells[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
-            rows, columns = (slice(i // BLOCK, (i + size) // BLOCK + 1) for i, size in ((top, height), (left, width)))
-            self._tiles[rows, :, columns] = np.arange(len(regions), len(regions) + n)[:, None]
-            regions += [_region(octave, image, top, left + image * cell.columns) for image in range(n)]
-        super().__init__(levels, np.array(regions).T, start, start + cell.rows)
+            self._around.append(images[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
 
     def region(self, row: Index, column: Index) -> Index:
-        return self._tiles.reshape(len(self._tiles), -1)[row // BLOCK, column // BLOCK]
+        return self._tiles[row // BLOCK, column // BLOCK]
 
     def extrapolate(self, levels: slice = slice(None)) -> None:
         for around in self._around:
@@ -510,7 +524,8 @@ class ScaleSpace:
         self._rest, self._small = (source, base), shapes[len(self._large) :]
         stack = 0
         if self._small:
-            stack = math.prod(_Cell.of(self._small).shape(len(images), detector.scales_per_octave + 3, halo))
+            self._layout = _layout(len(images), tuple(self._small), halo)
+            stack = (detector.scales_per_octave + 3) * self._layout.rows * self._layout.columns
         # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
         if workers == 1:
             memory = allocate("levels", max(*sizes, stack))
@@ -569,7 +584,7 @@ class ScaleSpace:
     def stack(self) -> Sheet:
         """Return the sheet of all small octaves."""
         source, over_base = self._rest
-        return _Stack(source, self._small, self._detector, self._halo, over_base, self._memory[-1])
+        return _Stack(source, self._small, self._detector, over_base, self._layout, self._memory[-1])
 
     def attached(self, memory: int, shape: tuple[int, ...], table: Index) -> Sheet:
         """Return a sheet of another worker, or, if `memory` is the number of workers, that of the small octaves.
