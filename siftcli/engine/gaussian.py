@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 Floats = npt.NDArray[np.floating]
 
-__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator", "widening"]
+__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "chain", "kernel", "operator", "widening"]
 
 BLOCK = 16
 """Output samples of an operator.  Along rows, a product of 8 columns does not fill the processor's vectors, and one of
@@ -153,6 +153,23 @@ def widening(sigma: float, smooth: float) -> Operator:
         for i in range(BLOCK // 2):
             matrix[2 * i + odd, i + odd : i + odd + len(weights)] = weights
     return Operator(matrix.astype(np.float32), BLOCK // 2, before)
+
+
+@lru_cache(maxsize=256)
+def chain(operators: tuple[Operator, ...], size: int) -> npt.NDArray[np.float32]:
+    """Return the matrices, (operators, size, size), of the first blur, the first two, and so on, of a short axis.
+
+    The ends of the axis are replicated before each blur.
+    """
+    matrix, matrices = np.eye(size), []
+    blocks = -(-size // BLOCK)
+    for op in operators:
+        beyond = np.arange(-op.before, (blocks - 1) * op.step + op.after)
+        out = np.empty((1, blocks * BLOCK, size))
+        blur_columns(matrix[None, np.clip(beyond, 0, size - 1)], op, out)
+        matrix = out[0, :size]
+        matrices.append(matrix)
+    return np.array(matrices, np.float32)
 
 
 def _view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:

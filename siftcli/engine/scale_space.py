@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ..features import Float32, Image
 from ..params import DetectorParams
-from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator, widening
+from .gaussian import BLOCK, Operator, blur_columns, blur_rows, chain, operator, widening
 from .scratch import map_shared, scratch, shared_scratch
 
 __all__ = ["WHITE", "Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
@@ -43,6 +43,8 @@ BAND = 3 << 19
 BAND_ROWS = 208
 PAGE = 1 << 14
 """Samples of the largest pages that are usual, and more: what workers share begins with a page."""
+_TINY = 64
+"""Octaves of at most so many pixels a side are blurred by whole matrices, which are made once for every size."""
 SMALL = 130_000
 """Octaves of fewer pixels share a sheet."""
 
@@ -223,6 +225,19 @@ class Octave:
         else:
             take = _rows if op.step == BLOCK else _every_second
             _blur(take(previous[:, :, : self.width], first, begin, end, self.height), op, out)
+
+    @property
+    def tiny(self) -> bool:
+        """Whether `blur_whole` takes less time."""
+        return max(self.height, self.width) <= _TINY and self.operators[0].matrix.dtype == np.float32
+
+    def blur_whole(self, levels: Float32) -> None:
+        """Compute all levels (level, image, row, column) but the first from the first, at once."""
+        count, n, height, width = levels.shape
+        down, across = (chain(self.operators[1:], size) for size in (height, width))
+        half = scratch("half", n, count - 1, height, width)
+        np.matmul(down.reshape(-1, height), levels[0], out=half.reshape(n, -1, width))
+        np.matmul(half, across.swapaxes(1, 2), out=levels[1:].swapaxes(0, 1))
 
 
 class Sheet:
@@ -468,8 +483,10 @@ class _Stack(Sheet):
             octave = Octave.of(source, shape, detector, base=base)
             height, width = octave.height, octave.width
             inner = images[:, :, top : top + _blocks(height), left : left + _blocks(width)]
-            for level in range(len(levels)):
+            for level in range(1 if octave.tiny else len(levels)):
                 octave.blur(level, 0, _blocks(height), inner[level - 1], 0, inner[level])
+            if octave.tiny:
+                octave.blur_whole(inner[:, :, :height, :width])
             source, base = inner[-3, :, : height // 2 * 2 : 2, : width // 2 * 2 : 2].copy(), True
             self._around.append(images[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
 
