@@ -20,7 +20,7 @@ import numpy.typing as npt
 from ..features import Float32, Image
 from ..params import DetectorParams
 from .gaussian import BLOCK, Operator, blur_columns, blur_rows, chain, operator, widening
-from .scratch import map_shared, scratch, shared_scratch
+from .scratch import scratch, shared_scratch
 
 __all__ = ["WHITE", "Index", "Octave", "ScaleSpace", "Sheet", "octave_shapes", "to_unit"]
 
@@ -583,8 +583,6 @@ class ScaleSpace:
 
     def _bands_of(self, worker: int) -> Iterator[Sheet | None]:
         memory = self._memory[worker]
-        if self._workers > 1:
-            map_shared("levels", worker * memory.size, memory.size)
         large = list(self._large)
         if self._workers == 1:
             self._large.clear()  # so that large bases are let go of as soon as they have served

@@ -11,7 +11,7 @@ import mmap
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,7 +23,6 @@ __all__ = [
     "Handed",
     "hand_over",
     "handed_on",
-    "map_shared",
     "release_shared",
     "scratch",
     "shared_count",
@@ -36,8 +35,6 @@ _KEPT = 1 << 26
 """Bytes of the largest buffer that is kept; with what larger ones are for, their page faults do not count."""
 _VIEWS = 64
 """Shapes in which a buffer is remembered: to make one takes longer than some passes over a small image."""
-_POPULATE_WRITE = 23
-"""Linux's MADV_POPULATE_WRITE, which Python does not name."""
 
 
 class _Buffers(threading.local):
@@ -48,12 +45,10 @@ class _Buffers(threading.local):
         self.shared: dict[str, tuple[mmap.mmap, Float32]] = {}
         self.count = 0
         self.handed_on = self.is_copy = False
-        self.mapped: set[tuple[int, int, int]] = set()
 
     def forked(self) -> None:
         """Begin anew in a forked process."""
         self.own.clear()
-        self.mapped.clear()
         self.is_copy = self.handed_on
         if not self.is_copy:
             self.shared.clear()
@@ -107,7 +102,6 @@ def shared_scratch(name: str, *shape: int) -> Float32:
         buffer = np.frombuffer(memory, np.float32, size)
         _buffers.shared[name] = memory, buffer
         _buffers.count += 1
-        _buffers.mapped.clear()
     return buffer[:size].reshape(shape)
 
 
@@ -116,7 +110,6 @@ def release_shared(limit: int) -> bool:
     over = sum(len(memory) for memory, _ in _buffers.shared.values()) > limit
     if over:
         _buffers.shared.clear()
-        _buffers.mapped.clear()
     return over
 
 
@@ -152,21 +145,3 @@ def hand_over(array: npt.NDArray[Any]) -> Handed:
     handed = Handed(array.shape, array.dtype.str)
     handed.taken()[...] = array
     return handed
-
-
-def map_shared(name: str, start: int, size: int) -> None:
-    """Map some of a shared buffer in this process at once, where the system can: page by page costs more.
-
-    Parameters
-    ----------
-    start, size : int
-        In samples; `start` is that of a page.
-    """
-    if name not in _buffers.shared:  # another thread's, not a forking process's: mapped already
-        return
-    memory, _ = _buffers.shared[name]
-    part = id(memory), start, size
-    if part not in _buffers.mapped:
-        _buffers.mapped.add(part)
-        with suppress(OSError, AttributeError):
-            memory.madvise(_POPULATE_WRITE, 4 * start, 4 * size)

@@ -20,7 +20,7 @@ import siftcli
 from siftcli import ParameterError
 from siftcli.engine import processes
 from siftcli.engine.processes import dismiss, share
-from siftcli.engine.scratch import hand_over, map_shared, scratch, shared_scratch
+from siftcli.engine.scratch import hand_over, scratch, shared_scratch
 from siftcli.engine.teams import Team
 
 forked = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
@@ -385,7 +385,6 @@ def test_large_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def use_memory(team: Team, common: None) -> tuple[list[float], float]:
     shared = shared_scratch("test", 3, 1 << 14)
-    map_shared("test", team.number << 14, 1 << 14)
     shared[team.number] = team.number + 1
     team.meet()
     mine = scratch("test", 1 << 20)
