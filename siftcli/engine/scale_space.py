@@ -46,7 +46,10 @@ PAGE = 1 << 14
 _TINY = 64
 """Octaves of at most so many pixels a side are blurred by whole matrices, which are made once for every size."""
 SMALL = 130_000
-"""Octaves of fewer pixels share a sheet."""
+"""Octaves of fewer pixels are small: they share a sheet, and all samples count for their levels."""
+_OTHERS = 4
+"""So many times as large, octaves share that sheet that come after one with a sheet of its own: what is computed twice
+between bands, or by two workers, is a larger part of them."""
 
 
 def octave_shapes(height: int, width: int, detector: DetectorParams) -> list[tuple[int, int, int]]:
@@ -530,7 +533,7 @@ class ScaleSpace:
         sizes = [0]
         for shape in shapes:
             _, height, width = shape
-            if height * width < SMALL:
+            if height * width < (_OTHERS * SMALL if self._large else SMALL):
                 break
             octave = Octave.of(source, shape, detector, base=base)
             unit = _blocks(-(-height // _band_count(octave)))
