@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from siftcli import Features
 from siftcli.engine.localize import Points
-from siftcli.engine.scale_space import WHITE, ScaleSpace, Sheet
+from siftcli.engine.octaves import WHITE
+from siftcli.engine.scale_space import ScaleSpace
+from siftcli.engine.sheets import Sheet
 from siftcli.features import Float32, Image
 from siftcli.params import DetectorParams
 

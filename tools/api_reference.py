@@ -44,6 +44,8 @@ follow the [conventions](conventions.md); parameters are those of the [command l
 _STEPS = (
     "pipeline",
     "scale_space",
+    "sheets",
+    "octaves",
     "gaussian",
     "extrema",
     "localize",

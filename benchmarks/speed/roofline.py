@@ -19,7 +19,7 @@ from siftcli.engine import orientation as orientation_stage
 from siftcli.engine.descriptor import CELLS
 from siftcli.engine.directions import PLANES
 from siftcli.engine.gaussian import BLOCK, Operator, blur_columns, blur_rows
-from siftcli.engine.scale_space import Octave, octave_shapes
+from siftcli.engine.octaves import Octave, octave_shapes
 from siftcli.params import DetectorParams
 
 from . import images

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
-from siftcli.engine import pipeline, scale_space
+from siftcli.engine import octaves, pipeline, scale_space, sheets, stack
 
 from . import images
 from .contenders import contenders
@@ -26,9 +26,9 @@ their continuation; extrema: DoG and its extrema; collect: quantising and orderi
 
 _CALLS: tuple[tuple[Any, str, str], ...] = (
     (scale_space.ScaleSpace, "sheets_of", "sheets"),
-    (scale_space.Octave, "blur", "blur"),
-    (scale_space.Sheet, "extrapolate", "borders"),
-    (scale_space._Stack, "extrapolate", "borders"),
+    (octaves.Octave, "blur", "blur"),
+    (sheets.Sheet, "extrapolate", "borders"),
+    (stack.Stack, "extrapolate", "borders"),
     (pipeline, "find_extrema", "extrema"),
     (pipeline, "refine", "refine"),
     (pipeline, "assign_orientations", "orientation"),

@@ -17,8 +17,9 @@ from ..features import Float32
 from ..params import DescriptorParams, DetectorParams
 from .descriptor import CELLS, normalise
 from .localize import Points
+from .octaves import WHITE, Index
 from .orientation import BINS, peaks
-from .scale_space import WHITE, Index, Sheet
+from .sheets import Sheet
 
 __all__ = ["affine_descriptors", "affine_orientations", "affine_reach"]
 

@@ -19,8 +19,9 @@ from ..params import DescriptorParams
 from .arctan import TINY
 from .directions import DIRECTIONS, PLANES, bins_of_planes, fill_planes
 from .localize import Points
-from .scale_space import WHITE, Index, Sheet
+from .octaves import WHITE, Index
 from .scratch import scratch
+from .sheets import Sheet
 
 __all__ = ["CELLS", "compute_descriptors", "descriptor_reach", "normalise", "stored"]
 

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from ..features import Float32
 from ..params import DetectorParams
-from .scale_space import WHITE, Index, Sheet
+from .octaves import WHITE, Index
 from .scratch import scratch
+from .sheets import Sheet
 
 __all__ = ["Extrema", "dog_cubes", "find_extrema", "no_edge"]
 

@@ -11,7 +11,8 @@ from ..errors import FrameError
 from ..features import Features
 from ..params import DetectorParams
 from .localize import Points
-from .scale_space import Index, Sheet
+from .octaves import Index
+from .sheets import Sheet
 
 __all__ = ["find_faults", "half_axes", "largest_scale", "levels_of", "place", "similar"]
 

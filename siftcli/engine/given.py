@@ -16,9 +16,11 @@ from .affine import affine_descriptors, affine_orientations, affine_reach
 from .descriptor import compute_descriptors, descriptor_reach, stored
 from .frames import find_faults, half_axes, largest_scale, levels_of, place, similar
 from .localize import MOVES, Points
+from .octaves import Index, octave_shapes
 from .orientation import assign_orientations, orientation_reach
 from .reduction import reduced, reduced_size
-from .scale_space import Index, ScaleSpace, Sheet, octave_shapes
+from .scale_space import ScaleSpace
+from .sheets import Sheet
 
 __all__ = ["describe", "find_faults_in"]
 

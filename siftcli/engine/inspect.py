@@ -17,8 +17,10 @@ from ..params import DetectorParams
 from . import pipeline
 from .extrema import Extrema, dog_cubes, find_extrema
 from .localize import MOVES, Points, refine
+from .octaves import WHITE, Index
 from .reduction import reduced
-from .scale_space import WHITE, Index, ScaleSpace, Sheet
+from .scale_space import ScaleSpace
+from .sheets import Sheet
 
 __all__ = ["STAGES", "OctaveView", "inspect"]
 

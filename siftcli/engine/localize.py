@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ..features import Float32
 from ..params import DetectorParams
 from .extrema import Extrema, dog_cubes, no_edge
-from .scale_space import Index, Sheet
+from .octaves import Index
+from .sheets import Sheet
 
 __all__ = ["MOVES", "Points", "refine"]
 

@@ -11,7 +11,8 @@ from ..features import Float32
 from ..params import DetectorParams
 from .arctan import polar
 from .localize import Points
-from .scale_space import Index, Sheet
+from .octaves import Index
+from .sheets import Sheet
 
 __all__ = ["BINS", "assign_orientations", "by_radius", "orientation_reach", "peaks", "windows"]
 

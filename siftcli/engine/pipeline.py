@@ -14,12 +14,14 @@ from ..params import DescriptorParams, DetectorParams
 from .descriptor import compute_descriptors, descriptor_reach, stored
 from .extrema import find_extrema
 from .localize import MOVES, Points, refine
+from .octaves import Index
 from .orientation import assign_orientations, orientation_reach
 from .processes import share
 from .reduction import reduced
-from .scale_space import Index, ScaleSpace, Sheet
+from .scale_space import ScaleSpace
 from .scratch import Handed, hand_over
 from .shares import Share
+from .sheets import Sheet
 from .teams import Team
 
 __all__ = ["detect"]

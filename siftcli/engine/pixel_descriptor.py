@@ -10,10 +10,11 @@ import numpy as np
 from ..features import Float32
 from ..params import DescriptorParams
 from .localize import Points
+from .octaves import Index
 from .orientation import by_radius, windows
 from .orientation_bins import PLANES, bins_of_planes, fill_planes
-from .scale_space import Index, Sheet
 from .scratch import scratch
+from .sheets import Sheet
 
 __all__ = ["pixel_descriptors"]
 

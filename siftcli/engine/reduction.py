@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..features import Features, Float32, Image
-from .scale_space import to_unit
+from .octaves import to_unit
 
 __all__ = ["Reduction", "reduced", "reduced_size"]
 

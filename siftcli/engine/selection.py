@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..features import Features
 from ..params import SelectionParams
-from .scale_space import Index
+from .octaves import Index
 
 __all__ = ["inside", "select", "spread_radii"]
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .localize import Points
-from .scale_space import Index, Sheet
+from .octaves import Index
+from .sheets import Sheet
 
 __all__ = ["Share"]
 

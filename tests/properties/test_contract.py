@@ -23,7 +23,7 @@ from hypothesis.extra.numpy import arrays
 
 import siftcli
 from siftcli import Features, ParameterError
-from siftcli.engine import pipeline, processes, scale_space, shares
+from siftcli.engine import octaves, pipeline, processes, shares, sheets
 from siftcli.params import parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -100,9 +100,9 @@ def test_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str) -> 
     image = pixels("hubble_deep_field.jpg")[:480, :640]
     plain = siftcli.detect(image, preset)
     for small, band, rows in ((10**9, 1 << 21, 256), (0, 1, 64), (0, 1, 112), (20_000, 1 << 18, 80)):
-        monkeypatch.setattr(scale_space, "SMALL", small)
-        monkeypatch.setattr(scale_space, "BAND", band)
-        monkeypatch.setattr(scale_space, "BAND_ROWS", rows)
+        monkeypatch.setattr(octaves, "SMALL", small)
+        monkeypatch.setattr(sheets, "BAND", band)
+        monkeypatch.setattr(sheets, "BAND_ROWS", rows)
         other = siftcli.detect(image, preset)
         assert differing(plain, other) <= tolerances.CHUNKED_SHARE
         assert differing(other, plain) <= tolerances.CHUNKED_SHARE
@@ -110,9 +110,9 @@ def test_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str) -> 
 
 def test_describe_in_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariance: frames near the ends of bands get detect's descriptors too."""
-    monkeypatch.setattr(scale_space, "SMALL", 0)
-    monkeypatch.setattr(scale_space, "BAND", 1)
-    monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
+    monkeypatch.setattr(octaves, "SMALL", 0)
+    monkeypatch.setattr(sheets, "BAND", 1)
+    monkeypatch.setattr(sheets, "BAND_ROWS", 64)
     image = pixels("hubble_deep_field.jpg")[:300, :320]
     features = siftcli.detect(image)
     assert_described(siftcli.describe(image, features.without_descriptors()), features)
@@ -173,9 +173,9 @@ def test_shared_between_threads(
 ) -> None:
     """Invariance: one picture shared between processes, or threads where there is no forking, gives the same bytes."""
     monkeypatch.setattr(processes, "_FORKS", forks and processes._FORKS)
-    monkeypatch.setattr(scale_space, "SMALL", 5_000)
-    monkeypatch.setattr(scale_space, "BAND", 1 << 16)
-    monkeypatch.setattr(scale_space, "BAND_ROWS", 64)
+    monkeypatch.setattr(octaves, "SMALL", 5_000)
+    monkeypatch.setattr(sheets, "BAND", 1 << 16)
+    monkeypatch.setattr(sheets, "BAND_ROWS", 64)
     monkeypatch.setattr(shares, "_GROUP", 30)
     processes.dismiss()  # others have other constants
     images = pixels("hubble_deep_field.jpg")[None, :400, :480]
@@ -336,19 +336,19 @@ def test_pictures_of_two_values(preset: str) -> None:
 _SAME = """
 import numpy as np, sys
 from PIL import Image
-from siftcli.engine import pipeline, scale_space, shares
+from siftcli.engine import octaves, pipeline, shares, sheets
 from siftcli.params import parameters
 pixels = np.array(Image.open(sys.argv[1]).convert("L"))
 def same(a, b):
     return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("xy", "scales", "orientations", "descriptors"))
 shares._GROUP, shares._BLOCK = 20, 60  # so that some crops have more points
-usual = scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS
+usual = octaves.SMALL, sheets.BAND, sheets.BAND_ROWS
 for preset in ("default", "lowe"):
     given = parameters(preset)
-    scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = 5_000, 1 << 16, 64
+    octaves.SMALL, sheets.BAND, sheets.BAND_ROWS = 5_000, 1 << 16, 64
     alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, threads=n)[0] for n in (1, 3))
     assert len(alone) > 300 and same(alone, shared), preset
-    scale_space.SMALL, scale_space.BAND, scale_space.BAND_ROWS = usual
+    octaves.SMALL, sheets.BAND, sheets.BAND_ROWS = usual
     crops = [pixels[y : y + 64, x : x + 96] for y in range(0, 320, 64) for x in range(0, 384, 96)]
     whole = pipeline.detect(np.stack(crops), *given)
     back = pipeline.detect(np.stack(crops[::-1]), *given)[::-1]

@@ -19,7 +19,7 @@ import siftcli
 from siftcli import Features
 from siftcli.conventions import affine_of, quantise, similarity_of
 from siftcli.engine.frames import levels_of
-from siftcli.engine.scale_space import octave_shapes
+from siftcli.engine.octaves import octave_shapes
 from siftcli.errors import FrameError, ParameterError
 from siftcli.params import DescriptorParams, DetectorParams, parameters
 

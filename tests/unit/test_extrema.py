@@ -10,9 +10,10 @@ from engine_tools import sheet_of, sheet_of_dog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siftcli.engine import scale_space
+from siftcli.engine import sheets
 from siftcli.engine.extrema import Extrema, dog_cubes, find_extrema
-from siftcli.engine.scale_space import WHITE, Sheet
+from siftcli.engine.octaves import WHITE
+from siftcli.engine.sheets import Sheet
 from siftcli.params import DetectorParams
 
 DETECTOR = DetectorParams()
@@ -64,7 +65,7 @@ def test_strips_find_what_the_whole_finds(monkeypatch: pytest.MonkeyPatch) -> No
     """Invariance: the same extrema, in order, whatever the strips in which the sheet is searched."""
     sheet = sheet_of(np.random.default_rng(3).random((6, 60, 70), np.float32))
     whole = found(sheet)
-    monkeypatch.setattr(scale_space, "STRIP", 1)
+    monkeypatch.setattr(sheets, "STRIP", 1)
     assert len(list(sheet.strips())) == 4
     assert found(sheet) == whole == sorted(whole)
     assert len(whole) > 20

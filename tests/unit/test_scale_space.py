@@ -13,8 +13,8 @@ from engine_tools import gaussian_levels
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siftcli.engine import scale_space
-from siftcli.engine.scale_space import octave_shapes, to_unit
+from siftcli.engine import octaves, scale_space, sheets
+from siftcli.engine.octaves import octave_shapes, to_unit
 from siftcli.params import DetectorParams
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -66,7 +66,7 @@ def test_levels_without_doubling(crop: npt.NDArray[np.uint8], detector: Detector
 def test_levels_of_large_octaves(crop: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
     """Slow reference: the first levels to rounding; those from every second sample nearly, but for the border."""
     margin = 24
-    monkeypatch.setattr(scale_space, "SMALL", 0)
+    monkeypatch.setattr(octaves, "SMALL", 0)
     levels = gaussian_levels(crop[None], DetectorParams(first_octave=0))
     expected = reference.scale_space(crop / 255.0, doubling=False)
     assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
@@ -131,10 +131,10 @@ def test_bands_make_no_difference(
     crop: npt.NDArray[np.uint8], detector: DetectorParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariance: an octave in one piece, and the same in bands of 32 rows."""
-    monkeypatch.setattr(scale_space, "SMALL", 0)
+    monkeypatch.setattr(octaves, "SMALL", 0)
     whole = gaussian_levels(crop[None], detector)
-    monkeypatch.setattr(scale_space, "BAND", 32 * 240)
-    monkeypatch.setattr(scale_space, "BAND_ROWS", 32)
+    monkeypatch.setattr(sheets, "BAND", 32 * 240)
+    monkeypatch.setattr(sheets, "BAND_ROWS", 32)
     bands = gaussian_levels(crop[None], detector)
     assert sorted(bands) == sorted(whole)
     for key, levels in bands.items():
@@ -174,7 +174,7 @@ def test_every_second_sample_is_enough_where_it_is_taken(
 ) -> None:
     """Slow reference: for other numbers of scales too, away from the border; fine steps do not take every second."""
     margin = 40
-    monkeypatch.setattr(scale_space, "SMALL", 0)
+    monkeypatch.setattr(octaves, "SMALL", 0)
     detector = DetectorParams(first_octave=0, octaves=1, scales_per_octave=scales)
     level = crop / 255.0
     sigma = 0.5
