@@ -16,8 +16,6 @@ from .stack import Stack, layout_of
 
 __all__ = ["ScaleSpace"]
 
-PAGE = 1 << 14
-"""Samples of the largest pages that are usual, and more: what workers share begins with a page."""
 _OTHERS = 4
 """So many times as large, octaves share that sheet that come after one with a sheet of its own: what is computed twice
 between bands, or by two workers, is a larger part of them."""
@@ -65,8 +63,7 @@ class ScaleSpace:
             memory = allocate("levels", max(*sizes, stack))
             self._memory = [memory, memory]
         else:
-            each = -(-max(sizes) // PAGE) * PAGE
-            self._memory = [*allocate("levels", workers, each), allocate("stack", stack)]
+            self._memory = [*allocate("levels", workers, max(sizes)), allocate("stack", stack)]
 
     def sheets(self) -> Iterator[Sheet]:
         """Pass all sheets by; a sheet is good until the next one is asked for."""
