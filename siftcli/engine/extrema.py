@@ -106,14 +106,14 @@ def find_extrema(sheet: Sheet, detector: DetectorParams) -> Extrema:
     return Extrema(region[order], level[order], y[order], x[order])
 
 
-def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
+def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, npt.NDArray[Any]]:
     """Return pixels beyond a threshold that may be extrema: indices in the sheet, and 1 for maxima, -1 for minima."""
     # Rounded towards zero, a DoG of pixels is half as much to read, and what exceeds another one is at least as large.
     coarse = threshold >= _COARSE
     limit = np.int16(min(np.floor(threshold) - 1, _LARGEST)) if coarse else threshold
+    size = sheet.levels[0].size
     extremes = ((np.maximum, np.less, limit), (np.minimum, np.greater, -limit))
-    found: list[tuple[Index, Float32]] = []
-    levels, size = sheet.levels.reshape(-1), sheet.levels[0].size
+    found: list[tuple[Index, npt.NDArray[Any]]] = []
     for start, stop in sheet.strips():
         dog, count = _strip(sheet, start, stop, np.int16 if coarse else np.float32)
         upper, lower = dog[:, 1:-1:2], dog[:, 2::2]
@@ -122,25 +122,48 @@ def _candidates(sheet: Sheet, threshold: np.float32) -> tuple[Index, Float32]:
         for (extreme, precedes, beyond), mark in zip(extremes, marks, strict=True):
             extreme(upper, lower, out=pair)
             _mark(pair, precedes, beyond, mark)
+        sheet.leave_out(marks, start)
         where = _marked(marks)
         minimum = where >= marks[0].size
         where -= marks[0].size * minimum
-        sign = (1 - 2 * minimum).astype(np.float32)  # with it, all are maxima
         # From the pair to its upper row, in the DoG: two rows for each pair, and two more for each level.
         line = where // sheet.stride
-        level = line // count + 1
-        where += (line + 2 * (level + count) + 1) * sheet.stride
-        # To the row of the extremum, which the levels tell exactly.
-        shift = level * (size - dog[0].size) + (start - 1) * sheet.stride
-        rows = np.array([[0], [sheet.stride]]) + (where + shift)
-        upper, lower = levels[size:].take(rows) - levels.take(rows)
-        down = ((lower - upper) * sign > 0) * sheet.stride
-        where += down
-        # The rows above and below first: most candidates fail there.
-        rows = dog.reshape(-1).take(_around(0, sheet.stride)[0] + where) * sign
-        left = np.flatnonzero(rows[::2].max(axis=(0, 1)) <= rows[1, 1])
-        found.append(((where + shift)[left], sign[left]))
+        where += (line + 2 * (line // count + count) + 3) * sheet.stride
+        where, sign = _not_exceeded(dog, where, (1 - 2 * minimum).astype(dog.dtype))
+        level = where // dog[0].size
+        found.append((where + (level * (size - dog[0].size) + (start - 1) * sheet.stride), sign))
     return np.concatenate([flat for flat, _ in found]), np.concatenate([sign for _, sign in found])
+
+
+def _not_exceeded(dog: npt.NDArray[Any], where: Index, sign: npt.NDArray[Any]) -> tuple[Index, npt.NDArray[Any]]:
+    """Return the pixels of marked pairs that no neighbour exceeds, and their signs; both, if they are equal.
+
+    Parameters
+    ----------
+    where : (N,) intp
+        The upper pixels.  What lies beside the pairs, and right above and below them in scale, does not exceed them.
+    sign : (N,) of the dtype of `dog`
+        With it, all are maxima.
+    """
+    flat, stride = dog.reshape(-1), dog.shape[2]
+    rows = flat.take(_pair_and_rows(stride) + where, mode="wrap") * sign
+    pair, beyond = rows[3:5], np.array([rows[:3].max(axis=0), rows[5:].max(axis=0)])  # most fail there
+    good = pair >= pair[::-1]
+    good &= pair >= beyond
+    kept = np.flatnonzero(good)
+    peak, lower = pair.reshape(-1)[kept], kept >= len(where)
+    kept -= len(where) * lower
+    where, sign = where[kept] + stride * lower, sign[kept]
+    scales = _around(dog[0].size, stride)[:3:2].reshape(-1, 1)
+    left = np.flatnonzero((flat.take(scales + where, mode="wrap") * sign).max(axis=0) <= peak)
+    return where[left], sign[left]
+
+
+@lru_cache
+def _pair_and_rows(stride: int) -> Index:
+    """Return where three pixels above a pair are, from its upper one, the pair, and three below it: (8, 1)."""
+    beside = np.arange(-1, 2)
+    return np.concatenate([beside - stride, [0, stride], beside + 2 * stride])[:, None]
 
 
 def _strip(sheet: Sheet, start: int, stop: int, dtype: npt.DTypeLike) -> tuple[npt.NDArray[Any], int]:

@@ -56,7 +56,7 @@ class ScaleSpace:
         self._rest, self._small = (source, base), shapes[len(self._large) :]
         stack = 0
         if self._small:
-            self._layout = layout_of(len(images), tuple(self._small), halo)
+            self._layout = layout_of(len(images), tuple(self._small), halo, detector.border)
             stack = (detector.scales_per_octave + 3) * self._layout.rows * self._layout.columns
         # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
         if workers == 1:

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from ..features import Float32
 from .gaussian import BLOCK
@@ -78,6 +79,15 @@ class Sheet:
 
     def fill(self, row: int) -> None:
         """Bring all levels up to this buffer row."""
+
+    def leave_out(self, marks: npt.NDArray[np.bool_], start: int) -> None:
+        """Take marks away that are far from being in a region, where there is much of that.
+
+        Parameters
+        ----------
+        marks : (..., pairs, stride) bool
+            Of pairs of rows, from buffer row `start` on.
+        """
 
     def extrapolate(self, levels: slice = slice(None)) -> None:
         """Continue these levels of every region linearly by one pixel to every side.

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..features import Float32, Image
 from ..params import DetectorParams
@@ -34,6 +35,8 @@ class Layout(NamedTuple):
         Octave after octave, and of each, image after image; see `Sheet`.
     tiles : (rows / BLOCK, columns / BLOCK) intp
         The region of every block of pixels, where there is one.
+    inside : ((last - first) / 2, columns) bool
+        Pairs of pixels above each other, from row `first` on, one or both of which may be extrema.
     """
 
     rows: int
@@ -43,11 +46,15 @@ class Layout(NamedTuple):
     corners: list[tuple[int, int]]
     table: Index
     tiles: Index
+    inside: npt.NDArray[np.bool_]
 
 
 @lru_cache(maxsize=64)
-def layout_of(images: int, shapes: tuple[tuple[int, int, int], ...], halo: int) -> Layout:
-    """Return the layout for octaves `(octave, height, width)` of so many images, with a halo above and below."""
+def layout_of(images: int, shapes: tuple[tuple[int, int, int], ...], halo: int, border: int) -> Layout:
+    """Return the layout for octaves `(octave, height, width)` of so many images, with a halo above and below.
+
+    Within `border` pixels of the end of an octave, there are no extrema.
+    """
     heights, widths = ([blocks(shape[axis] + 2) for shape in shapes] for axis in (1, 2))
     first, left = blocks(halo), Sheet.margin
     below = first + heights[0]
@@ -58,12 +65,16 @@ def layout_of(images: int, shapes: tuple[tuple[int, int, int], ...], halo: int) 
     rows, columns = last + first, images * cell
     table: list[tuple[int, ...]] = []
     tiles = np.zeros((rows // BLOCK, columns // BLOCK), np.intp)
+    inside = np.zeros(((last - first) // 2, columns), np.bool_)
     for (octave, height, width), (top, left) in zip(shapes, corners, strict=True):
         for image in range(images):
             x = left + image * cell
             tiles[top // BLOCK : (top + height) // BLOCK + 1, x // BLOCK : (x + width) // BLOCK + 1] = len(table)
+            if min(height, width) > 2 * border:
+                pairs = slice((top - first + border) // 2, (top - first + height - border + 1) // 2)
+                inside[pairs, x + border : x + width - border] = True
             table.append((top, x, height, width, octave, image))
-    return Layout(rows, columns, first, last, corners, np.array(table).T, tiles)
+    return Layout(rows, columns, first, last, corners, np.array(table).T, tiles, inside)
 
 
 class Stack(Sheet):
@@ -94,7 +105,7 @@ class Stack(Sheet):
         levels = within(memory, (detector.scales_per_octave + 3, layout.rows, layout.columns))
         super().__init__(levels, layout.table, layout.first, layout.last)
         images = levels.reshape(*levels.shape[:2], len(source), -1).swapaxes(1, 2)
-        self._tiles, self._around = layout.tiles, list[Float32]()
+        self._tiles, self._inside, self._around = layout.tiles, layout.inside, list[Float32]()
         for shape, (top, left) in zip(shapes, layout.corners, strict=True):
             octave = Octave.of(source, shape, detector, base=base)
             height, width = octave.height, octave.width
@@ -108,6 +119,10 @@ class Stack(Sheet):
 
     def region(self, row: Index, column: Index) -> Index:
         return self._tiles[row // BLOCK, column // BLOCK]
+
+    def leave_out(self, marks: npt.NDArray[np.bool_], start: int) -> None:
+        first = (start - self.first) // 2
+        marks &= self._inside[first : first + marks.shape[-2]]
 
     def extrapolate(self, levels: slice = slice(None)) -> None:
         for around in self._around:

@@ -168,6 +168,22 @@ def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, firs
         assert taken.max(initial=0) == 1
 
 
+@given(st.integers(10, 70), st.integers(10, 70), st.integers(1, 3), st.integers(1, 40))
+def test_marks_outside_the_octaves_of_a_stack_are_left_out(height: int, width: int, images: int, border: int) -> None:
+    """Brute force: what is left are the pairs of rows that have a pixel inside an octave, as far as its border."""
+    stack = np.random.default_rng(1).random((images, height, width), np.float32)
+    for sheet in scale_space.ScaleSpace(stack, DetectorParams(border=border), 9).sheets():
+        inside = np.zeros(sheet.levels[0].shape, np.bool_)
+        for top, left, rows, columns, _, _ in sheet.table.T:
+            for row in range(top + border, top + rows - border):
+                inside[row, np.arange(left + border, left + columns - border)] = True
+        for start, stop in sheet.strips():
+            marks = np.ones((2, (stop - start) // 2, sheet.stride), np.bool_)
+            sheet.leave_out(marks, start)
+            pairs = inside[start:stop:2] | inside[start + 1 : stop : 2]
+            np.testing.assert_array_equal(marks, np.broadcast_to(pairs, marks.shape))
+
+
 @pytest.mark.parametrize("scales", [1, 2, 3, 5, 8])
 def test_every_second_sample_is_enough_where_it_is_taken(
     crop: npt.NDArray[np.uint8], scales: int, monkeypatch: pytest.MonkeyPatch
