@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 Floats = npt.NDArray[np.floating]
 
-__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "chain", "kernel", "operator", "widening"]
+__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator", "view", "widening"]
 
 BLOCK = 16
 """Output samples of an operator.  Along rows, a product of 8 columns does not fill the processor's vectors, and one of
@@ -155,24 +155,7 @@ def widening(sigma: float, smooth: float) -> Operator:
     return Operator(matrix.astype(np.float32), BLOCK // 2, before)
 
 
-@lru_cache(maxsize=256)
-def chain(operators: tuple[Operator, ...], size: int) -> npt.NDArray[np.float32]:
-    """Return the matrices, (operators, size, size), of the first blur, the first two, and so on, of a short axis.
-
-    The ends of the axis are replicated before each blur.
-    """
-    matrix, matrices = np.eye(size), []
-    blocks = -(-size // BLOCK)
-    for op in operators:
-        beyond = np.arange(-op.before, (blocks - 1) * op.step + op.after)
-        out = np.empty((1, blocks * BLOCK, size))
-        blur_columns(matrix[None, np.clip(beyond, 0, size - 1)], op, out)
-        matrix = out[0, :size]
-        matrices.append(matrix)
-    return np.array(matrices, np.float32)
-
-
-def _view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:
+def view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:
     """Return `as_strided`, which takes 2 us longer than an array over a contiguous one."""
     if source.flags.c_contiguous:
         return np.ndarray(shape, source.dtype, source, 0, strides)
@@ -193,7 +176,7 @@ def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
     (n, rows, width), (image, row, sample) = out.shape, source.strides
     matrix, step = op.upper, op.step // 2
     samples, needed = matrix.shape
-    windows = _view(source, (n, rows // samples, needed, width), (image, step * row, row, sample))
+    windows = view(source, (n, rows // samples, needed, width), (image, step * row, row, sample))
     blocks = out.reshape(n, rows // samples, samples, width)
     # Several products of about the same width where one would be too large.
     count = -(-width // max(1, _SMALL // matrix.size))
@@ -216,5 +199,5 @@ def blur_rows(source: Floats, op: Operator, out: Floats) -> None:
     # Products of one block of rows each: with more, the rounding of a row could depend on how many are done at once.
     (n, rows, columns), (image, row, sample) = out.shape, source.strides
     shape = (n, rows // BLOCK, columns // BLOCK, BLOCK, op.matrix.shape[1])
-    windows = _view(source, shape, (image, BLOCK * row, op.step * sample, row, sample))
+    windows = view(source, shape, (image, BLOCK * row, op.step * sample, row, sample))
     np.matmul(windows, op.transposed, out=out.reshape(n, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(2, 3))

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from ..features import Float32, Image
 from ..params import DetectorParams
-from .gaussian import BLOCK, Operator, blur_columns, blur_rows, chain, operator, widening
+from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator, widening
 from .scratch import scratch
+from .whole import beyond, blur_tiny, blur_whole, rows_around
 
-__all__ = ["WHITE", "Index", "Octave", "blocks", "first_source", "is_small", "octave_shapes", "to_unit"]
+__all__ = ["WHITE", "Index", "Octave", "blocks", "first_source", "is_small", "octave_shapes", "surroundings", "to_unit"]
 
 Index = npt.NDArray[np.intp]
 
@@ -60,24 +61,11 @@ def to_unit(pixels: Image) -> Float32:
     return np.divide(pixels, np.float32(255 if pixels.dtype == np.uint8 else 65535))
 
 
-@lru_cache(maxsize=1024)
-def _beyond(start: int, stop: int, size: int, *, alternate: bool) -> Index:
-    """Return the samples that stand for start to stop of an axis: its own, and beyond its ends the border's.
-
-    The doubled image ends between the last two samples.  Repeating these two in turn beyond the end is what,
-    interpolated, comes closest to replicating that.
-    """
-    index = np.arange(start, stop)
-    if alternate:
-        index[index >= size] = size - 1 - (index[index >= size] - (size - 1)) % 2
-    return np.minimum(np.maximum(index, 0), size - 1)
-
-
 def _rows(source: Image, first: int, start: int, stop: int, height: int, *, alternate: bool = False) -> Float32:
     """Rows start to stop of images of `height` rows, border included; `source[:, 0]` is row `first`."""
     if start >= 0 and stop <= height:
         return to_unit(source[:, start - first : stop - first])
-    return to_unit(source[:, _beyond(start, stop, height, alternate=alternate) - first])
+    return to_unit(source[:, beyond(start, stop, height, alternate=alternate) - first])
 
 
 def _every_second(level: Float32, first: int, start: int, stop: int, height: int) -> Float32:
@@ -118,6 +106,13 @@ def _operators(octave: int, detector: DetectorParams, *, base: bool, large: bool
     return tuple(operators)
 
 
+@lru_cache(maxsize=256)
+def surroundings(shapes: tuple[tuple[int, int, int], ...], detector: DetectorParams, *, base: bool) -> int:
+    """Return how many rows above and below small octaves `Octave.blur_whole` reads; the first has a base, or not."""
+    first, *others = (_operators(shape[0], detector, base=base or i > 0, large=False) for i, shape in enumerate(shapes))
+    return max(rows_around(op) for op in (*first, *(others[0] if others else ())))
+
+
 def _doubled(images: Image, times: int, allocate: Callable[..., Float32]) -> Float32:
     """Return images at twice the size, so often: even samples are the originals, the others lie between."""
     out, half = to_unit(images), np.float32(0.5)
@@ -152,7 +147,7 @@ def _blur(rows: Float32, op: Operator, out: Float32, *, alternate: bool = False)
     blur_columns(rows.astype(dtype, copy=False), op, half[:, :, left:right])
     half[:, :, :left] = half[:, :, left : left + 1]
     if alternate:
-        half[:, :, right:] = half[:, :, _beyond(right, half.shape[2], right, alternate=True)]
+        half[:, :, right:] = half[:, :, beyond(right, half.shape[2], right, alternate=True)]
     else:
         half[:, :, right:] = half[:, :, right - 1 : right]
     if dtype == out.dtype:
@@ -227,14 +222,34 @@ class Octave:
             _blur(take(previous[:, :, : self.width], first, begin, end, self.height), op, out)
 
     @property
-    def tiny(self) -> bool:
-        """Whether `blur_whole` takes less time."""
-        return max(self.height, self.width) <= _TINY and self.operators[0].matrix.dtype == np.float32
+    def whole(self) -> bool:
+        """Whether `blur_whole` takes less time than `blur`, and its rounding makes no difference."""
+        return self.operators[-1].step == BLOCK and self.operators[0].matrix.dtype == np.float32
 
-    def blur_whole(self, levels: Float32) -> None:
-        """Compute all levels (level, image, row, column) but the first from the first, at once."""
-        count, n, height, width = levels.shape
-        down, across = (chain(self.operators[1:], size) for size in (height, width))
-        half = scratch("half", n, count - 1, height, width)
-        np.matmul(down.reshape(-1, height), levels[0], out=half.reshape(n, -1, width))
-        np.matmul(half, across.swapaxes(1, 2), out=levels[1:].swapaxes(0, 1))
+    def blur_whole(self, levels: Float32, top: int, left: int) -> None:
+        """Compute all levels, and a pixel around all but the first, which continues them linearly.
+
+        Parameters
+        ----------
+        levels : (levels, images, rows, columns) float32
+        top, left : int
+            Where the octave lies in them; with as many rows above and below as `rows_around` its operators.
+        """
+        height, width, around = self.height, self.width, max(map(rows_around, self.operators))
+
+        def blur(source: Float32, level: int) -> None:
+            out = levels[level, :, top - 1 : top - 1 + blocks(height + 2), left - 1 : left - 1 + blocks(width + 2)]
+            blur_whole(source, around, self.operators[level], (height, width), out)
+
+        if self.operators[0].identity:
+            levels[0, :, top : top + height, left : left + width] = to_unit(self.source)[:, :height, :width]
+        else:
+            images, rows, columns = self.source.shape
+            source = scratch("source", images, rows + 2 * around, columns)
+            source[:, around:-around] = to_unit(self.source)
+            blur(source, 0)
+        if max(height, width) <= _TINY:
+            blur_tiny(self.operators[1:], levels[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
+        else:
+            for level in range(1, len(levels)):
+                blur(levels[level - 1, :, top - around : top + height + around, left : left + width], level)

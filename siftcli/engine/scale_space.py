@@ -9,7 +9,7 @@ from typing import cast
 
 from ..features import Float32, Image
 from ..params import DetectorParams
-from .octaves import Index, Octave, first_source, is_small, octave_shapes
+from .octaves import Index, Octave, first_source, is_small, octave_shapes, surroundings
 from .scratch import scratch, shared_scratch
 from .sheets import Bands, Sheet, band_shape, cut, within
 from .stack import Stack, layout_of
@@ -56,7 +56,9 @@ class ScaleSpace:
         self._rest, self._small = (source, base), shapes[len(self._large) :]
         stack = 0
         if self._small:
-            self._layout = layout_of(len(images), tuple(self._small), halo, detector.border)
+            small = tuple(self._small)
+            around = max(halo, surroundings(small, detector, base=base))
+            self._layout = layout_of(len(images), small, around, detector.border)
             stack = (detector.scales_per_octave + 3) * self._layout.rows * self._layout.columns
         # What lies outside every region is read too (with weight zero), so it has to be finite: both give zeros.
         if workers == 1:

@@ -105,17 +105,24 @@ class Stack(Sheet):
         levels = within(memory, (detector.scales_per_octave + 3, layout.rows, layout.columns))
         super().__init__(levels, layout.table, layout.first, layout.last)
         images = levels.reshape(*levels.shape[:2], len(source), -1).swapaxes(1, 2)
-        self._tiles, self._inside, self._around = layout.tiles, layout.inside, list[Float32]()
+        self._tiles, self._inside, self._around = (
+            layout.tiles,
+            layout.inside,
+            list[Float32](),
+        )  # what is continued later
         for shape, (top, left) in zip(shapes, layout.corners, strict=True):
             octave = Octave.of(source, shape, detector, base=base)
             height, width = octave.height, octave.width
             inner = images[:, :, top : top + blocks(height), left : left + blocks(width)]
-            for level in range(1 if octave.tiny else len(levels)):
-                octave.blur(level, 0, blocks(height), inner[level - 1], 0, inner[level])
-            if octave.tiny:
-                octave.blur_whole(inner[:, :, :height, :width])
+            around = images[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1]
+            if octave.whole:
+                octave.blur_whole(images, top, left)
+                self._around.append(around[:1])
+            else:
+                for level in range(len(levels)):
+                    octave.blur(level, 0, blocks(height), inner[level - 1], 0, inner[level])
+                self._around.append(around)
             source, base = inner[-3, :, : height // 2 * 2 : 2, : width // 2 * 2 : 2].copy(), True
-            self._around.append(images[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
 
     def region(self, row: Index, column: Index) -> Index:
         return self._tiles[row // BLOCK, column // BLOCK]
@@ -126,5 +133,7 @@ class Stack(Sheet):
 
     def extrapolate(self, levels: slice = slice(None)) -> None:
         for around in self._around:
-            continue_linearly(around[levels, :, 1:-1])
-            continue_linearly(around[levels].swapaxes(2, 3))
+            some = around[levels]
+            if len(some):
+                continue_linearly(some[:, :, 1:-1])
+                continue_linearly(some.swapaxes(2, 3))

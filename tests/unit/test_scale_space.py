@@ -168,6 +168,20 @@ def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, firs
         assert taken.max(initial=0) == 1
 
 
+@given(st.integers(10, 150), st.integers(10, 150), st.integers(1, 3), st.integers(-2, 1))
+def test_octaves_done_whole_are_those_done_in_pieces(height: int, width: int, images: int, first: int) -> None:
+    """Another method: borders that are copied, for any size and beginning."""
+    stack = np.random.default_rng(1).random((images, height, width), np.float32)
+    detector = DetectorParams(first_octave=first, octaves=2)
+    found = gaussian_levels(stack, detector)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(octaves.Octave, "whole", False)
+        pieces = gaussian_levels(stack, detector)
+    assert found.keys() == pieces.keys()
+    for octave, levels in pieces.items():
+        np.testing.assert_allclose(found[octave], levels, atol=tolerances.CHUNKING)
+
+
 @given(st.integers(10, 70), st.integers(10, 70), st.integers(1, 3), st.integers(1, 40))
 def test_marks_outside_the_octaves_of_a_stack_are_left_out(height: int, width: int, images: int, border: int) -> None:
     """Brute force: what is left are the pairs of rows that have a pixel inside an octave, as far as its border."""

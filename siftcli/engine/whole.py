@@ -1,0 +1,143 @@
+"""Blur of octaves that are small enough to be done whole.
+
+Every block of outputs has a matrix of its own, which knows what is beyond the ends of the axis.  So a pass is a single
+product, no border has to be copied, and one more output at either end, which continues the others linearly, costs
+nothing.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..features import Float32
+from .gaussian import BLOCK, Operator, blur_columns, view
+from .scratch import scratch
+
+__all__ = ["beyond", "blur_tiny", "blur_whole", "rows_around"]
+
+_DOWN = BLOCK // 2
+"""Outputs of a block down columns; see `Operator.upper`."""
+_ROWS = 64
+"""Rows of a product along rows: with more, neighbours in a row of a wide sheet are far apart in time, with fewer there
+are more products."""
+_LEAD = 3
+"""Inputs more than a block has: its outputs begin one earlier, and one that continues others needs those of the two
+before."""
+
+
+@lru_cache(maxsize=1024)
+def beyond(start: int, stop: int, size: int, *, alternate: bool) -> npt.NDArray[np.intp]:
+    """Return the samples that stand for start to stop of an axis: its own, and beyond its ends the border's.
+
+    The doubled image ends between the last two samples.  Repeating these two in turn beyond the end is what,
+    interpolated, comes closest to replicating that.
+    """
+    index = np.arange(start, stop)
+    if alternate:
+        index[index >= size] = size - 1 - (index[index >= size] - (size - 1)) % 2
+    return np.minimum(np.maximum(index, 0), size - 1)
+
+
+def rows_around(op: Operator) -> int:
+    """Return how many rows above and below its source `blur_whole` reads.  They only have to be finite."""
+    return op.matrix.shape[1] + _LEAD
+
+
+def blur_whole(source: Float32, around: int, op: Operator, size: tuple[int, int], out: Float32) -> None:
+    """Blur a stack of images both ways, to one more pixel on every side.
+
+    Parameters
+    ----------
+    source : (n, around + rows + around, columns) float32
+        With at least `rows_around` rows of anything above and below each image; neighbours in a row adjoin.
+    around : int
+    op : Operator
+    size : (height, width)
+        Of the blurred images.
+    out : (n, blocks(height + 2), blocks(width + 2)) float32
+        Written.
+    """
+    (n, rows, columns), (image, row, sample) = source.shape, source.strides
+    down, across = _matrices(op, rows - 2 * around, size[0], _DOWN), _matrices(op, columns, size[1], BLOCK)
+    (tall, _, taps), (wide, most, _) = down.shape, across.shape
+    before = op.before + _LEAD
+    memory = scratch("halves", n * tall * _DOWN * columns + 2 * most)
+    half = memory[most:-most].reshape(n, tall, _DOWN, columns)
+    step = op.step * _DOWN // BLOCK * row
+    np.matmul(down, view(source[:, around - before :], (n, tall, taps, columns), (image, step, row, sample)), out=half)
+    (image, row), (one, _, line, _), height = out.strides[:2], half.strides, tall * _DOWN
+    for start, count, some in ((0, height // _ROWS, _ROWS), (height // _ROWS * _ROWS, 1, height % _ROWS)):
+        if count * some:
+            shape, strides = (n, count, wide, some, most), (one, some * line, op.step * sample, line, sample)
+            windows = np.ndarray(shape, np.float32, memory, (most - before) * sample + start * line, strides)
+            strides = image, some * row, BLOCK * sample, row, sample
+            np.matmul(windows, across, out=view(out[:, start:], (n, count, wide, some, BLOCK), strides))
+
+
+@lru_cache(maxsize=128)
+def _matrices(op: Operator, inputs: int, outputs: int, block: int) -> Float32:
+    """Return the matrices of all blocks of an axis, from the output before the first to the one behind the last.
+
+    Returns
+    -------
+    (blocks, block, taps) float32, or (blocks, taps, block) for whole blocks, which are for samples along rows
+    """
+    step, blocks = op.step * block // BLOCK, -(-(outputs + 2) // BLOCK) * BLOCK // block
+    # Between the ends of a long axis, all are the same.
+    special = (op.matrix.shape[1] + _LEAD) // step + 1
+    unit = BLOCK // block
+    same = max(0, blocks - 2 * special - unit) // unit * unit
+    few = _few_matrices(op, inputs - same * step, outputs - same * block, block)
+    every = np.arange(blocks)
+    return few[np.maximum(np.minimum(every, special), every - same)]
+
+
+@lru_cache(maxsize=1024)
+def _few_matrices(op: Operator, inputs: int, outputs: int, block: int) -> Float32:
+    """Return the matrices of all blocks of a short axis."""
+    step, blocks = op.step * block // BLOCK, -(-(outputs + 2) // BLOCK) * BLOCK // block
+    taps, before = op.matrix.shape[1] - op.step + step + _LEAD, op.before + _LEAD
+    every = np.zeros((blocks * block, max((blocks - 1) * step + taps, before + inputs)))
+    every[: outputs + 2, before : before + inputs] = _continued(op, np.eye(inputs), outputs)
+    matrices = np.array([every[i * block :, i * step :][:block, :taps] for i in range(blocks)], np.float32)
+    return matrices if block < BLOCK else np.ascontiguousarray(matrices.swapaxes(1, 2))
+
+
+def _continued(op: Operator, source: npt.NDArray[np.float64], outputs: int) -> npt.NDArray[np.float64]:
+    """Return what an operator makes of the columns of a matrix, (inputs, W): (outputs + 2, W), continued linearly."""
+    blocks = -(-outputs // BLOCK)
+    rows = beyond(-op.before, (blocks - 1) * op.step + op.after, len(source), alternate=op.step < BLOCK)
+    out = np.empty((1, blocks * BLOCK, source.shape[1]))
+    blur_columns(source[None, rows], op, out)
+    a = out[0, :outputs]
+    return np.concatenate([2 * a[:1] - a[1:2], a, 2 * a[-1:] - a[-2:-1]])
+
+
+def blur_tiny(operators: tuple[Operator, ...], levels: Float32) -> None:
+    """Blur the first level of a stack of tiny images to all others, at once.
+
+    Parameters
+    ----------
+    operators : tuple of Operator
+        Of every level but the first from the one before.
+    levels : (1 + len(operators), n, height + 2, width + 2) float32
+        One more pixel on every side, in all levels but the first.
+    """
+    _, n, height, width = levels.shape
+    down, across = (_chain(operators, size - 2) for size in (height, width))
+    half = scratch("halves", n, len(operators), height, width - 2)
+    np.matmul(down.reshape(-1, height - 2), levels[0, :, 1:-1, 1:-1], out=half.reshape(n, -1, width - 2))
+    np.matmul(half, across.swapaxes(1, 2), out=levels[1:].swapaxes(0, 1))
+
+
+@lru_cache(maxsize=256)
+def _chain(operators: tuple[Operator, ...], size: int) -> Float32:
+    """Return the matrices, (operators, size + 2, size), of the first blur, the first two, and so on."""
+    matrix, matrices = np.eye(size), []
+    for op in operators:
+        matrices.append(_continued(op, matrix, size))
+        matrix = matrices[-1][1:-1]
+    return np.array(matrices, np.float32)
