@@ -47,6 +47,7 @@ _STEPS = (
     "sheets",
     "octaves",
     "gaussian",
+    "whole",
     "extrema",
     "localize",
     "orientation",

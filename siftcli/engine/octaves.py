@@ -249,7 +249,7 @@ class Octave:
             source[:, around:-around] = to_unit(self.source)
             blur(source, 0)
         if max(height, width) <= _TINY:
-            blur_tiny(self.operators[1:], levels[:, :, top - 1 : top + height + 1, left - 1 : left + width + 1])
+            blur_tiny(self.operators[1:], (height, width), levels[:, :, top - 1 : top + height + 1, left - 1 :])
         else:
             for level in range(1, len(levels)):
                 blur(levels[level - 1, :, top - around : top + height + around, left : left + width], level)

@@ -116,28 +116,38 @@ def _continued(op: Operator, source: npt.NDArray[np.float64], outputs: int) -> n
     return np.concatenate([2 * a[:1] - a[1:2], a, 2 * a[-1:] - a[-2:-1]])
 
 
-def blur_tiny(operators: tuple[Operator, ...], levels: Float32) -> None:
+def blur_tiny(operators: tuple[Operator, ...], size: tuple[int, int], levels: Float32) -> None:
     """Blur the first level of a stack of tiny images to all others, at once.
 
     Parameters
     ----------
     operators : tuple of Operator
         Of every level but the first from the one before.
-    levels : (1 + len(operators), n, height + 2, width + 2) float32
-        One more pixel on every side, in all levels but the first.
+    size : (height, width)
+        Of an image.
+    levels : (1 + len(operators), n, 1 + height + 1, 1 + blocks(width) or more) float32
+        One more pixel on every side, in all levels but the first; and columns of anything finite.
     """
-    _, n, height, width = levels.shape
-    down, across = (_chain(operators, size - 2) for size in (height, width))
-    half = scratch("halves", n, len(operators), height, width - 2)
-    np.matmul(down.reshape(-1, height - 2), levels[0, :, 1:-1, 1:-1], out=half.reshape(n, -1, width - 2))
-    np.matmul(half, across.swapaxes(1, 2), out=levels[1:].swapaxes(0, 1))
+    (height, width), n = size, levels.shape[1]
+    down, across = _chain(operators, height, False), _chain(operators, width, True)
+    columns = across.shape[1]  # more than there are fill the vectors of the processor
+    half = scratch("halves", n, len(operators), height + 2, columns)
+    np.matmul(down.reshape(-1, height), levels[0, :, 1:-1, 1 : 1 + columns], out=half.reshape(n, -1, columns))
+    np.matmul(half, across, out=levels[1:, :, :, : width + 2].swapaxes(0, 1))
 
 
 @lru_cache(maxsize=256)
-def _chain(operators: tuple[Operator, ...], size: int) -> Float32:
-    """Return the matrices, (operators, size + 2, size), of the first blur, the first two, and so on."""
+def _chain(operators: tuple[Operator, ...], size: int, transposed: bool) -> Float32:
+    """Return the matrices of the first blur, the first two, and so on.
+
+    Returns
+    -------
+    (operators, size + 2, size) float32, or (operators, blocks(size), size + 2), of zeros from the size on
+    """
     matrix, matrices = np.eye(size), []
     for op in operators:
         matrices.append(_continued(op, matrix, size))
         matrix = matrices[-1][1:-1]
-    return np.array(matrices, np.float32)
+    if not transposed:
+        return np.array(matrices, np.float32)
+    return np.pad(np.array(matrices, np.float32).swapaxes(1, 2), ((0, 0), (0, -size % BLOCK), (0, 0)))
