@@ -7,9 +7,8 @@ above and below in scale.  The few survivors are tested exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +29,7 @@ _LARGEST = 32767
 """No DoG is larger than this, in units of the levels."""
 
 
-@dataclass(frozen=True, eq=False)
-class Extrema:
+class Extrema(NamedTuple):
     """Extrema of a sheet, as flat arrays of one length.
 
     Attributes

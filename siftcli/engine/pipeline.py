@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -108,8 +108,7 @@ def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
     return MOVES + 2 + math.ceil(reach) + 1
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
+class _Found(NamedTuple):
     """What some points of a sheet gave; rows in the order of processing."""
 
     image: npt.NDArray[np.int32]

@@ -21,8 +21,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 from weakref import finalize
 
 from .scratch import handed_on, release_shared, shared_count
@@ -118,8 +117,7 @@ class _Link:
         self._source.close()
 
 
-@dataclass(frozen=True)
-class _Failure:
+class _Failure(NamedTuple):
     """What a worker sends instead of a value when it has failed."""
 
     error: Exception
@@ -202,8 +200,7 @@ class _Copy(_ProcessTeam):
         link.receive()
 
 
-@dataclass(frozen=True)
-class _Child:
+class _Child(NamedTuple):
     """A forked process."""
 
     pid: int

@@ -5,7 +5,7 @@ Extrema are not spread evenly over an image, so what one worker finds, others he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ _GROUP = 256
 """Points of an image, at most, that are in one block in any case."""
 
 
-@dataclass(frozen=True, eq=False)
-class Share:
+class Share(NamedTuple):
     """The points of a sheet, in blocks that are done together, by whichever worker.
 
     Attributes

@@ -17,7 +17,7 @@ from .sheets import Sheet, continue_linearly, within
 __all__ = ["Layout", "Stack", "layout_of"]
 
 _KILOBYTE = 256
-"""Samples.  Long rows of a whole number of them are written in 0.6 of the time of others, for a reason not found out."""
+"""Samples.  Long rows of a whole number of them are written in 0.6 of the time of others; why was not found out."""
 
 
 class Layout(NamedTuple):
