@@ -114,11 +114,8 @@ class Stack(Sheet):
         super().__init__(levels, layout.table, layout.first, layout.last)
         count, cell = len(source), layout.cell
         images = levels[:, :, : count * cell].reshape(*levels.shape[:2], count, cell).swapaxes(1, 2)
-        self._tiles, self._inside, self._around = (
-            layout.tiles,
-            layout.inside,
-            list[Float32](),
-        )  # what is continued later
+        self._tiles, self._inside = layout.tiles, layout.inside
+        self._around: list[Float32] = []  # of the levels that are not continued yet
         for shape, (top, left) in zip(shapes, layout.corners, strict=True):
             octave = Octave.of(source, shape, detector, base=base)
             height, width = octave.height, octave.width

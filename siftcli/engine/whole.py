@@ -60,20 +60,23 @@ def blur_whole(source: Float32, around: int, op: Operator, size: tuple[int, int]
     out : (n, blocks(height + 2), blocks(width + 2)) float32
         Written.
     """
-    (n, rows, columns), (image, row, sample) = source.shape, source.strides
+    n, rows, columns = source.shape
     down, across = _matrices(op, rows - 2 * around, size[0], _DOWN), _matrices(op, columns, size[1], BLOCK)
-    (tall, _, taps), (wide, most, _) = down.shape, across.shape
-    before = op.before + _LEAD
-    memory = scratch("halves", n * tall * _DOWN * columns + 2 * most)
-    half = memory[most:-most].reshape(n, tall, _DOWN, columns)
-    step = op.step * _DOWN // BLOCK * row
-    np.matmul(down, view(source[:, around - before :], (n, tall, taps, columns), (image, step, row, sample)), out=half)
-    (image, row), (one, _, line, _), height = out.strides[:2], half.strides, tall * _DOWN
+    (tall, _, taps), (wide, margin, _) = down.shape, across.shape
+    before, height = op.before + _LEAD, tall * _DOWN
+    memory = scratch("halves", margin + n * height * columns + margin)  # the first and last windows lead out of it
+    half = memory[margin:-margin].reshape(n, height, columns)
+    image, row, sample = source.strides
+    steps = image, op.step * _DOWN // BLOCK * row, row, sample
+    windows = view(source[:, around - before :], (n, tall, taps, columns), steps)
+    np.matmul(down, windows, out=half.reshape(n, tall, _DOWN, columns))
+    (image, row, _), (image_out, row_out, _) = half.strides, out.strides
     for start, count, some in ((0, height // _ROWS, _ROWS), (height // _ROWS * _ROWS, 1, height % _ROWS)):
         if count * some:
-            shape, strides = (n, count, wide, some, most), (one, some * line, op.step * sample, line, sample)
-            windows = np.ndarray(shape, np.float32, memory, (most - before) * sample + start * line, strides)
-            strides = image, some * row, BLOCK * sample, row, sample
+            shape, offset = (n, count, wide, some, margin), (margin - before) * sample + start * row
+            strides = image, some * row, op.step * sample, row, sample
+            windows = np.ndarray(shape, np.float32, memory, offset, strides)
+            strides = image_out, some * row_out, BLOCK * sample, row_out, sample
             np.matmul(windows, across, out=view(out[:, start:], (n, count, wide, some, BLOCK), strides))
 
 
