@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +16,6 @@ from ..params import DescriptorParams, DetectorParams
 from .descriptor import compute_descriptors, descriptor_reach, stored
 from .extrema import find_extrema
 from .localize import MOVES, Points, refine
-from .octaves import Index
 from .orientation import assign_orientations, orientation_reach
 from .processes import share
 from .reduction import reduced
@@ -57,11 +58,7 @@ def detect(
     common = partial(_space, hand_over(images) if threads > 1 else images, detector, descriptor, threads)
     work = partial(_work, detector, descriptor)
     found = [part for parts in share(work, common, threads) for part in parts]
-    shape = images.shape[1:]
-    if len(images) == 1:
-        return [reduction.outward(_features(found, shape, descriptor))]
-    each = ([part.of_image(image) for part in found] for image in range(len(images)))
-    return [reduction.outward(_features(parts, shape, descriptor)) for parts in each]
+    return [reduction.outward(features) for features in _features(found, images.shape, descriptor)]
 
 
 def _space(
@@ -109,11 +106,20 @@ def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
 
 
 class _Found(NamedTuple):
-    """What some points of a sheet gave; rows in the order of processing."""
+    """What some points of a sheet gave; rows in the order of processing.
 
-    image: npt.NDArray[np.int32]
+    Attributes
+    ----------
+    order : (N, 5) int32
+        Image, octave, level, and row and column of the extremum.
+    pixel : (N, 2) int32
+        Row and column of the fit.
+    frames : (N, 5) float32
+        x, y, sigma, orientation, score.
+    """
+
     order: npt.NDArray[np.int32]
-    pixel: Index
+    pixel: npt.NDArray[np.int32]
     frames: Float32
     descriptors: npt.NDArray[np.uint8] | Float32 | None
 
@@ -124,32 +130,26 @@ class _Found(NamedTuple):
         octave = sheet.octave[points.region]
         unit = np.exp2(octave).astype(np.float32)
         return cls(
-            image=sheet.image[points.region].astype(np.int32),
-            order=np.array([octave, points.level, *points.scan.T], np.int32).T,
-            pixel=(octave << 56) + (points.row << 28) + points.column,
+            order=np.array([sheet.image[points.region], octave, points.level, *points.scan.T], np.int32).T,
+            pixel=np.array([points.row, points.column], np.int32).T,
             frames=np.array([points.x * unit, points.y * unit, points.sigma * unit, angle, points.score]).T,
             descriptors=descriptors,
         )
 
-    def of_image(self, image: int) -> _Found:
-        """Return what belongs to one image of a stack."""
-        pick = self.image == image
-        descriptors = None if self.descriptors is None else self.descriptors[pick]
-        return _Found(self.image[pick], self.order[pick], self.pixel[pick], self.frames[pick], descriptors)
 
-
-def _features(found: list[_Found], shape: tuple[int, ...], descriptor: DescriptorParams | None) -> Features:
-    """Collect the features of one image, in the reverse of the order octave, level, row, column, peak.
+def _features(found: list[_Found], shape: tuple[int, ...], descriptor: DescriptorParams | None) -> Iterator[Features]:
+    """Collect the features of each image, in the reverse of the order octave, level, row, column, peak.
 
     Empties `found`: of a large image, there is no room for all that was found and the features beside it.
     """
-    order = np.concatenate([np.empty((0, 4), np.int32), *(part.order for part in found)])
-    pixel = np.concatenate([np.empty(0, np.intp), *(part.pixel for part in found)])
-    keys = _keys(order)
+    order = np.concatenate([np.empty((0, 5), np.int32), *(part.order for part in found)])
+    pixel = np.concatenate([np.empty((0, 2), np.int32), *(part.pixel for part in found)])
+    image, octave = shape[0] - 1 - order[:, 0], order[:, 1] - order[:, 1].min(initial=0)
+    keys, pixels = _keys(image, octave, *order[:, 2:].T), _keys(image, octave, *pixel.T)
     rank = np.argsort(keys, kind="stable")
     # Two bands may find the same pixel from extrema on either side: the first in order counts.
-    rank = rank[_first_of_pixel(keys[rank], pixel[rank])][::-1]
-    del pixel, keys
+    rank = rank[_first_of_pixel(keys[rank], pixels[rank])][::-1]
+    del pixel, pixels, keys, image, octave
     row = np.full(len(order), -1, np.intp)
     row[rank] = np.arange(len(rank))
     frames, order = np.empty((len(rank), 5), np.float32), order[rank]
@@ -166,27 +166,33 @@ def _features(found: list[_Found], shape: tuple[int, ...], descriptor: Descripto
         if described is not None and part.descriptors is not None:
             described[to] = part.descriptors[kept]
         end = start
-    return Features(
-        xy=np.ascontiguousarray(frames[:, :2]),
-        scales=frames[:, 2].copy(),
-        orientations=frames[:, 3].copy(),
-        scores=frames[:, 4].copy(),
-        octaves=order[:, 0].astype(np.int16),
-        levels=order[:, 1].astype(np.int16),
-        descriptors=described,
-        image_size=(shape[1], shape[0]),
-    )
+    xy, columns = np.ascontiguousarray(frames[:, :2]), np.ascontiguousarray(frames[:, 2:].T)
+    octaves, levels = np.ascontiguousarray(order[:, 1:3].T, np.int16)
+    ends = np.cumsum(np.bincount(order[:, 0], minlength=shape[0])).tolist()
+    for start, end in pairwise([0, *ends]):
+        one = slice(start, end)
+        scales, orientations, scores = columns[:, one]
+        yield Features(
+            xy=xy[one],
+            scales=scales,
+            orientations=orientations,
+            scores=scores,
+            octaves=octaves[one],
+            levels=levels[one],
+            descriptors=None if described is None else described[one],
+            image_size=(shape[2], shape[1]),
+        )
 
 
-def _keys(order: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Return numbers, (N,), that are in order as the rows of `order` are; numbers are sorted ten times as fast."""
-    keys = order[:, 0].astype(np.int64)
-    for column, largest in zip(order.T[1:], order[:, 1:].max(axis=0, initial=0).tolist(), strict=True):
-        keys = keys * (largest + 1) + column
+def _keys(*columns: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Return numbers, (N,), in the order of rows of columns, none below zero; numbers are sorted ten times as fast."""
+    keys = columns[0].astype(np.int64)
+    for column in columns[1:]:
+        keys = keys * (int(column.max(initial=0)) + 1) + column
     return keys
 
 
-def _first_of_pixel(keys: npt.NDArray[np.int64], pixel: Index) -> npt.NDArray[np.bool_]:
+def _first_of_pixel(keys: npt.NDArray[np.int64], pixel: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Tell which rows belong to the extremum that comes first for their pixel; `keys` number them, ascending."""
     by_pixel = np.argsort(pixel, kind="stable")
     pixel, keys = pixel[by_pixel], keys[by_pixel]
