@@ -27,6 +27,7 @@ their continuation; extrema: DoG and its extrema; collect: quantising and orderi
 _CALLS: tuple[tuple[Any, str, str], ...] = (
     (scale_space.ScaleSpace, "sheets_of", "sheets"),
     (octaves.Octave, "blur", "blur"),
+    (octaves.Octave, "blur_whole", "blur"),
     (sheets.Sheet, "extrapolate", "borders"),
     (stack.Stack, "extrapolate", "borders"),
     (pipeline, "find_extrema", "extrema"),

@@ -152,7 +152,10 @@ def test_stack_makes_no_difference(crop: npt.NDArray[np.uint8]) -> None:
 
 @given(st.integers(10, 70), st.integers(10, 70), st.integers(1, 3), st.integers(-2, 1))
 def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, first: int) -> None:
-    """Brute force: no pixel is in two regions or next to two, each is told its own, and each region ends linearly."""
+    """Brute force: no pixel is in two regions or next to two, each is told its own, and each region ends linearly.
+
+    What continues it may come from another product than what it continues, and both are rounded.
+    """
     stack = np.random.default_rng(1).random((images, height, width), np.float32)
     for sheet in scale_space.ScaleSpace(stack, DetectorParams(first_octave=first), 9).sheets():
         taken = np.zeros(sheet.levels[0].shape, np.intp)
@@ -164,7 +167,7 @@ def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, firs
             around = sheet.levels[:, top - 1 : top + rows + 1, left - 1 : left + columns + 1]
             for values in (around, around.swapaxes(1, 2)):
                 for a, b, c in (values[:, :3].swapaxes(0, 1), values[:, :-4:-1].swapaxes(0, 1)):
-                    np.testing.assert_allclose(a + c, 2 * b, atol=1e-2)  # white is 16,384
+                    np.testing.assert_allclose(a + c, 2 * b, atol=4 * tolerances.CHUNKING * octaves.WHITE)
         assert taken.max(initial=0) == 1
 
 
