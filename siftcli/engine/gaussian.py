@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import as_strided
 
 Floats = npt.NDArray[np.floating]
 
-__all__ = ["BLOCK", "Operator", "blur_columns", "blur_rows", "kernel", "operator", "view", "widening"]
+__all__ = ["BLOCK", "Operator", "blocks", "blur_columns", "blur_rows", "kernel", "operator", "view", "widening"]
 
 BLOCK = 16
 """Output samples of an operator.  Along rows, a product of 8 columns does not fill the processor's vectors, and one of
@@ -25,6 +25,11 @@ BLOCK = 16
 
 _SMALL = 10**6
 """Multiplications of a product that OpenBLAS does without copying the factors first, on processors with AVX-512."""
+
+
+def blocks(n: int) -> int:
+    """Round up to whole blocks."""
+    return -(-n // BLOCK) * BLOCK
 
 
 def kernel(sigma: float) -> npt.NDArray[np.float64]:
@@ -177,12 +182,12 @@ def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
     matrix, step = op.upper, op.step // 2
     samples, needed = matrix.shape
     windows = view(source, (n, rows // samples, needed, width), (image, step * row, row, sample))
-    blocks = out.reshape(n, rows // samples, samples, width)
+    parts = out.reshape(n, rows // samples, samples, width)
     # Several products of about the same width where one would be too large.
     count = -(-width // max(1, _SMALL // matrix.size))
     wide = -(-width // count // 64) * 64
     for left in range(0, width, wide):
-        np.matmul(matrix, windows[..., left : left + wide], out=blocks[..., left : left + wide])
+        np.matmul(matrix, windows[..., left : left + wide], out=parts[..., left : left + wide])
 
 
 def blur_rows(source: Floats, op: Operator, out: Floats) -> None:

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from ..features import Float32, Image
 from ..params import DetectorParams
-from .gaussian import BLOCK, Operator, blur_columns, blur_rows, operator, widening
+from .gaussian import BLOCK, Operator, blocks, blur_columns, blur_rows, operator, widening
 from .scratch import scratch
 from .whole import beyond, blur_tiny, blur_whole, rows_around
 
-__all__ = ["WHITE", "Index", "Octave", "blocks", "first_source", "is_small", "octave_shapes", "surroundings", "to_unit"]
+__all__ = ["WHITE", "Index", "Octave", "first_source", "is_small", "octave_shapes", "surroundings", "to_unit"]
 
 Index = npt.NDArray[np.intp]
 
@@ -156,11 +156,6 @@ def _blur(rows: Float32, op: Operator, out: Float32, *, alternate: bool = False)
         whole = scratch("whole", *out.shape, dtype=dtype)
         blur_rows(half, op, whole)
         out[:] = whole
-
-
-def blocks(n: int) -> int:
-    """Round up to whole blocks."""
-    return -(-n // BLOCK) * BLOCK
 
 
 def first_source(images: Image, detector: DetectorParams, allocate: Callable[..., Float32]) -> tuple[Image, bool]:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..features import Float32
-from .gaussian import BLOCK
-from .octaves import Index, Octave, blocks
+from .gaussian import BLOCK, blocks
+from .octaves import Index, Octave
 
 __all__ = ["Bands", "Sheet", "band_shape", "continue_linearly", "cut", "within"]
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ..features import Float32, Image
 from ..params import DetectorParams
-from .gaussian import BLOCK
-from .octaves import Index, Octave, blocks
+from .gaussian import BLOCK, blocks
+from .octaves import Index, Octave
 from .sheets import Sheet, continue_linearly, within
 
 __all__ = ["Layout", "Stack", "layout_of"]

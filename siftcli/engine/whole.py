@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..features import Float32
-from .gaussian import BLOCK, Operator, blur_columns, view
+from .gaussian import BLOCK, Operator, blocks, blur_columns, view
 from .scratch import scratch
 
 __all__ = ["beyond", "blur_tiny", "blur_whole", "rows_around"]
@@ -88,32 +88,32 @@ def _matrices(op: Operator, inputs: int, outputs: int, block: int) -> Float32:
     -------
     (blocks, block, taps) float32, or (blocks, taps, block) for whole blocks, which are for samples along rows
     """
-    step, blocks = op.step * block // BLOCK, -(-(outputs + 2) // BLOCK) * BLOCK // block
+    step, count = op.step * block // BLOCK, blocks(outputs + 2) // block
     # Between the ends of a long axis, all are the same.
     special = (op.matrix.shape[1] + _LEAD) // step + 1
     unit = BLOCK // block
-    same = max(0, blocks - 2 * special - unit) // unit * unit
+    same = max(0, count - 2 * special - unit) // unit * unit
     few = _few_matrices(op, inputs - same * step, outputs - same * block, block)
-    every = np.arange(blocks)
+    every = np.arange(count)
     return few[np.maximum(np.minimum(every, special), every - same)]
 
 
 @lru_cache(maxsize=1024)
 def _few_matrices(op: Operator, inputs: int, outputs: int, block: int) -> Float32:
     """Return the matrices of all blocks of a short axis."""
-    step, blocks = op.step * block // BLOCK, -(-(outputs + 2) // BLOCK) * BLOCK // block
+    step, count = op.step * block // BLOCK, blocks(outputs + 2) // block
     taps, before = op.matrix.shape[1] - op.step + step + _LEAD, op.before + _LEAD
-    every = np.zeros((blocks * block, max((blocks - 1) * step + taps, before + inputs)))
+    every = np.zeros((count * block, max((count - 1) * step + taps, before + inputs)))
     every[: outputs + 2, before : before + inputs] = _continued(op, np.eye(inputs), outputs)
-    matrices = np.array([every[i * block :, i * step :][:block, :taps] for i in range(blocks)], np.float32)
+    matrices = np.array([every[i * block :, i * step :][:block, :taps] for i in range(count)], np.float32)
     return matrices if block < BLOCK else np.ascontiguousarray(matrices.swapaxes(1, 2))
 
 
 def _continued(op: Operator, source: npt.NDArray[np.float64], outputs: int) -> npt.NDArray[np.float64]:
     """Return what an operator makes of the columns of a matrix, (inputs, W): (outputs + 2, W), continued linearly."""
-    blocks = -(-outputs // BLOCK)
-    rows = beyond(-op.before, (blocks - 1) * op.step + op.after, len(source), alternate=op.step < BLOCK)
-    out = np.empty((1, blocks * BLOCK, source.shape[1]))
+    whole = blocks(outputs)
+    rows = beyond(-op.before, (whole // BLOCK - 1) * op.step + op.after, len(source), alternate=op.step < BLOCK)
+    out = np.empty((1, whole, source.shape[1]))
     blur_columns(source[None, rows], op, out)
     a = out[0, :outputs]
     return np.concatenate([2 * a[:1] - a[1:2], a, 2 * a[-1:] - a[-2:-1]])
@@ -153,4 +153,4 @@ def _chain(operators: tuple[Operator, ...], size: int, transposed: bool) -> Floa
         matrix = matrices[-1][1:-1]
     if not transposed:
         return np.array(matrices, np.float32)
-    return np.pad(np.array(matrices, np.float32).swapaxes(1, 2), ((0, 0), (0, -size % BLOCK), (0, 0)))
+    return np.pad(np.array(matrices, np.float32).swapaxes(1, 2), ((0, 0), (0, blocks(size) - size), (0, 0)))

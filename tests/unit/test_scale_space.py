@@ -167,6 +167,7 @@ def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, firs
             around = sheet.levels[:, top - 1 : top + rows + 1, left - 1 : left + columns + 1]
             for values in (around, around.swapaxes(1, 2)):
                 for a, b, c in (values[:, :3].swapaxes(0, 1), values[:, :-4:-1].swapaxes(0, 1)):
+                    np.testing.assert_allclose(a[0] + c[0], 2 * b[0], atol=1e-2)  # white is 16,384
                     np.testing.assert_allclose(a + c, 2 * b, atol=4 * tolerances.CHUNKING * octaves.WHITE)
         assert taken.max(initial=0) == 1
 
