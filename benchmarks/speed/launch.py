@@ -20,12 +20,14 @@ INTERVAL = 0.02
 
 
 def members(group: int) -> set[Path]:
-    """Return the folders in /proc of the processes of a group; Linux only."""
+    """Return the folders in /proc of the processes of a group, without those that have ended; Linux only."""
     found = set()
     for status in Path("/proc").glob("[0-9]*/stat"):
-        # The name, in brackets, may hold blanks; after it come the state, the parent and the group.
+        # The name, in brackets, may hold blanks; after it: the state, the parent, the group, and later the memory, which
+        # a process that has ended does not have; its entry stays until its parent asks.
         with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile
-            if int(status.read_text().rpartition(")")[2].split()[2]) == group:
+            fields = status.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group and int(fields[20]):
                 found.add(status.parent)
     return found
 

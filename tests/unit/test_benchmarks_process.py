@@ -63,6 +63,21 @@ def test_memory_of_several_processes_is_added_and_shared_pages_count_once() -> N
 
 
 @linux
+def test_a_process_that_has_ended_is_no_member() -> None:
+    # Its pages count for another one as soon as it ends, while its entry stays until its parent asks for it.
+    child = subprocess.Popen(python("input()"), stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        assert launch.members(child.pid) == {Path(f"/proc/{child.pid}")}
+        assert child.stdin is not None
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert launch.members(child.pid) == set()
+    finally:
+        child.kill()
+        child.wait()
+
+
+@linux
 def test_memory_does_not_count_when_a_process_begins_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     # Oracle: the definition; this process' own group, with and without a process more at the second look.
     group, looks = os.getpgrp(), iter([set(), {Path("/proc/1")}])
