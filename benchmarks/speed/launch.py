@@ -23,8 +23,8 @@ def members(group: int) -> set[Path]:
     """Return the folders in /proc of the processes of a group, without those that have ended; Linux only."""
     found = set()
     for status in Path("/proc").glob("[0-9]*/stat"):
-        # The name, in brackets, may hold blanks; after it: the state, the parent, the group, and later the memory, which
-        # a process that has ended does not have; its entry stays until its parent asks.
+        # The name, in brackets, may hold blanks; after it: the state, the parent, the group, and later its memory,
+        # which a process that has ended does not have; its entry stays until its parent asks.
         with suppress(OSError, ValueError, IndexError):  # it has ended meanwhile
             fields = status.read_text().rpartition(")")[2].split()
             if int(fields[2]) == group and int(fields[20]):
