@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .errors import ParameterError as ParameterError
     from .errors import SiftError as SiftError
     from .features import Features as Features
-    from .features import Matches as Matches
     from .io.image import read_image as read_image
     from .io.lowe_key import read_key as read_key
     from .io.lowe_key import write_key as write_key
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from .io.registry import read_collection as read_collection
     from .io.registry import read_features as read_features
     from .io.registry import write_features as write_features
+    from .matches import Matches as Matches
     from .params import DescriptorParams as DescriptorParams
     from .params import DetectorParams as DetectorParams
     from .params import MatchParams as MatchParams
@@ -48,7 +48,7 @@ _HOME = {
     "FrameError": "errors",
     "ImageError": "errors",
     "MatchParams": "params",
-    "Matches": "features",
+    "Matches": "matches",
     "OutputError": "errors",
     "ParameterError": "errors",
     "SelectionParams": "params",

@@ -12,7 +12,8 @@ from .engine import given, pipeline
 from .engine.matching import match_features
 from .engine.selection import select
 from .errors import ParameterError
-from .features import Features, Image, Matches
+from .features import Features, Image
+from .matches import Matches
 from .params import MatchParams, all_parameters, parameters
 
 __all__ = ["describe", "detect", "match"]

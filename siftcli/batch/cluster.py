@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -119,7 +118,7 @@ def _connect(scheduler: str) -> _Client:
 def _shipped(job: Job) -> Job:
     """Return a job with its image's bytes; without, if they cannot be read, which its result then says."""
     try:
-        return replace(job, data=Path(job.path).read_bytes())
+        return job._replace(data=Path(job.path).read_bytes())
     except (OSError, ValueError):
         return job
 

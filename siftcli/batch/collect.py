@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,7 +85,7 @@ class Collector:
 
     def __call__(self, job: Job, result: Result) -> Result:
         """Write what a result brings; return it without that, or as failed."""
-        features, bare = result.features, replace(result, features=None, source=None)
+        features, bare = result.features, result._replace(features=None, source=None)
         if features is None or self._writer is None:
             return bare
         source = None if self._signature is None else result.source
@@ -94,7 +93,7 @@ class Collector:
             with recorded(job, source, self._signature or "", exists=job.name in self._there):
                 self._writer.add(job.name, features)
         except OutputError as error:
-            return replace(bare, status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
+            return bare._replace(status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
         self._added = True
         return bare
 

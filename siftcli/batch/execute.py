@@ -97,7 +97,7 @@ def execute(
         failures = 0
         with closing(_results([job for job, state in states if state != "done"], settings, batch)) as results:
             for job, result in results:
-                result = replace(collect(job, result), again=id(job) in stale)
+                result = collect(job, result)._replace(again=id(job) in stale)
                 on_result(result)
                 failures += result.status == "failed"
                 why = None
@@ -139,7 +139,7 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
         with closing(on_cluster(jobs, replace(settings, remote=True), batch.scheduler, batch.ship)) as results:
             for job, result in results:
                 if batch.ship and settings.signature is not None:  # the workers have not seen the files
-                    result = replace(result, source=fingerprint(job.path))
+                    result = result._replace(source=fingerprint(job.path))
                 yield job, store(job, result, settings)
         return
     units = make_units(jobs, batch.workers, memory) if len(jobs) > 1 else iter([Unit(tuple(jobs), 0)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..engine.given import describe, find_faults_in
@@ -86,7 +86,7 @@ def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | 
                 f"--keypoints {frames}: is of one image, and there are {len(inputs.images)}; give a folder of such "
                 "files, or a file of many images"
             )
-    return [replace(job, frames=file) for job, file in zip(jobs, found, strict=True)]
+    return [job._replace(frames=file) for job, file in zip(jobs, found, strict=True)]
 
 
 def _in_folder(folder: Path, image: PurePath, format: str | None) -> FramesFile:

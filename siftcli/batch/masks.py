@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -44,11 +43,11 @@ def with_masks(jobs: Sequence[Job], inputs: Inputs, mask: str) -> list[Job]:
     if not place.is_dir():
         if not place.exists():
             raise PlanError(f"--mask {mask}: no such file or folder; check the path")
-        return [replace(job, mask=mask) for job in jobs]
+        return [job._replace(mask=mask) for job in jobs]
     if inputs.images[0].path == STDIN:
         raise PlanError(f"--mask {mask}: is a folder, and standard input has no name; give the mask's file")
     return [
-        replace(job, mask=str(_found(place / PurePath(image.relative))))
+        job._replace(mask=str(_found(place / PurePath(image.relative))))
         for job, image in zip(jobs, inputs.images, strict=True)
     ]
 

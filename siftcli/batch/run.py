@@ -191,8 +191,8 @@ def store(job: Job, result: Result, settings: Settings) -> Result:
         elif result.features is not None:
             _write(job, result.features, replace(settings, remote=False), result)
     except SiftError as error:
-        result = replace(result, status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
-    return replace(result, data=None, features=None, source=None)
+        result = result._replace(status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
+    return result._replace(data=None, features=None, source=None)
 
 
 def _attempt(
@@ -203,27 +203,27 @@ def _attempt(
     try:
         # Before the image is read: if it changes meanwhile, a later run sees that.
         if settings.signature is not None:
-            result = replace(result, source=fingerprint(job.path, job.data))
+            result = result._replace(source=fingerprint(job.path, job.data))
         image = image or _read(job, settings)
         warnings = tuple(f"{image.name}: {warning}" for warning in image.warnings)
-        result = replace(result, warnings=warnings, pixels=image.pixels.size)
+        result = result._replace(warnings=warnings, pixels=image.pixels.size)
         if settings.describing is not None and settings.descriptor is not None:
             from .given import described
 
             features, notes = described(job, image.pixels, settings.detector, settings.descriptor, settings.describing)
             features = replace(features, parameters=settings.parameters)
-            result = replace(result, warnings=(*result.warnings, *notes))
+            result = result._replace(warnings=(*result.warnings, *notes))
         features = _detect(image, settings) if features is None else features
-        result = replace(_written(job, features, settings, result), status="done", keypoints=len(features))
+        result = _written(job, features, settings, result)._replace(status="done", keypoints=len(features))
     except SiftError as error:
-        result = replace(result, error=str(error), fatal=is_fatal(error))
+        result = result._replace(error=str(error), fatal=is_fatal(error))
     except MemoryError:
-        result = replace(result, error=f"{_name(job)}: needs more memory than there is; make the image smaller")
+        result = result._replace(error=f"{_name(job)}: needs more memory than there is; make the image smaller")
     except Exception as error:  # a fault of ours must not cost the images that are still to come
-        result = replace(result, error=f"{_name(job)}: internal error, please report it: {_where(error)}")
+        result = result._replace(error=f"{_name(job)}: internal error, please report it: {_where(error)}")
     if result.data is None and result.features is None:
-        result = replace(result, source=None)
-    return replace(result, seconds=time.perf_counter() - start)
+        result = result._replace(source=None)
+    return result._replace(seconds=time.perf_counter() - start)
 
 
 def _name(job: Job) -> str:
@@ -235,15 +235,15 @@ def _read(job: Job, settings: Settings) -> LoadedImage:
     how: dict[str, Any] = {"exif_orientation": settings.exif_orientation, "max_pixels": settings.max_pixels}
     image = read_image(job.path if job.data is None else job.data, name=_name(job), **how)
     if settings.alpha == "ignore":
-        image = replace(image, mask=None)
+        image = image._replace(mask=None)
     if settings.depth == "8":
-        image = replace(image, pixels=to_bytes(image.pixels))
+        image = image._replace(pixels=to_bytes(image.pixels))
     if job.mask is None:
         return image
     from .masks import mask_of
 
     kept = mask_of(job.mask, image.name, image.pixels.shape, **how)
-    return replace(image, mask=kept if image.mask is None else kept & image.mask)
+    return image._replace(mask=kept if image.mask is None else kept & image.mask)
 
 
 def _detect(image: LoadedImage, settings: Settings) -> Features:
@@ -265,11 +265,11 @@ def _written(job: Job, features: Features, settings: Settings, result: Result) -
     """Write features, or put them into the result where another process has to."""
     stream = FORMATS[job.format].kind == "stream"
     if job.shared or (settings.remote and not stream):
-        return replace(result, features=features)
+        return result._replace(features=features)
     if job.output == STDOUT:
-        return replace(result, data=encode_features(features, job.format, name="<stdout>"))
+        return result._replace(data=encode_features(features, job.format, name="<stdout>"))
     if settings.remote:
-        return replace(result, data=encode_features(features, job.format, name=job.output))
+        return result._replace(data=encode_features(features, job.format, name=job.output))
     _write(job, features, settings, result)
     return result
 

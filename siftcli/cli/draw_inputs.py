@@ -17,9 +17,10 @@ from ..batch.inputs import STDIN, PlanError
 from ..draw.picture import Picture as Pixels
 from ..draw.picture import read_rgb
 from ..errors import FormatError, ParameterError
-from ..features import Features, Matches
+from ..features import Features
 from ..io.formats import format_of_suffix
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..matches import Matches
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:

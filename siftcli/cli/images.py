@@ -103,7 +103,7 @@ class Request(NamedTuple):
     def carry_out(self, found: Inputs, jobs: Sequence[Job], settings: Settings) -> int:
         """Carry out jobs, and return the exit status."""
         if jobs[0].path == STDIN:
-            jobs = [replace(jobs[0], data=read_stdin())]
+            jobs = [jobs[0]._replace(data=read_stdin())]
         return run_batch(
             jobs,
             settings,

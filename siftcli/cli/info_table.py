@@ -12,8 +12,8 @@ from .streams import one_line, write_stdout
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..features import Matches
     from ..io.summary import Distribution, Summary
+    from ..matches import Matches
 
 __all__ = ["show_features", "show_matches", "sparkline"]
 

@@ -16,11 +16,12 @@ from ..engine.geometry import require_estimator
 from ..engine.matching import match_features
 from ..engine.selection import select
 from ..errors import FormatError
-from ..features import Features, Matches, Model
+from ..features import Features
 from ..io.files import atomic_write
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.registry import format_of_suffix, read_collection
+from ..matches import Matches, Model
 from ..params import all_parameters
 from .match import Request
 from .streams import one_line, read_stdin, say, write_stdout

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from ..features import Matches
+from ..matches import Matches
 from .palette import GROUND
 from .picture import View
 from .scene import line_width

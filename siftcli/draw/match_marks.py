@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..features import Matches
+from ..matches import Matches
 from .color import Colors, sequential
 from .legend import Bar, Entry, Key
 from .palette import INLIER, OUTLIER

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import ParameterError
-from ..features import Features, Float32, Matches
+from ..features import Features, Float32
+from ..matches import Matches
 from .legend import Entry, Key, Note
 from .match_grounds import MatchedImages, beside, overlay
 from .match_marks import best_first, connected, in_full, match_colors, residuals

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..conventions import quantise
-from ..features import Features, Matches
+from ..features import Features
+from ..matches import Matches
 from .color import Colors, cyclic, sequential
 from .keypoints import magnification
 from .palette import COLORINGS, INLIER, OUTLIER, PLAIN, parse_color

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import ParameterError
-from ..features import Matches
+from ..matches import Matches
 from .palette import GROUND
 
 __all__ = ["fit_homography", "homography_of", "mapped", "overlaid", "union", "warped"]

@@ -2,7 +2,7 @@
 
 Homographies, fundamental and essential matrices are estimated by PoseLib (LO-RANSAC with non-linear refinement), an
 optional dependency; similarities, which PoseLib does not offer, here.  All are seeded: the same matches give the same
-model.  Whatever found the model, what an inlier is is decided here, by the errors that :class:`siftcli.features.Model`
+model.  Whatever found the model, what an inlier is is decided here, by the errors that :class:`siftcli.matches.Model`
 defines.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from ..features import Matches, Model
+from ..matches import Matches, Model
 from ..params import MatchParams
 
 __all__ = ["errors", "require_estimator", "verify"]
@@ -119,7 +119,7 @@ def errors(
     Returns
     -------
     (M,) float64
-        As :class:`siftcli.features.Model` defines; infinite for points that a homography sends to infinity.
+        As :class:`siftcli.matches.Model` defines; infinite for points that a homography sends to infinity.
     """
     if model.kind in ("homography", "similarity"):
         return _transfer(model.matrix, a, b)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from ..features import Features, Float32, Matches
+from ..features import Features, Float32
+from ..matches import Matches
 from ..params import MatchParams
 from .geometry import verify
 from .neighbours import DescriptorSet, band_maxima, look_again, rounding, second_largest

@@ -14,10 +14,9 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +35,7 @@ __all__ = ["DEFAULT_MAX_PIXELS", "LoadedImage", "read_image", "read_size"]
 Mask = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class LoadedImage:
+class LoadedImage(NamedTuple):
     """A grey image, and what there is to say about how it was read.
 
     Attributes

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..features import Matches
+from ..matches import Matches
 from .files import Source, open_source, source_name, why_unreadable
 
 __all__ = ["decode", "encode"]

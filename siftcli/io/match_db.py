@@ -18,7 +18,8 @@ import numpy as np
 
 from ..conventions import corner_origin
 from ..errors import OutputError
-from ..features import Features, Matches, Model
+from ..features import Features
+from ..matches import Matches, Model
 from .collection import check_name
 from .colmap_db import DatabaseWriter
 

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError, OutputError
-from ..features import Matches, Model
+from ..matches import Matches, Model
 from .collection import check_name
 from .files import why_unreadable
 

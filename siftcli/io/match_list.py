@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FormatError, OutputError
-from ..features import Matches
+from ..matches import Matches
 from .files import Source, open_source, source_name, why_unreadable
 
 __all__ = ["check_names", "encode", "read", "read_pairs", "write"]

@@ -1,4 +1,4 @@
-"""Matches of one pair as NumPy's ``.npz``: the attributes of :class:`siftcli.features.Matches` by their names.
+"""Matches of one pair as NumPy's ``.npz``: the attributes of :class:`siftcli.matches.Matches` by their names.
 
 What is None is left out.  The model's are ``model_kind`` (text), ``model_matrix``, ``model_threshold``,
 ``model_focal`` and ``model_pose``; the images' names are ``names`` (text).
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..features import Matches, Model
+from ..matches import Matches, Model
 from .files import Source, open_source, source_name, why_unreadable
 
 __all__ = ["decode", "encode"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from os import PathLike
 from pathlib import PurePath
 
-from ..features import Matches
+from ..matches import Matches
 from .matches import MATCH_FORMATS, MatchFormat, read_matches
 
 __all__ = ["match_format_of", "pairs_of"]

@@ -19,7 +19,8 @@ from ..errors import FormatError, OutputError
 from .files import atomic_path, atomic_write
 
 if TYPE_CHECKING:
-    from ..features import Features, Matches
+    from ..features import Features
+    from ..matches import Matches
 
 __all__ = [
     "MATCH_FORMATS",

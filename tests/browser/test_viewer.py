@@ -15,7 +15,8 @@ from draw_tools import features, scattered
 from PIL import Image
 
 from siftcli.draw.page import Exhibit, page
-from siftcli.features import Features, Matches
+from siftcli.features import Features
+from siftcli.matches import Matches
 
 Show = Callable[[str], Any]
 SIZE = (600, 400)

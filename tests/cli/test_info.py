@@ -15,11 +15,12 @@ from cli_tools import Sift
 from format_tools import PARAMETERS, SINGLE, make, write, write_three
 
 from siftcli.cli.info_table import sparkline
-from siftcli.features import Features, Matches
+from siftcli.features import Features
 from siftcli.io.formats import FORMATS
 from siftcli.io.matches import write_matches
 from siftcli.io.registry import write_features
 from siftcli.io.summary import summarise
+from siftcli.matches import Matches
 
 
 def odd() -> Features:

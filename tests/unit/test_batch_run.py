@@ -39,13 +39,13 @@ def job(tmp_path: Path) -> Job:
 def test_a_job_writes_what_the_api_finds(job: Job) -> None:
     expected = siftcli.detect(blobs())
     result = run_job(job, SETTINGS)
-    assert replace(result, seconds=0) == Result(job.path, job.output, "done", len(expected), 0, pixels=60 * 90)
+    assert result._replace(seconds=0) == Result(job.path, job.output, "done", len(expected), 0, pixels=60 * 90)
     assert result.seconds > 0
     assert Path(job.output).read_bytes() == siftcli.write_key(expected)
 
 
 def test_a_job_for_stdout_returns_its_data(job: Job) -> None:
-    result = run_job(replace(job, output="-"), SETTINGS)
+    result = run_job(job._replace(output="-"), SETTINGS)
     assert result.data == siftcli.write_key(siftcli.detect(blobs()))
     assert not Path(job.output).exists()
 
@@ -53,7 +53,7 @@ def test_a_job_for_stdout_returns_its_data(job: Job) -> None:
 def test_a_job_with_data_reads_no_file(job: Job) -> None:
     data = Path(job.path).read_bytes()
     Path(job.path).unlink()
-    assert run_job(replace(job, data=data), SETTINGS).status == "done"
+    assert run_job(job._replace(data=data), SETTINGS).status == "done"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_output_made_in_the_meantime_is_kept(job: Job) -> None:
 
 
 def test_results_come_one_by_one_in_order(job: Job) -> None:
-    jobs = [replace(job, output="-"), replace(job, path="none.png"), replace(job, output="-")]
+    jobs = [job._replace(output="-"), job._replace(path="none.png"), job._replace(output="-")]
     seen: list[Result] = []
     execute(jobs, SETTINGS, seen.append)
     assert [(r.path, r.status) for r in seen] == [(job.path, "done"), ("none.png", "failed"), (job.path, "done")]
@@ -104,8 +104,8 @@ def test_results_come_one_by_one_in_order(job: Job) -> None:
 
 def test_many_images_in_one_file(job: Job) -> None:
     output = str(Path(job.path).with_name("all.h5"))
-    job = replace(job, output=output, format="hdf5", shared=True)
-    jobs = [replace(job, name="b/2.png"), replace(job, path="none.png", name="c.png"), replace(job, name="a.png")]
+    job = job._replace(output=output, format="hdf5", shared=True)
+    jobs = [job._replace(name="b/2.png"), job._replace(path="none.png", name="c.png"), job._replace(name="a.png")]
     seen: list[Result] = []
     execute(jobs, SETTINGS, seen.append)
     assert [(r.status, r.output, r.features) for r in seen] == [
@@ -125,9 +125,9 @@ def test_many_images_in_one_file(job: Job) -> None:
 
 def test_a_name_that_the_file_cannot_hold_costs_its_image_only(job: Job) -> None:
     output = str(Path(job.path).with_name("all.h5"))
-    job = replace(job, output=output, format="hdf5", shared=True)
+    job = job._replace(output=output, format="hdf5", shared=True)
     seen: list[Result] = []
-    execute([replace(job, name="\udcff.png"), job], SETTINGS, seen.append)
+    execute([job._replace(name="\udcff.png"), job], SETTINGS, seen.append)
     assert [(r.status, r.keypoints is None) for r in seen] == [("failed", True), ("done", False)]
     with siftcli.read_collection(output) as collection:
         assert collection.names == ("photo.png",)
@@ -135,7 +135,7 @@ def test_a_name_that_the_file_cannot_hold_costs_its_image_only(job: Job) -> None
 
 def test_where_nothing_was_found_to_write_there_is_no_file(job: Job) -> None:
     folder = Path(job.path).parent
-    job = replace(job, path="none.png", output=str(folder / "all.h5"), format="hdf5", shared=True)
+    job = job._replace(path="none.png", output=str(folder / "all.h5"), format="hdf5", shared=True)
     execute([job], SETTINGS, lambda result: None)
     assert [p.name for p in folder.iterdir()] == ["photo.png"]
 

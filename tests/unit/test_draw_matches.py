@@ -22,7 +22,7 @@ from siftcli.draw.matches import match_scene, matched_images
 from siftcli.draw.palette import GROUND, INLIER, OUTLIER
 from siftcli.draw.style import MatchStyle
 from siftcli.draw.warp import fit_homography, homography_of, mapped, union, warped
-from siftcli.features import Matches, Model
+from siftcli.matches import Matches, Model
 
 TURN = np.array([[0.9, -0.3, 20], [0.25, 1.0, -7], [2e-4, -1e-4, 1]])
 

@@ -19,7 +19,8 @@ from PIL import Image
 
 from siftcli.conventions import quantise
 from siftcli.draw.page import Exhibit, page
-from siftcli.features import Features, Matches
+from siftcli.features import Features
+from siftcli.matches import Matches
 
 
 class Reader(HTMLParser):

@@ -22,7 +22,8 @@ from siftcli.draw.matches import match_scene, matched_images
 from siftcli.draw.scene import Scene
 from siftcli.draw.style import KeypointStyle, MatchStyle
 from siftcli.draw.svg import data_url, to_svg
-from siftcli.features import Features, Matches
+from siftcli.features import Features
+from siftcli.matches import Matches
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -18,7 +18,7 @@ import pytest
 import siftcli
 from siftcli import Matches, MatchParams, ParameterError
 from siftcli.engine.geometry import errors, require_estimator, verify
-from siftcli.features import Model
+from siftcli.matches import Model
 
 Float64 = npt.NDArray[np.float64]
 

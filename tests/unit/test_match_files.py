@@ -20,9 +20,9 @@ from match_tools import features, related
 
 import siftcli
 from siftcli import FormatError, Matches, OutputError
-from siftcli.features import Model
 from siftcli.io import match_csv, match_list, match_npz
 from siftcli.io.matches import MATCH_FORMATS, match_format_for, read_matches, write_matches
+from siftcli.matches import Model
 
 HOMOGRAPHY = np.array([[1, 0.1, 3], [0, 1, -2], [1e-5, 0, 1]])
 
