@@ -177,20 +177,23 @@ def _sums(index: Index, weight: Float32, n: int) -> npt.NDArray[np.float64]:
 
 
 def _smoothed(histograms: npt.NDArray[np.float64], times: int, *, lowe: bool) -> npt.NDArray[np.float64]:
-    """Return histograms after so many times [1 1 1] / 3, with the last bin before the first and the first behind it."""
+    """Return histograms after so many times [1 1 1], (BINS + 2, N), the last bin before the first, the first behind it.
+
+    Sums in place of means: only the proportions of bins count.
+    """
     # Bins first: rows of neighbouring bins are added as wholes.
-    out = np.empty((BINS + 2, len(histograms)))
-    out[1:-1] = histograms.T
-    for turn in range(times + 1):
-        out[0], out[-1] = out[-2], out[1]
-        if turn < times:
-            inner = out[:-2] + out[1:-1]
-            inner += out[2:]
-            if lowe:
-                # His program smooths in place, so that the last bin sees the first one already smoothed.
-                inner[-1] += inner[0] / 3 - out[-1]
-            np.multiply(inner, 1 / 3, out=out[1:-1])
-    return out
+    now, then = np.empty((2, BINS + 2, len(histograms)))
+    now[1:-1] = histograms.T
+    for _ in range(times):
+        now[0], now[-1] = now[-2], now[1]
+        inner = np.add(now[:-2], now[1:-1], out=then[1:-1])
+        inner += now[2:]
+        if lowe:
+            # His program smooths in place, so that the last bin sees the first one already smoothed.
+            inner[-1] += inner[0] / 3 - now[-1]
+        now, then = then, now
+    now[0], now[-1] = now[-2], now[1]
+    return now
 
 
 def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tuple[Index, Float32]:
@@ -210,17 +213,16 @@ def peaks(histograms: npt.NDArray[np.float64], detector: DetectorParams) -> tupl
     """
     # Not a matrix product: its rounding would depend on the other keypoints.
     smooth = _smoothed(histograms, detector.orientation_smoothings, lowe=detector.variant == "lowe")
-    left, histograms, right = (smooth[i : i + BINS].T for i in range(3))
-    top = histograms.max(axis=1, keepdims=True)
-    peak = (histograms > left) & (histograms > right) & (histograms >= detector.peak_ratio * top)
-    index, b = np.nonzero(peak)
-    crowded = np.flatnonzero(np.bincount(index) > detector.max_orientations)
+    left, histograms, right = (smooth[i : i + BINS] for i in range(3))
+    peak = (histograms > left) & (histograms > right) & (histograms >= detector.peak_ratio * histograms.max(axis=0))
+    peak = np.ascontiguousarray(peak.T)
+    crowded = np.flatnonzero(np.count_nonzero(peak, axis=1) > detector.max_orientations)
     if len(crowded):
-        height = np.where(peak[crowded], histograms[crowded], -1.0)
+        height = np.where(peak[crowded], histograms.T[crowded], -1.0)
         rank = np.argsort(np.argsort(-height, axis=1, kind="stable"), axis=1)
         peak[crowded] &= rank < detector.max_orientations
-        index, b = np.nonzero(peak)
-    here, before, after = histograms[index, b], left[index, b], right[index, b]
+    index, b = np.divmod(np.flatnonzero(peak), BINS)
+    here, before, after = histograms[b, index], left[b, index], right[b, index]
     position = b + 0.5 + 0.5 * (before - after) / (before - 2 * here + after)  # [Lowe04 §5], parabola
     angle = position * (2 * np.pi / BINS) - np.pi
     angle = np.where(angle <= -np.pi, angle + 2 * np.pi, np.where(angle > np.pi, angle - 2 * np.pi, angle))
