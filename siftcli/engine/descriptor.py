@@ -144,9 +144,8 @@ def grid_descriptors(
 
     out = np.empty((len(points), CELLS * CELLS * DIRECTIONS), np.float32)
     norms = np.zeros(len(points), np.float32)
-    for chunk in _chunks(group):
-        near = np.flatnonzero(leaves[chunk])
-        limits = near, low[:, chunk][:, near], high[:, chunk][:, near]
+    for chunk in _chunks(group, leaves):
+        limits = (low[:, chunk], high[:, chunk]) if leaves[chunk[-1]] else None
         planes = _planes(sheet, pixel[chunk], transform[..., chunk], limits)
         out[chunk] = _histograms(planes, descriptor)
         if descriptor.norm_threshold > 0:
@@ -154,9 +153,12 @@ def grid_descriptors(
     return out, norms
 
 
-def _chunks(group: Index) -> Iterator[Index]:
-    """Divide keypoints, each group as if there were no others: a product rounds by the number of its rows."""
-    order = np.argsort(group, kind="stable")
+def _chunks(group: Index, leaves: npt.NDArray[np.bool_]) -> Iterator[Index]:
+    """Divide keypoints, each group as if there were no others: a product rounds by the number of its rows.
+
+    Those whose grid leaves the image come last in their group, so that most chunks need not look where it ends.
+    """
+    order = np.argsort(2 * group + leaves, kind="stable")
     others = (np.flatnonzero(np.diff(group[order])) + 1).tolist()
     for start, end in pairwise([0, *others, len(order)]):
         one = order[start:end]
@@ -165,7 +167,7 @@ def _chunks(group: Index) -> Iterator[Index]:
             yield one[len(one) * i // count : len(one) * (i + 1) // count]
 
 
-def _planes(sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index, Float32, Float32]) -> Float32:
+def _planes(sheet: Sheet, first: Index, transform: Float32, limits: tuple[Float32, Float32] | None) -> Float32:
     """Return the planes of twice the gradients of one chunk, (PLANES, N, samples), see `directions`; a buffer.
 
     Parameters
@@ -174,8 +176,8 @@ def _planes(sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index,
         Index of the pixel above and left of the one nearest to each keypoint.
     transform : (2, 3, N) float32
         From cells to pixels (x, y) relative to that.
-    limits : (near, low, high)
-        The keypoints whose grid leaves the image, and the first and last pixel (x, y) of the image for each.
+    limits : (2, N) float32, twice, or None
+        The first and the last pixel (x, y) of the image, relative to that, if a grid leaves it.
     """
     n, samples = len(first), _SIDE**2
     position, pixel = (scratch(name, 2, n, samples) for name in ("position", "pixel"))
@@ -192,10 +194,11 @@ def _planes(sheet: Sheet, first: Index, transform: Float32, limits: tuple[Index,
     _gradient(sheet, index, position, gradient, planes[:4])
     # In the keypoint's frame: J A.
     np.matmul(transform[:, :2].transpose(2, 1, 0), gradient.swapaxes(0, 1), out=turned.swapaxes(0, 1))
-    near, low, high = limits
-    if len(near):
-        there = pixel[:, near]
-        turned[:, near] *= ((there >= low[..., None]) & (there <= high[..., None])).all(axis=0)
+    if limits is not None:
+        low, high = limits
+        there = pixel >= low[..., None]
+        there &= pixel <= high[..., None]
+        turned *= np.logical_and(*there)
     fill_planes(planes)
     return planes
 
@@ -240,5 +243,5 @@ def _gradient(sheet: Sheet, index: Index, offset: Float32, gradient: Float32, sp
 def _histograms(planes: Float32, descriptor: DescriptorParams) -> Float32:
     """Return the raw histograms (N, 128) of planes."""
     cells = planes @ _cells(descriptor.window_size)
-    bins = bins_of_planes() @ cells.reshape(PLANES, -1)
-    return bins.T.reshape(-1, CELLS * CELLS * DIRECTIONS)
+    bins: Float32 = cells.reshape(PLANES, -1).T @ bins_of_planes().T
+    return bins.reshape(-1, CELLS * CELLS * DIRECTIONS)
