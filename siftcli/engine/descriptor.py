@@ -243,5 +243,5 @@ def _gradient(sheet: Sheet, index: Index, offset: Float32, gradient: Float32, sp
 def _histograms(planes: Float32, descriptor: DescriptorParams) -> Float32:
     """Return the raw histograms (N, 128) of planes."""
     cells = planes @ _cells(descriptor.window_size)
-    bins: Float32 = cells.reshape(PLANES, -1).T @ bins_of_planes().T
+    bins: Float32 = np.matmul(cells.reshape(PLANES, -1).T, bins_of_planes().T)
     return bins.reshape(-1, CELLS * CELLS * DIRECTIONS)
