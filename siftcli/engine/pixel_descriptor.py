@@ -21,7 +21,7 @@ __all__ = ["pixel_descriptors"]
 _CENTRES = np.arange(4, dtype=np.float32) - np.float32(1.5)
 _EDGE = 2.5
 """Half the side of the square, in cells, from which pixels are taken."""
-_CHUNK = 1 << 17
+_CHUNK = 1 << 16
 """Pixels of windows at a time."""
 _GROUP = 4
 """Keypoints whose products are made at a time, so that they stay in the L2 cache."""
