@@ -145,7 +145,7 @@ def grid_descriptors(
     out = np.empty((len(points), CELLS * CELLS * DIRECTIONS), np.float32)
     norms = np.zeros(len(points), np.float32)
     for chunk in _chunks(group, leaves):
-        limits = (low[:, chunk], high[:, chunk]) if leaves[chunk[-1]] else None
+        limits = (low[:, chunk], high[:, chunk]) if leaves[chunk[-1]] else None  # if any, then the last one
         planes = _planes(sheet, pixel[chunk], transform[..., chunk], limits)
         out[chunk] = _histograms(planes, descriptor)
         if descriptor.norm_threshold > 0:
