@@ -79,12 +79,15 @@ def test_a_process_that_has_ended_is_no_member() -> None:
 
 @linux
 def test_memory_does_not_count_when_a_process_begins_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Oracle: the definition; this process' own group, with and without a process more at the second look.
-    group, looks = os.getpgrp(), iter([set(), {Path("/proc/1")}])
-    assert launch.tree_memory(group) > 20 * MB
-    seen = launch.members
-    monkeypatch.setattr(launch, "members", lambda group: seen(group) | next(looks))
-    assert launch.tree_memory(group) == 0
+    # Oracle: the definition; a group of one process, with and without a process more at the second look.
+    code = f"x = b'1' * {20 * MB}; print(flush=True); input()"
+    with subprocess.Popen(python(code), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # it has the memory
+        assert launch.tree_memory(child.pid) > 20 * MB
+        seen, looks = launch.members, iter([set(), {Path("/proc/1")}])
+        monkeypatch.setattr(launch, "members", lambda group: seen(group) | next(looks))
+        assert launch.tree_memory(child.pid) == 0
 
 
 def test_the_launcher_reports_status_and_errors() -> None:
