@@ -140,7 +140,7 @@ def _measure(only: tuple[str, ...] | None, sizes: tuple[str, ...] | None, given:
         sizes=sizes or (SIZES[:2] if given["quick"] else SIZES),
         sources=wanted or (),
         peers=tuple(peer for peer in PEERS if peers is None or peer in peers),
-        progress=lambda message: click.echo(f"\r\033[K{section}: {message}", nl=False, err=True),
+        progress=lambda message: _line(f"{section}: {message}"),
     )
     load = machine.load()
     if load is not None and load > 0.5:
@@ -156,7 +156,7 @@ def _measure(only: tuple[str, ...] | None, sizes: tuple[str, ...] | None, given:
         except Failed as error:
             raise click.ClickException(str(error)) from error
         finally:
-            click.echo("\r\033[K", nl=False, err=True)
+            _line("")
         seconds[section] = time.perf_counter() - start
     tables = [_facts(facts), *(table for part in parts.values() for table in part.tables), _times(seconds)]
     return {
@@ -165,6 +165,12 @@ def _measure(only: tuple[str, ...] | None, sizes: tuple[str, ...] | None, given:
         "data": {name: part.data for name, part in parts.items()},
         "tables": [asdict(table) for table in tables],
     }
+
+
+def _line(text: str) -> None:
+    """Show what is being done, in place of what was shown before; in a terminal only."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\033[K{text}", nl=False, err=True)
 
 
 def _facts(facts: dict[str, str]) -> Table:
