@@ -65,16 +65,12 @@ def test_memory_of_several_processes_is_added_and_shared_pages_count_once() -> N
 @linux
 def test_a_process_that_has_ended_is_no_member() -> None:
     # Its pages count for another one as soon as it ends, while its entry stays until its parent asks for it.
-    child = subprocess.Popen(python("input()"), stdin=subprocess.PIPE, start_new_session=True)
-    try:
+    with subprocess.Popen(python("input()"), stdin=subprocess.PIPE, start_new_session=True) as child:
         assert launch.members(child.pid) == {Path(f"/proc/{child.pid}")}
         assert child.stdin is not None
         child.stdin.close()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert launch.members(child.pid) == set()
-    finally:
-        child.kill()
-        child.wait()
 
 
 @linux
