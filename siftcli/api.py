@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .engine import given, pipeline
-from .engine.matching import match_features
 from .engine.selection import select
 from .errors import ParameterError
 from .features import Features, Image
 from .matches import Matches
+from .matching.exact import match_features
 from .params import MatchParams, all_parameters, parameters
 
 __all__ = ["describe", "detect", "match"]

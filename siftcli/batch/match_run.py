@@ -13,12 +13,12 @@ from typing import Literal
 
 import numpy as np
 
-from ..engine.matching import match_sides
 from ..io import match_npz
 from ..io.journal import Journal
 from ..io.matches import write_matches
 from ..io.registry import read_collection
 from ..matches import Matches
+from ..matching.exact import match_sides
 from ..params import MatchParams
 from .match_source import Images, Source
 from .pairs import Pairs

@@ -6,10 +6,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..engine.matching import Side
 from ..errors import FormatError, ParameterError
 from ..features import Features
 from ..io.registry import read_collection
+from ..matching.exact import Side
 
 __all__ = ["Images", "Source"]
 

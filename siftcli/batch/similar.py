@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..engine.matching import Side, match_sides
-from ..engine.retrieval import aggregate, learn_codebook, most_similar, sample
 from ..errors import FormatError
 from ..features import Features, Float32
+from ..matching.exact import Side, match_sides
+from ..matching.retrieval import aggregate, learn_codebook, most_similar, sample
 from ..params import MatchParams
 from .match_run import PairResult, count_inliers
 from .match_source import Images, Source

@@ -18,9 +18,9 @@ from ..batch.match_source import Source
 from ..batch.pairs import Pairs
 from ..batch.plan import STDOUT
 from ..batch.similar import rank, similar_images
-from ..engine.geometry import require_estimator
 from ..features import Features
 from ..io.matches import match_format_for
+from ..matching.verify import require_estimator
 from .match import Request
 from .match_pair import load
 from .match_progress import PairDisplay

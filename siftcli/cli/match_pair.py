@@ -12,8 +12,6 @@ import numpy as np
 from ..batch.inputs import STDIN, PlanError
 from ..batch.plan import STDOUT
 from ..engine import pipeline
-from ..engine.geometry import require_estimator
-from ..engine.matching import match_features
 from ..engine.selection import select
 from ..errors import FormatError
 from ..features import Features
@@ -22,6 +20,8 @@ from ..io.image import DEFAULT_MAX_PIXELS, read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.registry import format_of_suffix, read_collection
 from ..matches import Matches, Model
+from ..matching.exact import match_features
+from ..matching.verify import require_estimator
 from ..params import all_parameters
 from .match import Request
 from .streams import one_line, read_stdin, say, write_stdout

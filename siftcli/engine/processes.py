@@ -341,7 +341,7 @@ class _ThreadTeam(SharingTeam):
 
 
 def _in_threads(work: Callable[[Team, _Common], _Result], common: _Common, workers: int) -> list[_Result]:
-    from .threads import share as share_by_threads  # slow to import, and not needed where there is forking
+    from ..threads import share as share_by_threads  # slow to import, and not needed where there is forking
 
     barrier, board, posts = threading.Barrier(workers), Board(), [None] * (workers + 1)
     errors: list[BaseException] = []

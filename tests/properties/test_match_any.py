@@ -15,7 +15,7 @@ from match_tools import brute_force, features
 
 import siftcli
 from siftcli import MatchParams
-from siftcli.engine import neighbours
+from siftcli.matching import neighbours
 
 Side = npt.NDArray[Any]
 

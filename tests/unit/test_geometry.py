@@ -17,8 +17,8 @@ import pytest
 
 import siftcli
 from siftcli import Matches, MatchParams, ParameterError
-from siftcli.engine.geometry import errors, require_estimator, verify
 from siftcli.matches import Model
+from siftcli.matching.verify import errors, require_estimator, verify
 
 Float64 = npt.NDArray[np.float64]
 

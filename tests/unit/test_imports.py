@@ -23,11 +23,13 @@ LAYERS: dict[str, set[str]] = {
     "features": set(),
     "matches": {"features"},
     "conventions": {"features"},
-    "engine": {"errors", "params", "features", "matches", "conventions"},
+    "threads": set(),
+    "engine": {"errors", "params", "features", "matches", "conventions", "threads"},
+    "matching": {"errors", "params", "features", "matches", "threads"},
     "io": {"errors", "features", "matches", "conventions"},
     "draw": {"errors", "features", "matches", "conventions"},
-    "api": {"errors", "params", "features", "matches", "conventions", "engine", "io", "draw"},
-    "batch": {"errors", "signals", "params", "features", "matches", "conventions", "engine", "io"},
+    "api": {"errors", "params", "features", "matches", "conventions", "engine", "matching", "io", "draw"},
+    "batch": {"errors", "signals", "params", "features", "matches", "conventions", "engine", "matching", "io"},
     "doctor": {"__init__", "features", "api"},
     "cli": {
         "__init__",
@@ -37,6 +39,7 @@ LAYERS: dict[str, set[str]] = {
         "matches",
         "conventions",
         "engine",
+        "matching",
         "io",
         "draw",
         "api",
@@ -50,7 +53,7 @@ LAYERS: dict[str, set[str]] = {
 
 ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "scipy": ("engine",),
+    "scipy": ("engine", "matching"),
     "PIL": ("io.image", "draw"),
     "h5py": ("io.hdf5", "io.hdf5_reader", "io.match_hdf5"),
     "click": ("cli",),
@@ -59,7 +62,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 """Third-party packages, and the modules (with what is below them) that may import them."""
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "poselib": ("engine.geometry",),
+    "poselib": ("matching.verify",),
     "pycolmap": ("io.colmap_db",),
     "dask": ("batch",),
     "distributed": ("batch",),

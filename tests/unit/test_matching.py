@@ -17,8 +17,8 @@ from match_tools import brute_force, distances, features, related
 
 import siftcli
 from siftcli import MatchParams, ParameterError
-from siftcli.engine import neighbours
-from siftcli.engine.matching import DescriptorSet, match_descriptors, nearest_two
+from siftcli.matching import neighbours
+from siftcli.matching.exact import DescriptorSet, match_descriptors, nearest_two
 
 Any8 = npt.NDArray[np.uint8]
 

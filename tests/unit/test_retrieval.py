@@ -14,7 +14,7 @@ import pytest
 from match_tools import related
 
 import siftcli
-from siftcli.engine.retrieval import aggregate, learn_codebook, most_similar, sample
+from siftcli.matching.retrieval import aggregate, learn_codebook, most_similar, sample
 
 PHOTOGRAPHS = ("astronaut.jpg", "camera.png", "coffee.jpg", "chelsea.jpg", "hubble_deep_field.jpg")
 

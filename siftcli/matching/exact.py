@@ -11,8 +11,8 @@ from ..errors import ParameterError
 from ..features import Features, Float32
 from ..matches import Matches
 from ..params import MatchParams
-from .geometry import verify
 from .neighbours import DescriptorSet, band_maxima, look_again, rounding, second_largest
+from .verify import verify
 
 __all__ = ["DescriptorSet", "Side", "match_descriptors", "match_features", "match_sides", "nearest_two"]
 
@@ -67,7 +67,7 @@ def match_features(a: Features, b: Features, params: MatchParams, threads: int =
     a, b : Features
         With descriptors.
     params : MatchParams
-        The tests; see `match_descriptors` and `siftcli.engine.geometry.verify`.
+        The tests; see `match_descriptors` and `siftcli.matching.verify.verify`.
     threads : int
         How many may work at once; the result does not depend on it.
 

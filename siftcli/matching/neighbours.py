@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ..errors import ParameterError
 from ..features import Float32
-from .threads import share
+from ..threads import share
 
 __all__ = ["DescriptorSet", "Nearest", "band_maxima", "look_again", "rounding", "second_largest"]
 

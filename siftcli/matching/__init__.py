@@ -1,0 +1,1 @@
+"""Matching: nearest neighbours, geometric verification, and the images that look alike."""
