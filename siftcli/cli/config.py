@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +82,10 @@ def _hint(name: str, known: Any) -> str:
 
 
 def _parsed(path: str) -> dict[str, Any]:
+    import tomllib  # most runs have no configuration file
+
     try:
-        toml: Any = import_module("tomllib")
-    except ModuleNotFoundError:  # before Python 3.11
-        try:
-            toml = import_module("tomli")
-        except ModuleNotFoundError:
-            raise PlanError("--config: needs Python 3.11, or the package tomli: pip install tomli") from None
-    try:
-        return dict(toml.loads(Path(path).read_text(encoding="utf-8")))
+        return dict(tomllib.loads(Path(path).read_text(encoding="utf-8")))
     except OSError as error:
         raise PlanError(f"{path}: {why_unreadable(error)}") from error
     except ValueError as error:  # not TOML, or not UTF-8

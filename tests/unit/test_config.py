@@ -5,7 +5,6 @@ Oracles: the order that is promised, and the parameters themselves.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from siftcli.batch.inputs import PlanError
 from siftcli.cli.config import config_values, is_setting
 from siftcli.cli.main import COMMANDS, cli
 from siftcli.cli.options import chosen_parameters
 from siftcli.params import DescriptorParams, DetectorParams, SelectionParams
-
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="TOML is read by Python 3.11 or tomli")
 
 
 def commands() -> dict[str, click.Command]:
@@ -211,18 +207,3 @@ def test_every_parameter_is_a_setting_and_no_output_is() -> None:
         "dry_run",
         "help",
     }
-
-
-def test_without_a_reader_of_toml(file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed form: before Python 3.11 it says what to install; tomli does as well as tomllib."""
-    import tomllib
-
-    def missing(name: str, *args: Any) -> Any:
-        raise ModuleNotFoundError(name)
-
-    path = file("octaves = 3\n")
-    monkeypatch.setattr("siftcli.cli.config.import_module", missing)
-    with pytest.raises(PlanError, match=r"needs Python 3\.11, or the package tomli: pip install tomli"):
-        config_values(path, DETECT, commands)
-    monkeypatch.setattr("siftcli.cli.config.import_module", lambda name: tomllib if name == "tomli" else missing(name))
-    assert config_values(path, DETECT, commands) == {"octaves": 3}
