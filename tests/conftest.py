@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))  # the measures that the documented figures and the tests share
+sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))  # the measures that the documented figures and the tests share
 
 import siftcli  # noqa: E402
 

@@ -24,31 +24,31 @@ from siftcli.conventions import flip_bins, ipol_bins
 
 sys.path.insert(0, str(ROOT))
 
-from tools import conventions_figure, generate
+from docs.tools import conventions_figure, generate
 
 
 def test_nothing_is_out_of_date() -> None:
-    assert not generate.differing(), "write them again: python -m tools.generate"
+    assert not generate.differing(), "write them again: python -m docs.tools.generate"
 
 
 def test_what_is_out_of_date_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "man").mkdir()
-    (tmp_path / "man" / "sift-gone.1").touch()
+    (tmp_path / "docs" / "man").mkdir(parents=True)
+    (tmp_path / "docs" / "man" / "sift-gone.1").touch()
     for name, text in generate.generated().items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     (tmp_path / "docs" / "cli.md").write_text("changed")
-    (tmp_path / "man" / "sift.1").unlink()
+    (tmp_path / "docs" / "man" / "sift.1").unlink()
     monkeypatch.setattr(generate, "ROOT", tmp_path)
-    assert generate.differing() == ["docs/cli.md", "man/sift-gone.1", "man/sift.1"]
+    assert generate.differing() == ["docs/cli.md", "docs/man/sift-gone.1", "docs/man/sift.1"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("page", ["docs/cli.md", "man/sift-{name}.1"])
+@pytest.mark.parametrize("page", ["docs/cli.md", "docs/man/sift-{name}.1"])
 def test_every_option_is_in_the_reference_and_the_manual(name: str, page: str) -> None:
     text = (ROOT / page.format(name=name)).read_text()
     text = re.sub(r"\\f[BR]", "", text.replace("\\-", "-"))
-    section = text if page.startswith("man") else text.split(f"## sift {name}\n")[1].split("\n## ")[0]
+    section = text if page.startswith("docs/man") else text.split(f"## sift {name}\n")[1].split("\n## ")[0]
     for param in import_module(f"siftcli.cli.{name}").command.params:
         if isinstance(param, click.Option):
             for flag in [*param.opts, *param.secondary_opts]:
@@ -60,7 +60,7 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert set(re.findall(r"^### (\w+)$", text, re.M)) == set(siftcli.__all__)
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "man").glob("*.1")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "man").glob("*.1")), ids=lambda page: page.name)
 def test_the_manual_can_be_shown(page: Path) -> None:
     if shutil.which("man") is None:
         pytest.skip("there is no man here")

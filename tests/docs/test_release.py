@@ -37,7 +37,7 @@ def test_the_changelog_keeps_its_form() -> None:
 
 def test_the_pythons_that_are_declared() -> None:
     declared = [tuple(map(int, v.split("."))) for v in re.findall(r"Python :: (3\.\d+)", PROJECT)]
-    assert declared == [(3, 10), (3, 11), (3, 12), (3, 13)]
-    assert 'requires-python = ">=3.10"' in PROJECT
+    assert declared == [(3, 11), (3, 12), (3, 13)]
+    assert 'requires-python = ">=3.11"' in PROJECT
     if sys.version_info[:2] not in declared:
         pytest.skip(f"Python {sys.version_info.major}.{sys.version_info.minor} is not declared")

@@ -304,7 +304,7 @@ def test_updating_a_document_changes_its_own_tables_only(tmp_path: Path) -> None
 def test_every_table_has_its_place_in_the_documentation() -> None:
     # Oracle: the names in the code.
     text = (ROOT / "docs" / "performance.md").read_text("utf-8")
-    code = "".join(path.read_text("utf-8") for path in (ROOT / "benchmarks" / "speed").glob("*.py"))
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "tests" / "benchmarks" / "speed").glob("*.py"))
     names = set(re.findall(r'[^\w.]Table\(\s*"([\w-]+)"', code)) - {"sections"}
     variants = {f"{name}-{label}" for name in ("detect", "ratios", "cpu") for label in ("alone", "haswell", "avx2")}
     assert {"machine", "roofline", "folder"} < names

@@ -170,7 +170,7 @@ def test_another_processor_can_be_pretended(tmp_path: Path) -> None:
     figures = tmp_path / "f.json"
     arguments = ["--only", "pictures", "--sizes", "0.3", "--sources", "samples", "--json", str(figures)]
     subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments, "--coretype", "Haswell", "--no-avx512"],
+        [sys.executable, "-m", "tests.benchmarks", *arguments, "--coretype", "Haswell", "--no-avx512"],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -1,7 +1,7 @@
 """The gallery: golden pictures on the sample images.
 
-Oracle: the pictures in ``docs/images``, which were looked at before they were kept.  ``python docs/make_gallery.py``
-makes them again; look at what has changed.
+Oracle: the pictures in ``docs/images``, which were looked at before they were kept.
+``python docs/tools/make_gallery.py`` makes them again; look at what has changed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ends elsewhere, another version of the WebP library."""
 
 
 def gallery() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_gallery", DOCS / "make_gallery.py")
+    spec = importlib.util.spec_from_file_location("make_gallery", DOCS / "tools" / "make_gallery.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

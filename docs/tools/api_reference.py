@@ -35,7 +35,7 @@ _GROUPS = {
 _HEAD = """\
 # Python
 
-<!-- Generated from the docstrings by `python -m tools.generate`; a test compares the two. -->
+<!-- Generated from the docstrings by `python -m docs.tools.generate`; a test compares the two. -->
 
 `import siftcli` gives the names below and imports nothing heavy: each name is imported when it is first used. Arrays
 follow the [conventions](conventions.md); parameters are those of the [command line](cli.md), with underscores.
@@ -56,15 +56,13 @@ _STEPS = (
     "given",
     "affine",
     "pixel_descriptor",
-    "matching",
-    "geometry",
 )
 """The modules of the engine, in the order of the method."""
 
 _ENGINE_HEAD = """\
 # The engine, function by function
 
-<!-- Generated from the docstrings by `python -m tools.generate`; a test compares the two. -->
+<!-- Generated from the docstrings by `python -m docs.tools.generate`; a test compares the two. -->
 
 The steps of the method, for who reads or changes the code; [how SIFT works](how-sift-works.md) explains them, and
 [design](design.md) tells how they fit together. These functions may change from one version to the next: programs use

@@ -1,6 +1,6 @@
 """Measure the presets beside the programs whose defaults they have: the table in docs/presets.md.
 
-    python benchmarks/presets.py [--update]
+    python tests/benchmarks/presets.py [--update]
 
 prints it, or with --update puts it into the document.  Needs the extra ``bench``.
 """

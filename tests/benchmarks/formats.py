@@ -2,9 +2,9 @@
 
 ::
 
-    python benchmarks/formats.py speed           # keypoints per second, written and read
-    python benchmarks/formats.py compression     # HDF5 with the filters that it brings
-    python benchmarks/formats.py folder          # 1,000 images of 2,000 keypoints in HDF5, beside extracting them
+    python tests/benchmarks/formats.py speed           # keypoints per second, written and read
+    python tests/benchmarks/formats.py compression     # HDF5 with the filters that it brings
+    python tests/benchmarks/formats.py folder          # 1,000 images of 2,000 keypoints in HDF5, beside extracting them
 
 The features are those of the sample photographs, repeated as often as needed.  Times are of the processor, medians of
 five; of one for the folder.
@@ -36,7 +36,7 @@ from siftcli import Features
 from siftcli.io.fields import FIELDS, arrays_of
 from siftcli.io.registry import FORMATS, open_collection, read_features, write_features
 
-SAMPLES = Path(__file__).parents[1] / "sample_images"
+SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("dandelion.jpg", "hubble_deep_field.jpg", "astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg")
 KEYPOINTS, LARGE = 2_000, 50_000
 FILTERS: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``, from the folder that holds this one: see `speed.command`."""
+"""``python -m tests.benchmarks``, from the folder that holds this one: see `speed.command`."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]  # the measures, and the package it
 from speed.command import command  # noqa: E402
 
 if __name__ == "__main__":
-    command(prog_name="python -m benchmarks")
+    command(prog_name="python -m tests.benchmarks")

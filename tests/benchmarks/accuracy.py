@@ -1,6 +1,6 @@
 """Measure the tables of docs/accuracy.md: Lowe's files, matches on boat, other programs, blobs.
 
-    python benchmarks/accuracy.py [--update] [DATA]
+    python tests/benchmarks/accuracy.py [--update] [DATA]
 
 prints them, or with --update puts them into the document.  DATA holds ``lowe/{box,library,basmati}.{pgm,key}`` and
 ``boat/img1..6.pgm, H1to2p..H1to6p``; SIFTCLI_ORACLE_DATA names it when it is not given.  Needs the extra ``bench``.
@@ -24,7 +24,7 @@ from agreement import agreement, correct_matches, lines
 import siftcli
 from siftcli import Features, read_key, write_key
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "accuracy.md"
 LOWE_IMAGES = ("box", "library", "basmati")
 SAMPLES = ("astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg", "dandelion.jpg", "hubble_deep_field.jpg")

@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks``: runs sections, prints their tables, writes them where asked."""
+"""The command ``python -m tests.benchmarks``: runs sections, prints their tables, writes them where asked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SECTIONS = {
 OPTIONAL = ("gigapixel",)
 """Sections that run only if they are asked for."""
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "performance.md"
 
 SINGLE = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -113,7 +113,7 @@ def _environment(coretype: str | None, no_avx512: bool) -> None:
         os.environ["OPENBLAS_CORETYPE"] = coretype
     if no_avx512:
         code = "from speed.machine import avx512_features; print(','.join(avx512_features()))"
-        here = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+        here = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[3])])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
         found = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

@@ -11,7 +11,7 @@ __all__ = ["page"]
 _HEAD = """\
 # Command line
 
-<!-- Generated from the help of the commands by `python -m tools.generate`; a test compares the two. -->
+<!-- Generated from the help of the commands by `python -m docs.tools.generate`; a test compares the two. -->
 
 {introduction}
 

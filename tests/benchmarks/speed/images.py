@@ -36,7 +36,7 @@ __all__ = [
 
 UInt8: TypeAlias = npt.NDArray[np.uint8]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 SIZES = ("0.3", "1", "3", "12")
 """Pictures to compare on, by megapixels."""

@@ -1,4 +1,4 @@
-"""The pictures of the README and the documentation, made by ``sift``: ``python -m tools.pictures``."""
+"""The pictures of the README and the documentation, made by ``sift``: ``python -m docs.tools.pictures``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 __all__ = ["PICTURES"]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
 
 PICTURES = {

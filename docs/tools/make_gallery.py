@@ -1,4 +1,4 @@
-"""Make the gallery: ``python docs/make_gallery.py``.
+"""Make the gallery: ``python docs/tools/make_gallery.py``.
 
 Every picture is made by the command that the page shows below it, from the sample images, and then converted to a
 small WebP.  Pictures of the HTML page need Chromium; without it, the ones that are there stay.
@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 
 __all__ = ["PICTURES", "Picture", "make", "page"]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "docs" / "images"
 SAMPLES = ROOT / "sample_images"
 _QUALITY = 72
@@ -194,7 +194,7 @@ def _shrink(source: Path, target: Path) -> None:
 
 def page() -> str:
     """Return the page that shows them."""
-    lines = ["# Gallery", "", "Made by `python docs/make_gallery.py` from the images in `sample_images`.", ""]
+    lines = ["# Gallery", "", "Made by `python docs/tools/make_gallery.py` from the images in `sample_images`.", ""]
     for heading, pictures in PICTURES.items():
         lines += [f"## {heading}", ""]
         for picture in pictures:

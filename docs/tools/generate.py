@@ -1,7 +1,7 @@
 """Write the files that are generated from the package, or tell which ones are out of date.
 
-python -m tools.generate           # write
-python -m tools.generate --check   # exit status 1 if a file differs
+python -m docs.tools.generate           # write
+python -m docs.tools.generate --check   # exit status 1 if a file differs
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import api_reference, cli_reference, comparison, conventions_figure, man_pages, parameter_tables
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def generated() -> dict[str, str]:
@@ -24,7 +24,7 @@ def generated() -> dict[str, str]:
         "docs/engine.md": api_reference.engine_page(),
         "docs/images/conventions.svg": conventions_figure.figure(),
         "docs/parameters.md": parameter_tables.page(),
-        **{f"man/{name}": text for name, text in man_pages.pages().items()},
+        **{f"docs/man/{name}": text for name, text in man_pages.pages().items()},
     }
 
 
@@ -32,7 +32,9 @@ def differing() -> list[str]:
     """Return the paths of the files that are missing or not as generated, or that nothing generates any more."""
     files = generated()
     stale = [name for name, text in files.items() if not _same(ROOT / name, text)]
-    orphans = [f"man/{path.name}" for path in (ROOT / "man").glob("*.1") if f"man/{path.name}" not in files]
+    orphans = [
+        f"docs/man/{path.name}" for path in (ROOT / "docs" / "man").glob("*.1") if f"docs/man/{path.name}" not in files
+    ]
     return sorted([*stale, *orphans])
 
 
@@ -42,7 +44,7 @@ def _same(path: Path, text: str) -> bool:
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m tools.generate", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m docs.tools.generate", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a file differs")
     check = parser.parse_args().check
     names = differing()
@@ -51,7 +53,7 @@ def main() -> int:
         if not check:
             _replace(ROOT / name, generated().get(name))
     if check and names:
-        print("out of date; to write them again: python -m tools.generate", file=sys.stderr)
+        print("out of date; to write them again: python -m docs.tools.generate", file=sys.stderr)
     return 1 if check and names else 0
 
 

@@ -2,12 +2,12 @@
 
 ::
 
-    python benchmarks/matching.py speed          # 9,000 by 9,000 descriptors, mutual
-    python benchmarks/matching.py large          # 100,000 by 100,000: time and peak memory
-    python benchmarks/matching.py ways           # ways to find the two nearest, which ours is one of
-    python benchmarks/matching.py pairs          # the sample pairs: precision, error of the homography
-    python benchmarks/matching.py boat FOLDER    # img1.pgm ... img6.pgm and H1to2p ... H1to6p
-    python benchmarks/matching.py collection     # pairs per second of sift match --exhaustive
+    python tests/benchmarks/matching.py speed          # 9,000 by 9,000 descriptors, mutual
+    python tests/benchmarks/matching.py large          # 100,000 by 100,000: time and peak memory
+    python tests/benchmarks/matching.py ways           # ways to find the two nearest, which ours is one of
+    python tests/benchmarks/matching.py pairs          # the sample pairs: precision, error of the homography
+    python tests/benchmarks/matching.py boat FOLDER    # img1.pgm ... img6.pgm and H1to2p ... H1to6p
+    python tests/benchmarks/matching.py collection     # pairs per second of sift match --exhaustive
 
 Needs the extras ``bench`` and ``geometry``.  BLAS has one thread, as in the command ``sift``.
 """
@@ -38,14 +38,14 @@ from rich.table import Table
 
 import siftcli
 from siftcli import Features
-from siftcli.engine.matching import DescriptorSet, match_descriptors
+from siftcli.matching.exact import DescriptorSet, match_descriptors
 from siftcli.params import MatchParams
 
 sys.path.insert(0, str(Path(__file__).parent))
 from peers import colmap, opencv
 from speed.timing import Timing, alternate, clock
 
-SAMPLES = Path(__file__).parents[1] / "sample_images"
+SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("dandelion.jpg", "hubble_deep_field.jpg", "astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg")
 PAIRS = ("astronaut", "dandelion")
 RATIO, WITHIN = 0.8, 3.0

@@ -1,4 +1,4 @@
-"""How long drawing takes: ``python benchmarks/drawing.py``.
+"""How long drawing takes: ``python tests/benchmarks/drawing.py``.
 
 A picture of 12.6 megapixels with 100,000 keypoints whose scales are spread as those of photographs (two thirds below
 2 pixels), from arrays to arrays, and as files.  CPU seconds of one thread, the best of three.

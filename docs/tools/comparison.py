@@ -1,4 +1,4 @@
-"""The table of the README that compares programs: figures from the tables that `benchmarks/` writes into docs/."""
+"""The README's table that compares programs, made from the figures that `tests/benchmarks/` writes into docs/."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 __all__ = ["readme", "table"]
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 _PICTURE = "samples 1 MP"
 
 _PROGRAMS = {
