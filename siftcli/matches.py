@@ -10,7 +10,15 @@ import numpy.typing as npt
 
 from .features import Float32
 
-__all__ = ["Matches", "Model"]
+__all__ = ["MODELS", "Matches", "Model"]
+
+MODELS = {
+    "homography": "a homography",
+    "similarity": "a similarity",
+    "fundamental": "a fundamental matrix",
+    "essential": "an essential matrix",
+}
+"""Kind of a model to what it is, in words."""
 
 
 @dataclass(frozen=True, eq=False)

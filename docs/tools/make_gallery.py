@@ -64,8 +64,8 @@ PICTURES = {
         ),
         Picture(
             "arrows",
-            "Arrows, coloured by orientation.",
-            "draw retina.jpg --style arrows --radius support --color orientation --zoom 0.5",
+            "Arrows as long as the descriptor's support, coloured by orientation.",
+            "draw retina.jpg --style arrows --color orientation --zoom 0.5",
         ),
         Picture("frames", "Frames as squares, in one colour.", "draw camera.png --style frames --color orange"),
         Picture("points", "Points, coloured by octave.", "draw coffee.jpg --style points --color octave"),
@@ -76,12 +76,16 @@ PICTURES = {
         ),
         Picture(
             "region",
-            "Part of an image, enlarged; the 40 strongest keypoints, coloured by response.",
-            "draw hubble_deep_field.jpg --region 380,420,160,110 --top 40 --color response",
+            "Part of an image, enlarged; the 40 strongest keypoints, coloured by response; a light legend.",
+            "draw hubble_deep_field.jpg --region 380,420,160,110 --top 40 --color response --theme light",
         ),
     ),
     "Matches": (
-        Picture("side", "Side by side. Inliers are solid, outliers dashed.", f"draw {_PAIR} --layout side"),
+        Picture(
+            "side",
+            "Side by side. Inliers are solid, outliers dashed and faint; of lines that run together one is drawn.",
+            f"draw {_PAIR} --layout side",
+        ),
         Picture(
             "stacked",
             "Stacked; the 60 best matches.",
@@ -97,7 +101,7 @@ PICTURES = {
     "Scale space": (
         Picture(
             "scalespace",
-            "Every level of every octave. Extrema are marked by what becomes of them.",
+            "Every level of every octave. Colours show which extrema are kept and why others are rejected.",
             "scalespace camera.png --tile 150",
             "scalespace.png",
         ),

@@ -142,7 +142,7 @@ def _keypoints(
     if not page_wanted:
         return encode(keypoint_scene(picture.image, picture.features, style), target.format, name=target.path), found
     features = strongest(picture.features, style.top)
-    look = {"style": style.style, "radius": style.radius, "color": style.color}
+    look = {"style": style.style, "radius": "support" if style.supported else "sigma", "color": style.color}
     return page([Exhibit(picture.name, picture.image, features)], look=look).encode(), found
 
 

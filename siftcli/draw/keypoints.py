@@ -11,11 +11,13 @@ from PIL import Image
 from ..conventions import affine_of
 from ..errors import ParameterError
 from ..features import Features
+from ..words import counted
 from . import shapes
 from .choice import best, uncrowded
 from .color import Colors
 from .coloring import colored
 from .legend import Entry, Note
+from .palette import THEMES
 from .picture import ImageLike, View, to_rgb
 from .scene import Marks, Scene, halo_width, line_width
 from .style import KeypointStyle
@@ -50,7 +52,7 @@ def draw_keypoints(image: ImageLike, features: Features, **options: Any) -> Imag
     Returns
     -------
     PIL.Image.Image
-        RGB; the image, `zoom` times as large, with the legend below.
+        The image, `zoom` times as large, with the legend below; RGB, or RGBA with ``theme="none"``.
 
     Raises
     ------
@@ -99,8 +101,10 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
         maps *= magnification(shown)
         if style.thin and style.top is None:
             full = _apart(centres, maps, _strength(shown), (_LEGIBLE * line, _WHOLE * min(view.size)))
+        elif style.thin:
+            full = _apart(centres, maps, shown.scales, (0, np.inf))
     elif style.style != "points":
-        maps *= reach_of(shown, style.radius)
+        maps *= reach_of(shown, supported=style.supported)
         if style.thin and style.top is None:
             radius = _radius(maps)
             ink = _STROKES[style.style] * radius * (_widths(radius, line) + halo_width(line))
@@ -113,6 +117,7 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
         opacity=style.opacity,
         halo=halo_width(line) if style.halo else 0.0,
         legend=[*(note for note in notes if note != Note("")), *entries] if style.legend else (),
+        theme=THEMES[style.theme],
     )
 
 
@@ -130,9 +135,9 @@ def magnification(features: Features) -> float:
     return float(value) if isinstance(value, (int, float)) else 3.0
 
 
-def reach_of(features: Features, radius: str) -> float:
-    """What frames are drawn to, in units of sigma: 1, or the descriptor's support."""
-    return 1.0 if radius == "sigma" else _CELLS * magnification(features)
+def reach_of(features: Features, *, supported: bool) -> float:
+    """Size of frames in units of sigma: 1, or the descriptor's support."""
+    return _CELLS * magnification(features) if supported else 1.0
 
 
 def _finite(features: Features) -> npt.NDArray[np.bool_]:
@@ -165,7 +170,7 @@ _STROKES = {"circles": 2 * np.pi + 1, "arrows": 1.6, "frames": 9.0}
 def _apart(
     centres: _Array, maps: _Array, strength: npt.NDArray[np.floating], sides: tuple[float, float]
 ) -> npt.NDArray[np.bool_]:
-    """Tell which descriptors have sides within these limits and do not cover a stronger one; any size if none has."""
+    """Tell which descriptors have sides within these limits (any, if none has) and do not cover a stronger one."""
     half = _CELLS * _radius(maps)
     full = np.zeros(len(half), bool)
     fitting = np.flatnonzero((2 * half >= sides[0]) & (2 * half <= sides[1]))
@@ -238,22 +243,21 @@ def _descriptors(features: Features, centres: _Array, maps: _Array, colors: Colo
 
 
 def _count(style: KeypointStyle, drawn: int, total: int, full: int, word: str) -> str:
-    noun = "keypoint" if total == 1 else "keypoints"
+    text = counted(total, "keypoint")
     if drawn < total:
-        return f"the {drawn:,} {word} of {total:,} {noun}"
-    if full < total:
-        return f"{total:,} {noun}, {full:,} drawn as {style.style}, the others as dots"
-    return f"{total:,} {noun}"
+        text = f"the {drawn:,} {word} of {text}"
+    return text if full == drawn else f"{text}, {full:,} drawn as {style.style}, the others as dots"
 
 
 def _meaning(style: KeypointStyle, features: Features) -> str:
     if style.style == "points":
         return ""
     if style.style == "descriptors":
-        return f"cells of {magnification(features):g} sigma"
-    reach = reach_of(features, style.radius)
-    text = f"{_SIZE[style.style]} {reach:g} sigma"
-    return f"{text}, the descriptor's support" if style.radius == "support" else text.replace(" 1 ", " ")
+        return f"cell = {magnification(features):g} {_SIGMA}"
+    if style.supported:
+        return f"{_SIZE[style.style]} = {reach_of(features, supported=True):g} {_SIGMA}, the descriptor's support"
+    return f"{_SIZE[style.style]} = {_SIGMA}"
 
 
+_SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 _SIZE = {"circles": "radius", "arrows": "length", "frames": "half side"}

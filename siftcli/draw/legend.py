@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from .color import Colors
-from .palette import GROUND, INK
+from .palette import THEMES, Theme
 
 __all__ = ["Bar", "Entry", "Key", "Legend", "Note", "Placed", "text_width", "write"]
 
@@ -68,7 +68,8 @@ class Placed:
 _SMALL, _SMALLEST = 11, 9
 """Sizes of fonts, in pixels: of small pictures, and where there is little room."""
 _FINE = 4
-"""Text is drawn so many times larger and reduced, or it would be set in whole pixels."""
+"""Factor by which text is drawn larger and then reduced, for positions finer than whole pixels."""
+_SIGMA = "\N{GREEK SMALL LETTER SIGMA}"
 
 
 @lru_cache
@@ -79,15 +80,23 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def text_width(text: str, size: int) -> float:
     """Width of a text in pixels."""
-    return _font(size * _FINE).getlength(text) / _FINE
+    return _font(size * _FINE).getlength(text.replace(_SIGMA, "o")) / _FINE
 
 
-def write(picture: Image.Image, left: float, middle: float, text: str, size: int) -> None:
+def write(picture: Image.Image, left: float, middle: float, text: str, size: int, theme: Theme) -> None:
     """Write a text, in pixels of the picture from `left` on, its small letters centred on the height `middle`."""
     mask = Image.new("L", (math.ceil(text_width(text, size) + 2) * _FINE, 2 * size * _FINE))
-    ImageDraw.Draw(mask).text((_FINE, size * _FINE), text, 255, _font(size * _FINE), anchor="lm")
+    draw, font = ImageDraw.Draw(mask), _font(size * _FINE)
+    plain = text.replace(_SIGMA, "o")
+    draw.text((_FINE, size * _FINE), plain, 255, font, anchor="lm")
+    for place in (i for i, letter in enumerate(text) if letter == _SIGMA):  # an o with a bar: the font has no sigma
+        _, _, _, bottom = draw.textbbox((_FINE, size * _FINE), plain, font, anchor="lm")
+        start, top, stop, _ = draw.textbbox((_FINE + font.getlength(plain[:place]), 0), "o", font)
+        top += bottom - draw.textbbox((0, 0), plain, font)[3]
+        draw.rectangle(((start + stop) / 2, top, stop + 0.04 * size * _FINE, top + 0.09 * size * _FINE), 255)
     mask = mask.reduce(_FINE)
-    picture.paste(INK, (round(left) - 1, round(middle) - size), mask)
+    ink = theme.ink if picture.mode == "RGB" else (*theme.ink, 255)
+    picture.paste(ink, (round(left) - 1, round(middle) - size), mask)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,14 +139,14 @@ class Legend:
             left += needed + gap
         return cls(width, top + line, size, items)
 
-    def render(self) -> Image.Image:
-        """Return the strip as RGB."""
-        strip = Image.new("RGB", (self.width, self.height), GROUND)
+    def render(self, theme: Theme = THEMES["dark"]) -> Image.Image:
+        """Return the strip, RGB, or RGBA for a theme without ground."""
+        strip = Image.new(theme.mode, (self.width, self.height), theme.fill)
         draw = ImageDraw.Draw(strip)
         for placed in self.items:
             box = [round(v) for v in (placed.left, placed.top, placed.width, placed.height)]
             if isinstance(placed.item, str):
-                write(strip, placed.left, placed.top, placed.item, self.size)
+                write(strip, placed.left, placed.top, placed.item, self.size, theme)
             elif isinstance(placed.item, Bar):
                 colors = Image.fromarray(np.ascontiguousarray(placed.item.colors[None]))
                 strip.paste(colors.resize((box[2], box[3]), Image.Resampling.BILINEAR), (box[0], box[1]))

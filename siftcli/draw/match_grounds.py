@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..matches import Matches
-from .palette import GROUND
+from .palette import THEMES, Theme
 from .picture import View
 from .scene import line_width
 from .warp import homography_of, mapped, overlaid, union
@@ -25,6 +25,8 @@ _SMALLER = 0.4
 """An image that is smaller than this, relative to the other, is enlarged to the same size."""
 _GAP = 4.0
 """Between images, in line widths."""
+_WIDE = 4.0
+"""Width of a picture over its height from which on two images are stacked; two of 16 x 9 have 3.6."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class Ground:
     Attributes
     ----------
     image : PIL.Image.Image
-        RGB.
+        RGB, or RGBA for a theme without ground.
     place_a, place_b : callable
         Takes points of the image, (N, 2), to those of the picture; NaN for what it cannot show.
     """
@@ -67,22 +69,22 @@ class Ground:
         return self.place_a(matches.xy_a), self.place_b(matches.xy_b)
 
 
-def beside(images: MatchedImages, layout: str, zoom: float | None) -> Ground:
-    """Put two images beside ("side") or below ("stacked") each other, or in the less elongated way ("auto")."""
+def beside(images: MatchedImages, layout: str, zoom: float | None, theme: Theme = THEMES["dark"]) -> Ground:
+    """Put two images beside ("side") or below ("stacked") each other; "auto" stacks what would be very wide."""
     sizes = images.a.size, images.b.size
     ratios = [max(other) / max(own) for own, other in (sizes, sizes[::-1])]
     enlarge = [ratio if ratio * _SMALLER > 1 else 1.0 for ratio in ratios]
     (width, height), (other_width, other_height) = ((e * s[0], e * s[1]) for e, s in zip(enlarge, sizes, strict=True))
     side = width + other_width, max(height, other_height)
     stack = max(width, other_width), height + other_height
-    stacked = layout == "stacked" or (layout == "auto" and _elongation(stack) < _elongation(side))
+    stacked = layout == "stacked" or (layout == "auto" and side[0] > _WIDE * side[1])
     whole = stack if stacked else side
     zoom = View.of((round(whole[0]), round(whole[1])), zoom=zoom).zoom
     views = [View.of(size, zoom=zoom * e) for size, e in zip(sizes, enlarge, strict=True)]
     along = 1 if stacked else 0
     start = [0, views[0].size[along] + max(4, round(_GAP * line_width(*whole) * zoom))]
     length, breadth = start[1] + views[1].size[along], max(view.size[1 - along] for view in views)
-    ground = Image.new("RGB", (breadth, length) if stacked else (length, breadth), GROUND)
+    ground = Image.new(theme.mode, (breadth, length) if stacked else (length, breadth), theme.fill)
     places: list[_Place] = []
     for image, view, first in zip((images.a, images.b), views, start, strict=True):
         middle = (breadth - view.size[1 - along]) // 2
@@ -92,20 +94,16 @@ def beside(images: MatchedImages, layout: str, zoom: float | None) -> Ground:
     return Ground(ground, *places)
 
 
-def _elongation(size: tuple[float, float]) -> float:
-    return max(size) / min(size)
-
-
 def _shifted(view: View, corner: tuple[int, int]) -> _Place:
     return lambda xy: view.place(xy) + corner
 
 
-def overlay(images: MatchedImages, zoom: float | None) -> Ground:
+def overlay(images: MatchedImages, zoom: float | None, theme: Theme = THEMES["dark"]) -> Ground:
     """Lay image a, as the homography of the matches takes it, over image b."""
     homography = homography_of(images.matches)
     left, top, width, height = union(homography, images.a.size, images.b.size)
     homography = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]]) @ homography
-    ground = overlaid(images.a, images.b, homography, (-left, -top), (width, height))
+    ground = overlaid(images.a, images.b, homography, (-left, -top), (width, height), theme)
     view = View.of((width, height), zoom=zoom)
     return Ground(
         view.show(ground), lambda xy: view.place(mapped(homography, xy)), lambda xy: view.place(xy - (left, top))

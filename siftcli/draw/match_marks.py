@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from ..matches import Matches
 from .color import Colors, sequential
-from .legend import Bar, Entry, Key
-from .palette import INLIER, OUTLIER
+from .legend import Bar, Entry
+from .palette import INLIER, parse_color
 from .scene import Marks, halo_width
+from .style import MatchStyle
 
 __all__ = ["best_first", "connected", "in_full", "match_colors", "residuals"]
 
@@ -19,6 +23,16 @@ _Index = npt.NDArray[np.intp]
 
 _SHARE = 0.3
 """Share of the picture that lines may cover."""
+_APART = 6.0
+"""Lines closer than this run together, in line widths."""
+_TOGETHER = 0.6
+"""Share of a line that may run along others before it becomes dots."""
+_TURNS = 16
+"""Directions, from 0 to 180 degrees, that lines are told apart by."""
+_TRIED = 5000
+"""Matches that are considered for a line."""
+_FADED = 0.45
+"""Opacity of outliers, relative to inliers."""
 _RING, _DOT = 2.5, 2.0
 """Radius of the rings at the ends of lines, and diameter of dots that stand for what has no line, in line widths."""
 _RINGS = 4 * np.pi * _RING
@@ -27,18 +41,14 @@ _DASH, _GAP = 6.0, 5.0
 """Of outliers' lines, in line widths."""
 
 
-def match_colors(matches: Matches) -> tuple[Colors, list[Entry]]:
-    """Return a colour for each match, and the legend's entries: by verdict, or else by ratio."""
+def match_colors(matches: Matches, style: MatchStyle) -> tuple[Colors, list[Entry]]:
+    """Return a colour for each match, (M, 3), and the colour bar: by verdict, or else by ratio."""
+    inlier = parse_color(style.line_color) if style.line_color else INLIER
     if matches.inliers is not None:
-        count = int(matches.inliers.sum())
-        others = len(matches) - count
-        keys: list[Entry] = [
-            Key(INLIER, f"{count:,} inlier{'' if count == 1 else 's'}"),
-            Key(OUTLIER, f"{others:,} outlier{'' if others == 1 else 's'}", "dashes"),
-        ]
-        return np.where(matches.inliers[:, None], np.array(INLIER), np.array(OUTLIER)).astype(np.uint8), keys
-    if matches.ratios is None or not len(matches):
-        return np.tile(np.array(INLIER, np.uint8), (len(matches), 1)), []
+        outlier = parse_color(style.outlier_color)
+        return np.where(matches.inliers[:, None], np.array(inlier), np.array(outlier)).astype(np.uint8), []
+    if matches.ratios is None or style.line_color or not len(matches):
+        return np.tile(np.array(inlier, np.uint8), (len(matches), 1)), []
     low, high = float(matches.ratios.min()), float(matches.ratios.max())
     shades = sequential(1 - (matches.ratios - low) / max(high - low, 1e-9))
     ticks = ((0.0, f"{high:.2f}"), (1.0, f"{low:.2f}")) if high > low else ((0.5, f"{low:.2f}"),)
@@ -60,54 +70,102 @@ def best_first(matches: Matches, start: _Array, stop: _Array) -> _Index:
     return order[np.isfinite(start[order]).all(axis=1) & np.isfinite(stop[order]).all(axis=1)]
 
 
-def in_full(start: _Array, stop: _Array, line: float, pixels: int) -> int:
-    """Return how many of the first matches may be drawn as lines so that the picture stays legible; at least one."""
-    ink = np.cumsum((np.hypot(*(stop - start).T) + _RINGS * line) * (line + halo_width(line)))
-    return min(len(start), int(np.searchsorted(ink, _SHARE * pixels)) + 1)
+def in_full(start: _Array, stop: _Array, line: float, size: tuple[int, int]) -> _Bools:
+    """Tell which matches, best first, are drawn as lines so that no two run together and the picture stays legible.
+
+    A coarse grid over the picture keeps, for each cell, the directions of the lines that pass through it.
+
+    Parameters
+    ----------
+    start, stop : (M, 2) array
+        In pixels of the picture.
+    line : float
+        Width of lines, in pixels.
+    size : (width, height)
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    (M,) bool
+        The first is always among them.
+    """
+    cell = _APART * line
+    columns, rows = (int(side / cell) + 3 for side in size)
+    passing = np.zeros(columns * rows, np.uint32)
+    along = stop - start
+    length = np.hypot(*along.T)
+    turn = np.floor(np.arctan2(along[:, 1], along[:, 0]) / np.pi * _TURNS).astype(int) % _TURNS
+    ink = (length + _RINGS * line) * (line + halo_width(line))
+    left = _SHARE * size[0] * size[1]
+    full = np.zeros(len(start), bool)
+
+    def cells(i: int, shift: float) -> _Index:
+        """Cells along a match, beside it by `shift` cells."""
+        t = np.linspace(0, 1, max(2, math.ceil(2 * length[i] / cell)))[:, None]
+        aside = shift * cell * np.array([-along[i, 1], along[i, 0]]) / max(length[i], 1e-9)
+        places = ((start[i] + aside + t * along[i]) / cell).astype(np.intp) + 1
+        return np.asarray(places[:, 1].clip(0, rows - 1) * columns + places[:, 0].clip(0, columns - 1))
+
+    for i in range(min(len(start), _TRIED)):
+        similar = sum(1 << (turn[i] + k) % _TURNS for k in (-1, 0, 1))
+        if (passing[cells(i, 0)] & np.uint32(similar) > 0).mean() > _TOGETHER:
+            continue
+        left -= ink[i]
+        if left < 0 and full.any():
+            break
+        full[i] = True
+        for shift in (-0.5, 0.0, 0.5):
+            passing[cells(i, shift)] |= np.uint32(1 << turn[i])
+    return full
 
 
 # --- marks
 
 
 def connected(
-    matches: Matches, start: _Array, stop: _Array, colors: Colors, order: _Index, full: int, line: float
+    matches: Matches, start: _Array, stop: _Array, colors: Colors, lines: _Index, rest: _Index, line: float
 ) -> list[Marks]:
-    """Return lines with rings at their ends for the first `full` of `order`, and dots for the others."""
-    rest, lines = order[full:], _outliers_first(matches, order[:full])
-    dots = _dots(np.concatenate([start[rest], stop[rest]]), np.concatenate([colors[rest], colors[rest]]), line)
+    """Return lines with rings at their ends for the matches `lines`, and dots for `rest`; outliers below inliers."""
     radius = _RING * line
-    rings = np.concatenate([start[lines], stop[lines]], axis=1).reshape(-1, 2)
-    circles = np.concatenate([rings, np.full((len(rings), 1), radius)], axis=1)
-    segments, which = _dashes(_shortened(start[lines], stop[lines], radius), _outlying(matches, lines), line)
-    each = np.repeat(np.arange(len(lines)), 2)
-    widths = np.full(len(lines), line)
-    return [dots, Marks("match", colors[lines], widths, circles, each, segments, which)]
+    marks = []
+    for index, outlying in _by_verdict(matches, rest):
+        ends = np.concatenate([start[index], stop[index]])
+        marks.append(_dots(ends, np.concatenate([colors[index], colors[index]]), line, outlying))
+    for index, outlying in _by_verdict(matches, lines):
+        rings = np.concatenate([start[index], stop[index]], axis=1).reshape(-1, 2)
+        circles = np.concatenate([rings, np.full((len(rings), 1), radius)], axis=1)
+        segments, which = _dashes(_shortened(start[index], stop[index], radius), outlying, line)
+        each, widths = np.repeat(np.arange(len(index)), 2), np.full(len(index), line)
+        opacity = _FADED if outlying else 1.0
+        marks.append(Marks("match", colors[index], widths, circles, each, segments, which, opacity))
+    return marks
 
 
 def residuals(matches: Matches, start: _Array, stop: _Array, colors: Colors, order: _Index, line: float) -> list[Marks]:
     """Return a dot where each match ends, and a line from where it begins."""
-    order = _outliers_first(matches, order)
-    segments, which = _dashes(np.concatenate([start, stop], axis=1)[order], _outlying(matches, order), line)
     none = np.empty((0, 3)), np.empty(0, np.intp)
-    return [
-        Marks("match", colors[order], np.full(len(order), line), *none, segments, which),
-        _dots(stop[order], colors[order], line),
-    ]
+    lines, dots = [], []
+    for index, outlying in _by_verdict(matches, order):
+        segments, which = _dashes(np.concatenate([start, stop], axis=1)[index], outlying, line)
+        widths, opacity = np.full(len(index), line), _FADED if outlying else 1.0
+        lines.append(Marks("match", colors[index], widths, *none, segments, which, opacity))
+        dots.append(_dots(stop[index], colors[index], line, outlying))
+    return [*lines, *dots]
 
 
-def _outliers_first(matches: Matches, index: _Index) -> _Index:
-    """Put the inliers on top."""
+def _by_verdict(matches: Matches, index: _Index) -> list[tuple[_Index, bool]]:
+    """Split matches into outliers and the others, which are drawn on top; (indices, whether outliers)."""
     index = np.sort(index)
-    return index if matches.inliers is None else index[np.argsort(matches.inliers[index], kind="stable")]
+    if matches.inliers is None:
+        return [(index, False)]
+    inlying = matches.inliers[index]
+    return [(index[~inlying], True), (index[inlying], False)]
 
 
-def _outlying(matches: Matches, index: _Index) -> _Bools:
-    return np.zeros(len(index), bool) if matches.inliers is None else ~matches.inliers[index]
-
-
-def _dots(xy: _Array, colors: Colors, line: float) -> Marks:
+def _dots(xy: _Array, colors: Colors, line: float, outlying: bool) -> Marks:
     circles = np.concatenate([xy, np.zeros((len(xy), 1))], axis=1)
-    return Marks.of("point", colors, np.full(len(xy), _DOT * line), circles=circles)
+    marks = Marks.of("point", colors, np.full(len(xy), _DOT * line), circles=circles)
+    return replace(marks, opacity=_FADED) if outlying else marks
 
 
 def _shortened(start: _Array, stop: _Array, room: float) -> _Array:
@@ -117,8 +175,8 @@ def _shortened(start: _Array, stop: _Array, room: float) -> _Array:
     return np.concatenate([start + along, stop - along], axis=1)
 
 
-def _dashes(ends: _Array, dashed: _Bools, line: float) -> tuple[_Array, _Index]:
-    """Cut the segments that are to be dashed; they begin and end with a dash.
+def _dashes(ends: _Array, dashed: bool, line: float) -> tuple[_Array, _Index]:
+    """Cut segments into dashes, where wanted; they begin and end with a dash.
 
     Returns
     -------
@@ -126,11 +184,13 @@ def _dashes(ends: _Array, dashed: _Bools, line: float) -> tuple[_Array, _Index]:
     which : (M,) intp
         The segment of `ends` that each belongs to; ascending.
     """
+    if not dashed:
+        return ends, np.arange(len(ends))
     run = ends[:, 2:] - ends[:, :2]
-    count = np.where(dashed, np.ceil(np.hypot(*run.T) / ((_DASH + _GAP) * line)), 1).clip(1).astype(np.intp)
+    count = np.ceil(np.hypot(*run.T) / ((_DASH + _GAP) * line)).clip(1).astype(np.intp)
     which = np.repeat(np.arange(len(ends)), count)
     step = np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
-    dash = np.where(dashed, _DASH / (_DASH + _GAP), 1.0)[which]
+    dash = _DASH / (_DASH + _GAP)
     first, last = ((step + end) / (count[which] - 1 + dash) for end in (0.0, dash))
     begin = ends[which, :2]
     return np.concatenate([begin + first[:, None] * run[which], begin + last[:, None] * run[which]], axis=1), which

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from ..errors import ParameterError
 from ..features import Features, Float32
-from ..matches import Matches
+from ..matches import MODELS, Matches
+from ..words import counted
 from .legend import Entry, Key, Note
 from .match_grounds import MatchedImages, beside, overlay
 from .match_marks import best_first, connected, in_full, match_colors, residuals
+from .palette import THEMES, parse_color
 from .picture import ImageLike, to_rgb
 from .scene import Scene, halo_width, line_width
 from .style import MatchStyle
@@ -99,28 +102,34 @@ def _places(matches: Matches, side: int, features: Features | None) -> Float32:
 
 def match_scene(images: MatchedImages, style: MatchStyle) -> Scene:
     """Lay out a match picture of any layout but blink."""
+    theme = THEMES[style.theme]
     shown = _shown(images.matches, style.show)
-    ground = overlay(images, style.zoom) if style.layout == "overlay" else beside(images, style.layout, style.zoom)
+    if style.layout == "overlay":
+        ground = overlay(images, style.zoom, theme)
+    else:
+        ground = beside(images, style.layout, style.zoom, theme)
     line = style.line_width or line_width(*ground.image.size)
     start, stop = ground.places(shown)
-    colors, entries = match_colors(shown)
+    colors, entries = match_colors(shown, style)
     order = best_first(shown, start, stop)
     chosen = order[: style.top]
-    full = len(chosen)
+    full = np.ones(len(chosen), bool)
     if style.layout == "overlay":
         marks = residuals(shown, start, stop, colors, chosen, line)
         entries += [Key((255, 0, 255), "a, warped onto b", "area"), Key((0, 255, 0), "b", "area")]
     else:
         if style.thin and style.top is None:
-            full = in_full(start[chosen], stop[chosen], line, ground.image.width * ground.image.height)
-        marks = connected(shown, start, stop, colors, chosen, full, line)
-    count: list[Entry] = [Note(_count(len(order), len(chosen), full))]
+            full = in_full(start[chosen], stop[chosen], line, ground.image.size)
+        marks = connected(shown, start, stop, colors, chosen[full], chosen[~full], line)
+    words: list[Entry] = [Note(_count(len(shown), len(chosen), int(full.sum())))]
+    words += _verdicts(images.matches, shown, chosen, style)
     return Scene(
         ground.image,
         [m for m in marks if len(m)],
         opacity=style.opacity,
         halo=halo_width(line) if style.halo else 0.0,
-        legend=count + entries if style.legend else (),
+        legend=words + entries if style.legend else (),
+        theme=theme,
     )
 
 
@@ -136,7 +145,29 @@ def _shown(matches: Matches, show: str) -> Matches:
 
 
 def _count(total: int, drawn: int, full: int) -> str:
-    text = f"{total:,} {'match' if total == 1 else 'matches'}"
+    text = counted(total, "match")
     if drawn < total:
-        return f"the {drawn:,} best of {text}"
-    return text if full == total else f"{text}, {full:,} drawn as lines, the others as dots"
+        text = f"the {drawn:,} best of {text}"
+    return text if full == drawn else f"{text}, {full:,} drawn as lines, the others as dots"
+
+
+def _verdicts(matches: Matches, shown: Matches, drawn: npt.NDArray[np.intp], style: MatchStyle) -> list[Entry]:
+    """Explain the colours of inliers and outliers: how many of each are drawn, and how many are not."""
+    if matches.inliers is None or shown.inliers is None:
+        return []
+    model = "" if matches.model is None else f" of {MODELS[matches.model.kind]}"
+    inliers = int(np.count_nonzero(matches.inliers))
+    totals = {"inliers": inliers, "outliers": len(matches) - inliers}
+    seen = int(np.count_nonzero(shown.inliers[drawn]))
+    counts = {"inliers": seen, "outliers": len(drawn) - seen}
+    colors = {"inliers": style.line_color or "blue", "outliers": style.outlier_color}
+    kinds: dict[str, Literal["line", "dashes"]] = {"inliers": "line", "outliers": "dashes"}
+    entries: list[Entry] = []
+    for name, total in totals.items():
+        of = model if name == "inliers" else ""
+        if style.show not in ("all", name):
+            entries.append(Note(f"{counted(total, name[:-1])}{of} not shown"))
+            continue
+        part = f"{counts[name]:,} of " if counts[name] < total else ""
+        entries.append(Key(parse_color(colors[name]), f"{part}{counted(total, name[:-1])}{of}", kinds[name]))
+    return entries

@@ -5,19 +5,51 @@ All are light, and are drawn on a dark halo: on dark ground the colour shows, on
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from string import hexdigits
 
 from ..errors import ParameterError
 
-__all__ = ["COLORINGS", "GROUND", "HALO", "INK", "INLIER", "OUTLIER", "PLAIN", "parse_color"]
+__all__ = ["COLORINGS", "HALO", "INLIER", "OUTLIER", "PLAIN", "THEMES", "Theme", "parse_color"]
 
 HALO = (0, 0, 0)
 PLAIN = (255, 226, 77)
 INLIER = (77, 208, 255)
 OUTLIER = (255, 132, 66)
-GROUND = (22, 24, 29)
-INK = (232, 232, 232)
-"""Of strips and gaps, and of what is written there."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of the legend and of what lies between and beside images.
+
+    Attributes
+    ----------
+    ground : (int, int, int) or None
+        None is transparent.
+    ink : (int, int, int)
+        Of text.
+    """
+
+    ground: tuple[int, int, int] | None
+    ink: tuple[int, int, int]
+
+    @property
+    def mode(self) -> str:
+        """Pillow mode of a picture with this theme."""
+        return "RGBA" if self.ground is None else "RGB"
+
+    @property
+    def fill(self) -> tuple[int, ...]:
+        """Colour of an empty picture; transparent pixels keep the ink's colour, for smooth text."""
+        return (*self.ink, 0) if self.ground is None else self.ground
+
+
+THEMES = {
+    "dark": Theme((22, 24, 29), (232, 232, 232)),
+    "light": Theme((255, 255, 255), (32, 34, 40)),
+    "none": Theme(None, (128, 128, 128)),  # legible on white and on black
+}
+"""Name to theme, for `siftcli.draw.style.PictureStyle.theme`."""
 
 COLORINGS = ("scale", "response", "orientation", "octave")
 """What the colour of a keypoint may stand for, instead of being one of these."""
@@ -34,8 +66,16 @@ _NAMES = {
 }
 
 
-def parse_color(text: str) -> tuple[int, int, int]:
+def parse_color(text: str, option: str = "color", others: tuple[str, ...] = ()) -> tuple[int, int, int]:
     """Return the colour that a name, ``#rgb`` or ``#rrggbb`` stands for.
+
+    Parameters
+    ----------
+    text : str
+    option : str
+        Name of the option in the error.
+    others : tuple of str
+        What else the option takes, for the error.
 
     Raises
     ------
@@ -48,6 +88,6 @@ def parse_color(text: str) -> tuple[int, int, int]:
     if len(digits) == 3:
         digits = "".join(2 * c for c in digits)
     if text[:1] != "#" or len(digits) != 6 or not set(digits) <= set(hexdigits):
-        raise ParameterError("color", f"must be {', '.join((*COLORINGS, *_NAMES))} or #rrggbb, not {text!r}")
+        raise ParameterError(option, f"must be {', '.join((*others, *_NAMES))} or #rrggbb, not {text!r}")
     value = int(digits, 16)
     return value >> 16, value >> 8 & 255, value & 255

@@ -191,23 +191,26 @@ class Canvas:
         near = np.flatnonzero(distance >= 1)
         np.maximum.at(self._keys, where.reshape(-1)[near], keys.reshape(-1)[near])
 
-    def over(self, picture: npt.NDArray[np.uint8], colors: Colors, opacity: float, shade: float) -> None:
+    def over(self, picture: npt.NDArray[np.uint8], colors: Colors, opacity: Float32, shade: float) -> None:
         """Lay the strokes over a picture, in place.
 
         Parameters
         ----------
-        picture : (height, width, 3) uint8
+        picture : (height, width, 3 or 4) uint8
+            RGB, or RGBA where strokes make the picture opaque.
         colors : (strokes, 3) uint8
             Of each stroke.
-        opacity, shade : float
-            Of strokes and of their halos, 0 to 1.
+        opacity : (strokes,) float32
+            Of each stroke, 0 to 1.
+        shade : float
+            Opacity of halos, relative to that of their strokes.
         """
-        samples = picture.reshape(-1)
+        samples, channels = picture.reshape(-1), picture.shape[2]
+        inks = np.full((len(colors), channels), 255, np.uint8)
+        inks[:, :3] = colors
         closeness = np.arange(256)
-        core = (opacity * ((closeness - _EDGE) / (255 - _EDGE)).clip(0, 1)).astype(np.float32)
+        core = ((closeness - _EDGE) / (255 - _EDGE)).clip(0, 1).astype(np.float32)
         halo = (shade * (_FADE * closeness / _EDGE).clip(0, 1)).astype(np.float32)
-        keep = (1 - halo) * (1 - core)  # over the picture the halo, and over both the stroke
-        rim = halo * (1 - core)
         number = self._keys.dtype.type((1 << int(self._shift)) - 1)
         for start in range(0, len(self._keys), _BLOCK):
             keys = self._keys[start : start + _BLOCK]
@@ -215,12 +218,14 @@ class Canvas:
             keys = keys[touched]
             near, which = (keys >> self._shift).astype(np.intp), (keys & number).astype(np.intp)
             touched += start
-            touched *= 3
-            kept, covered, dark = keep[near], core[near], rim[near]
-            for channel in range(3):
+            touched *= channels
+            covered, dark = core[near] * opacity[which], halo[near] * opacity[which]
+            kept = (1 - dark) * (1 - covered)  # over the picture the halo, and over both the stroke
+            dark *= 1 - covered
+            for channel, shadow in zip(range(channels), (*HALO, 255), strict=False):
                 mixed = samples[touched] * kept
-                mixed += colors[which, channel] * covered
-                mixed += dark * np.float32(HALO[channel]) + np.float32(0.5)
+                mixed += inks[which, channel] * covered
+                mixed += dark * np.float32(shadow) + np.float32(0.5)
                 samples[touched] = mixed.astype(np.uint8)
                 touched += 1
 

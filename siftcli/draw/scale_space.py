@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..features import Float32
 from .legend import Key, Legend, Note, text_width, write
-from .palette import GROUND, INLIER, OUTLIER
+from .palette import THEMES
 from .scene import Marks, Scene
 
 __all__ = ["FATES", "ContactSheet", "dog_picture", "extrema_scene", "gaussian_picture"]
@@ -19,13 +19,19 @@ __all__ = ["FATES", "ContactSheet", "dog_picture", "extrema_scene", "gaussian_pi
 _Array = npt.NDArray[np.floating]
 
 FATES = {
-    "contrast": ((214, 214, 220), "too little contrast"),
-    "edge": (OUTLIER, "on an edge"),
-    "unstable": ((255, 120, 230), "unstable fit"),
-    "refined": (INLIER, "kept"),
+    "contrast": ((150, 152, 160), "too little contrast"),
+    "edge": ((232, 110, 50), "on an edge"),
+    "unstable": ((196, 84, 178), "unstable fit"),
+    "refined": ((120, 255, 120), "kept"),
 }
-"""What becomes of extrema, the last on top: name to colour and words."""
+"""Outcome of extrema, the last on top: name to colour and words."""
 
+_REJECTED = 0.6
+"""Diameter of the dots of rejected extrema, relative to those that are kept."""
+_FADED = 0.8
+"""Opacity of rejected extrema."""
+
+_THEME = THEMES["dark"]
 _SMALL = 2.5
 """Dots up to this diameter, in pixels, have no rim."""
 
@@ -41,7 +47,7 @@ def dog_picture(level: Float32, reach: float) -> Image.Image:
 
 
 def extrema_scene(ground: Image.Image, places: Mapping[str, _Array], diameter: float, halo: float = 0.0) -> Scene:
-    """Lay out a picture with a dot at each extremum, coloured by what becomes of it; those that are kept are larger.
+    """Lay out a picture with a dot at each extremum, coloured by its outcome: rejected ones small and without a rim.
 
     Parameters
     ----------
@@ -55,9 +61,11 @@ def extrema_scene(ground: Image.Image, places: Mapping[str, _Array], diameter: f
     for name, (color, _) in FATES.items():
         xy = places[name]
         circles = np.concatenate([xy, np.zeros((len(xy), 1))], axis=1)
-        size = diameter if name == "refined" else 0.7 * diameter
+        kept = name == "refined"
+        size = diameter if kept else max(1.5, _REJECTED * diameter)
         colors = np.tile(np.array(color, np.uint8), (len(xy), 1))
-        marks.append(Marks.of(name, colors, np.full(len(xy), size), circles=circles))
+        dots = Marks.of(name, colors, np.full(len(xy), size), circles=circles)
+        marks.append(dots if kept else replace(dots, opacity=_FADED, rimmed=False))
     legend = [Key(color, f"{len(places[name]):,} {text}", "dot") for name, (color, text) in FATES.items()]
     return Scene(ground.convert("RGB"), marks, halo=halo, legend=legend[::-1])
 
@@ -138,19 +146,19 @@ class ContactSheet:
         legend = Legend.of([*entries, *keys[::-1]], width, 72 * size)
         head = 2 * label
         heights = [row.gaussians[0][0].height + 2 * label + gap for row in rows]
-        sheet = Image.new("RGB", (width, head + sum(heights) + legend.height), GROUND)
+        sheet = Image.new("RGB", (width, head + sum(heights) + legend.height), _THEME.fill)
         reach = f"{self._reach:.3g}"
         for left, text in zip(lefts, ("Gaussians", f"DoG, black -{reach} to white {reach}"), strict=True):
-            write(sheet, left, head / 2, text, round(1.3 * size))
+            write(sheet, left, head / 2, text, round(1.3 * size), _THEME)
         top = head
         for row, height in zip(rows, heights, strict=True):
-            write(sheet, gap, top + label / 2, row.title, size)
+            write(sheet, gap, top + label / 2, row.title, size, _THEME)
             for left, tiles in zip(lefts, (row.gaussians, row.dogs), strict=True):
                 for k, (tile, text) in enumerate(tiles):
                     corner = left + k * (tile_width + gap), top + label
                     sheet.paste(tile, corner)
                     middle = corner[0] + (tile.width - text_width(text, size)) / 2
-                    write(sheet, middle, corner[1] + tile.height + label / 2, text, size)
+                    write(sheet, middle, corner[1] + tile.height + label / 2, text, size, _THEME)
             top += height
         sheet.paste(legend.render(), (0, top))
         return sheet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from PIL import Image
 
 from .color import Colors
 from .legend import Entry, Legend
+from .palette import THEMES, Theme
 from .raster import Canvas
 
 __all__ = ["SHADE", "Marks", "Scene", "halo_width", "line_width"]
@@ -23,6 +25,8 @@ SHADE = 0.6
 
 _HALO, _THIN = 0.6, 0.8
 """Width of a halo, in line widths, and the least, in pixels."""
+_CLEAR = 0.04
+"""Share of a picture that halos may darken at full width; where there are more marks, halos are thinner."""
 
 
 def line_width(width: float, height: float) -> float:
@@ -55,6 +59,10 @@ class Marks:
         x and y of one end, then of the other, in pixels.
     segment_of : (S,) intp
         The mark that each belongs to; ascending.
+    opacity : float
+        Times that of the scene.
+    rimmed : bool
+        Whether its lines have halos.
     """
 
     kind: str
@@ -64,6 +72,8 @@ class Marks:
     circle_of: npt.NDArray[np.intp]
     segments: _Floats
     segment_of: npt.NDArray[np.intp]
+    opacity: float = 1.0
+    rimmed: bool = True
 
     def __len__(self) -> int:
         return len(self.colors)
@@ -105,7 +115,7 @@ class Scene:
     Attributes
     ----------
     ground : PIL.Image.Image
-        RGB; the centre of its first pixel is at (0, 0) of the marks.
+        RGB, or RGBA for a theme without ground; the centre of its first pixel is at (0, 0) of the marks.
     marks : sequence of Marks
         The last on top.
     opacity : float
@@ -114,6 +124,8 @@ class Scene:
         Largest width of the dark rim beside their lines, in pixels; 0 for none.
     legend : sequence of Entry
         Shown in a strip below the image, unless empty.
+    theme : Theme
+        Of that strip.
     """
 
     ground: Image.Image
@@ -121,17 +133,33 @@ class Scene:
     opacity: float = 1.0
     halo: float = 1.0
     legend: Sequence[Entry] = ()
+    theme: Theme = THEMES["dark"]
 
     def halos(self, marks: Marks) -> _Floats:
-        """Width of the halos of marks, (N,): less beside thin lines, for else small marks would be all halo."""
-        return np.minimum(np.maximum(_HALO * marks.widths, _THIN), self.halo)
+        """Width of the halos of marks, (N,): less beside thin lines, and where marks are many."""
+        return self._reach(marks) * self._crowding
+
+    def _reach(self, marks: Marks) -> _Floats:
+        return np.minimum(np.maximum(_HALO * marks.widths, _THIN), self.halo if marks.rimmed else 0)
+
+    @cached_property
+    def _crowding(self) -> float:
+        """Factor of the halos' widths that keeps a dense picture from getting dark; 1 for most pictures."""
+        dark = 0.0
+        for marks in self.marks:
+            along, reach = marks.segments[:, 2:] - marks.segments[:, :2], self._reach(marks)
+            length = np.bincount(marks.segment_of, np.hypot(along[:, 0], along[:, 1]), len(marks))
+            around = 2 * np.pi * (marks.circles[:, 2] + marks.widths[marks.circle_of] / 4)  # a dot has one side only
+            rims = np.bincount(marks.circle_of, around, len(marks))
+            dark += 2 * float(((length + rims) * reach).sum())
+        return min(1.0, _CLEAR * self.ground.width * self.ground.height / max(dark, 1e-9))
 
     def render(self) -> Image.Image:
-        """Return the picture, RGB: the image with its marks, and the legend below."""
+        """Return the picture in the mode of the theme: the image with its marks, and the legend below."""
         width, height = self.ground.size
         legend = Legend.of(self.legend, width, max(width, height))
-        pixels = np.empty((height + legend.height, width, 3), np.uint8)
-        pixels[:height] = np.asarray(self.ground)
+        pixels = np.empty((height + legend.height, width, len(self.theme.mode)), np.uint8)
+        pixels[:height] = np.asarray(self.ground.convert(self.theme.mode))
         count = sum(map(len, self.marks))
         if count:
             canvas = Canvas(width, height, count)
@@ -145,8 +173,9 @@ class Scene:
                     draw(lines, marks.widths[of], halos[of], of + first)
                 first += len(marks)
             colors = np.concatenate([marks.colors for marks in self.marks])
-            canvas.over(pixels[:height], colors, self.opacity, self.opacity * SHADE if self.halo else 0)
+            opacity = np.concatenate([np.full(len(marks), marks.opacity, np.float32) for marks in self.marks])
+            canvas.over(pixels[:height], colors, opacity * np.float32(self.opacity), SHADE if self.halo else 0)
         picture = Image.fromarray(pixels)
         if legend.height:
-            picture.paste(legend.render(), (0, height))
+            picture.paste(legend.render(self.theme), (0, height))
         return picture

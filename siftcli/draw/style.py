@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import ParameterError
-from .palette import COLORINGS, parse_color
+from .palette import COLORINGS, THEMES, parse_color
 
 __all__ = ["KeypointStyle", "MatchStyle", "PictureStyle"]
 
@@ -36,20 +36,27 @@ class PictureStyle:
     """What keypoint and match pictures share."""
 
     top: int | None = _option(
-        None, "Draw only so many: the keypoints of highest response, the matches of lowest ratio.", low=0, whole=True
+        None, "Draw only the best N: keypoints of highest response, matches of lowest ratio.", low=0, whole=True
     )
     thin: bool = _option(
-        True, "Where marks would crowd, draw the best in full and the others as dots, unless --top says how many."
+        True,
+        "Where marks would crowd or lines run together, draw the best in full and the others as dots. With --top N "
+        "nothing is reduced but descriptors that would cover a larger one.",
     )
-    opacity: float = _option(0.9, "Of the marks.", low=0, high=1)
+    opacity: float = _option(0.9, "Opacity of the marks.", low=0, high=1)
     line_width: float | None = _option(
         None, "Width of lines; by default it grows with the picture.", unit="picture px", above=0, high=1000
     )
-    halo: bool = _option(True, "Put a dark rim around lines, so that they show on light ground.")
+    halo: bool = _option(True, "Draw a dark rim around lines, so that they show on light ground.")
     zoom: float | None = _option(
         None, "Size of the picture over that of the image; by default 1, and more for small images.", above=0, high=64
     )
     legend: bool = _option(True, "Explain the picture in a strip below it.")
+    theme: str = _option(
+        "dark",
+        "Colours of the legend and of gaps; none: transparent, with grey text (png, webp, tiff and svg).",
+        choices=tuple(THEMES),
+    )
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -67,11 +74,16 @@ class KeypointStyle(PictureStyle):
         choices=("circles", "points", "arrows", "frames", "descriptors"),
     )
     radius: str = _option(
-        "sigma",
-        "What circles, arrows and frames are drawn to: sigma, or the descriptor's support (two cells to each side).",
-        choices=("sigma", "support"),
+        "auto",
+        "Size of circles, arrows and frames: sigma; support, that of the descriptor (two cells to each side); "
+        "auto, support for arrows and sigma for the others.",
+        choices=("auto", "sigma", "support"),
     )
-    color: str = _option("scale", f"What colour stands for ({', '.join(COLORINGS)}), or one colour (yellow, #ffe24d).")
+    color: str = _option(
+        "scale",
+        f"What colour shows ({', '.join(COLORINGS)}), or one colour (yellow, #ffe24d). Colours of scale and response "
+        "are spread over the keypoints.",
+    )
     region: tuple[float, float, float, float] | None = _option(
         None, "Draw only this part of the image: left, top, width and height.", unit="px"
     )
@@ -79,11 +91,16 @@ class KeypointStyle(PictureStyle):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.color not in COLORINGS:
-            parse_color(self.color)
+            parse_color(self.color, others=COLORINGS)
         if self.region is not None and (
             len(self.region) != 4 or not all(map(math.isfinite, self.region)) or min(self.region[2:]) < 1
         ):
             raise ParameterError("region", f"must be left, top, width and height of at least 1, not {self.region}")
+
+    @property
+    def supported(self) -> bool:
+        """Whether marks are as large as the descriptor's support."""
+        return self.radius == "support" or (self.radius == "auto" and self.style == "arrows")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +109,23 @@ class MatchStyle(PictureStyle):
 
     layout: str = _option(
         "auto",
-        "side: beside each other; stacked: below each other; auto: what is less elongated; overlay: a warped onto b, a "
-        "in magenta and b in green, grey where they agree; blink: a warped onto b and b in turn.",
+        "side: beside each other; stacked: below each other; auto: stacked for panoramas, else side; overlay: a warped "
+        "onto b, a in magenta and b in green, grey where they agree; blink: a warped onto b and b in turn.",
         choices=("auto", "side", "stacked", "overlay", "blink"),
     )
     show: str = _option(
         "all", "Which matches are drawn, where they were verified.", choices=("all", "inliers", "outliers")
     )
+    line_color: str | None = _option(
+        None, "Colour of matches, or of inliers where matches were verified; by default blue, or by ratio."
+    )
+    outlier_color: str = _option("orange", "Colour of outliers.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.line_color is not None:
+            parse_color(self.line_color, "line_color")
+        parse_color(self.outlier_color, "outlier_color")
 
 
 def _check(name: str, meta: Any, value: Any, *, optional: bool) -> None:

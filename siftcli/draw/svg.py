@@ -14,7 +14,7 @@ from PIL import Image
 
 from .color import Colors
 from .legend import Bar, Key, Legend, Note, Placed, dashes
-from .palette import GROUND, HALO, INK
+from .palette import HALO, Theme
 from .scene import SHADE, Marks, Scene
 
 __all__ = ["data_url", "to_svg"]
@@ -34,7 +34,8 @@ _LARGE = 1 << 20
 def data_url(image: Image.Image) -> str:
     """Return an image as a ``data:`` URL: PNG, or JPEG where that is smaller or the image large."""
     choices: list[tuple[int, str, bytes]] = []
-    for kind, options in (("jpeg", {"quality": _QUALITY, "subsampling": 0}), ("png", {})):
+    kinds: list[tuple[str, dict[str, int]]] = [("jpeg", {"quality": _QUALITY, "subsampling": 0}), ("png", {})]
+    for kind, options in kinds[image.mode == "RGBA" :]:  # JPEG has no transparency
         if choices and image.width * image.height > _LARGE:
             break
         stream = io.BytesIO()
@@ -67,7 +68,7 @@ def to_svg(scene: Scene) -> str:
             *(line for marks in scene.marks for line in _marks(scene, marks)),
             "</g>",
             "</svg>",
-            *_legend(legend, height),
+            *_legend(legend, height, scene.theme),
             "</svg>\n",
         ]
     )
@@ -100,11 +101,11 @@ def _paths(marks: Marks) -> list[str]:
 
 
 def _halos(scene: Scene, marks: Marks) -> Iterator[str]:
-    if not scene.halo or not len(marks):
+    if not scene.halo or not marks.rimmed or not len(marks):
         return
     widths = np.round(marks.widths + 2 * _SOLID * scene.halos(marks), 1)
     paths = _paths(marks)
-    yield f'<g class="halo" stroke="{_hex(HALO)}" opacity="{_number(scene.opacity * SHADE)}">'
+    yield f'<g class="halo" stroke="{_hex(HALO)}" opacity="{_number(scene.opacity * marks.opacity * SHADE)}">'
     for width in np.unique(widths).tolist():
         data = "".join(paths[i] for i in np.flatnonzero(widths == width).tolist())
         yield f'<path stroke-width="{_number(width)}" d="{data}"/>'
@@ -112,7 +113,7 @@ def _halos(scene: Scene, marks: Marks) -> Iterator[str]:
 
 
 def _marks(scene: Scene, marks: Marks) -> Iterator[str]:
-    yield f'<g class="{marks.kind}" opacity="{_number(scene.opacity)}">'
+    yield f'<g class="{marks.kind}" opacity="{_number(scene.opacity * marks.opacity)}">'
     lone = not len(marks.segments) and not marks.circles[:, 2].any()
     if lone:
         for color, width, (x, y, _) in zip(marks.colors, marks.widths, marks.circles.tolist(), strict=True):
@@ -126,12 +127,13 @@ def _marks(scene: Scene, marks: Marks) -> Iterator[str]:
 # --- legend
 
 
-def _legend(legend: Legend, top: int) -> Iterator[str]:
+def _legend(legend: Legend, top: int, theme: Theme) -> Iterator[str]:
     if not legend.height:
         return
     yield f'<g class="legend" transform="translate(0 {top})" font-family="Helvetica, Arial, sans-serif"'
-    yield f' font-size="{legend.size}" fill="{_hex(INK)}">'
-    yield f'<rect width="{legend.width}" height="{legend.height}" fill="{_hex(GROUND)}"/>'
+    yield f' font-size="{legend.size}" fill="{_hex(theme.ink)}">'
+    if theme.ground is not None:
+        yield f'<rect width="{legend.width}" height="{legend.height}" fill="{_hex(theme.ground)}"/>'
     for number, placed in enumerate(legend.items):
         if isinstance(placed.item, str):
             yield _text(placed, placed.item, legend.size)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..errors import ParameterError
 from ..matches import Matches
-from .palette import GROUND
+from .palette import Theme
 
 __all__ = ["fit_homography", "homography_of", "mapped", "overlaid", "union", "warped"]
 
@@ -112,7 +112,7 @@ def warped(image: Image.Image, homography: _Array, size: tuple[int, int]) -> tup
 
 
 def overlaid(
-    a: Image.Image, b: Image.Image, homography: _Array, offset: tuple[int, int], size: tuple[int, int]
+    a: Image.Image, b: Image.Image, homography: _Array, offset: tuple[int, int], size: tuple[int, int], theme: Theme
 ) -> Image.Image:
     """Return a, as a homography takes it, in magenta over b in green: grey where they agree.
 
@@ -126,6 +126,8 @@ def overlaid(
         Pixel of the result at which b begins.
     size : (width, height)
         Of the result.
+    theme : Theme
+        Gives the colour of what neither image covers.
     """
     moved, in_a = warped(a, homography, size)
     other, cover = Image.new("L", size), Image.new("L", size)
@@ -137,8 +139,9 @@ def overlaid(
         ours, theirs = magenta[both], green[both]
         gain = float(np.clip(theirs.std() / max(float(ours.std()), 1.0), 1 / _GAIN, _GAIN))
         magenta = ((magenta - ours.mean()) * gain + theirs.mean()).clip(0, 255)
-    result = np.full((*green.shape, 3), GROUND, np.uint8)
-    result[both] = np.stack([magenta[both], green[both], magenta[both]], axis=1)
+    result = np.full((*green.shape, len(theme.mode)), theme.fill, np.uint8)
+    result[in_a | in_b, 3:] = 255
+    result[both, :3] = np.stack([magenta[both], green[both], magenta[both]], axis=1)
     for grey, alone in ((magenta, in_a & ~in_b), (green, in_b & ~in_a)):
-        result[alone] = (_DIM * grey[alone])[:, None]
+        result[alone, :3] = (_DIM * grey[alone])[:, None]
     return Image.fromarray(result)

@@ -494,3 +494,37 @@ def test_the_page_fits_into_its_window(show: Show, page: Any, width: int) -> Non
         "return [...document.querySelectorAll('#details canvas')].every((c) => right(c) <= end)"
     )
     assert inside
+
+
+# --- many
+
+
+def test_lines_of_many_matches_do_not_run_together(show: Show) -> None:
+    random = np.random.default_rng(0)
+    count = 1300
+    xy = random.uniform(20, 280, (count, 2))
+    found = [features(xy + moved, np.full(count, 2.0)) for moved in ([0, 0], [30, 5])]
+    pairs = np.repeat(np.arange(count)[:, None], 2, axis=1).astype(np.int32)
+    matches = Matches(pairs, ratios=random.uniform(0.3, 0.8, count), inliers=np.ones(count, bool))
+    opened = show(page([flat(found[0], name="a.jpg"), flat(found[1], name="b.jpg")], matches))
+    opened.settle()
+    drawn = np.array(opened.run("return app.view.front.lines"))
+    # All are parallel, in the plane of both images: what counts is how far apart they are, seen along them.
+    gap = opened.run("return app.sides[1].left")
+    along = np.array([gap + 30, 5]) / np.hypot(gap + 30, 5)
+    aside = np.sort(xy[drawn] @ [-along[1], along[0]]) * opened.run("return app.view.camera.zoom")
+    assert 20 < len(drawn) < 200
+    assert np.diff(aside).min() > 2
+    assert opened.text("lines-value") == f"({len(drawn)} of 1,300; zoom in for more)"
+    assert opened.complaints() == []
+
+
+def test_twenty_thousand_keypoints(show: Show) -> None:
+    opened = show(one(scattered(20_000, *SIZE)))
+    opened.settle()
+    assert opened.text("count") == "20,000 of 20,000 keypoints"
+    assert opened.run("return app.view.marksDrawn") == 20_000
+    assert opened.run("return app.view.front.rim") < 0.5
+    opened.press("+", "+")
+    opened.settle()
+    assert opened.complaints() == []

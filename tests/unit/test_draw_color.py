@@ -11,9 +11,9 @@ import pytest
 from draw_tools import Array, features
 
 from siftcli.draw.color import cyclic, oklab_to_srgb, sequential
-from siftcli.draw.coloring import colored, log_bar
+from siftcli.draw.coloring import colored, even_bar
 from siftcli.draw.legend import Bar
-from siftcli.draw.palette import INLIER, OUTLIER, parse_color
+from siftcli.draw.palette import COLORINGS, INLIER, OUTLIER, parse_color
 from siftcli.errors import ParameterError
 
 _TO_LMS = np.array([[17.8824, 43.5161, 4.11935], [3.45565, 27.1554, 3.86714], [0.0299566, 0.184309, 1.46709]])
@@ -111,31 +111,49 @@ def test_names_of_colours(text: str, color: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("text", ["", "puce", "#12345", "ffffff", "#ggg", "#-12345"])
 def test_what_is_no_colour_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match="color: must be scale, response"):
-        parse_color(text)
+        parse_color(text, others=COLORINGS)
 
 
 # --- what colours stand for
 
 
-def test_scales_are_coloured_by_octaves() -> None:
+def test_scales_are_coloured_by_rank_and_octave() -> None:
     found = features([[0, 0]] * 4, [1, 2, 4, 16])
     colors, (bar,) = colored(found, "scale")
-    np.testing.assert_array_equal(colors, sequential(np.array([0, 0.25, 0.5, 1])))
+    # Half by rank, in thirds, and half by octave, in quarters.
+    places = (np.array([0, 1, 2, 3]) / 3 + np.array([0, 1, 2, 4]) / 4) / 2
+    np.testing.assert_array_equal(colors, sequential(places))
     assert isinstance(bar, Bar)
     assert {text: place for place, text in bar.ticks} == pytest.approx(
-        {"1": 0, "2": 0.25, "4": 0.5, "8": 0.75, "16": 1}
+        {"1": 0, "2": places[1], "4": places[2], "8": (places[2] + places[3]) / 2, "16": 1}
     )
 
 
+def test_colours_use_the_whole_range_for_values_that_crowd_at_one_end() -> None:
+    values = np.append(np.random.default_rng(0).uniform(1, 1.5, 999), 64.0)
+    colors, _ = even_bar(values, "")
+    upper = (colors == sequential(np.linspace(0.25, 1, 2000))[:, None]).all(axis=2).any(axis=0)
+    assert upper.mean() > 0.4  # by the logarithm alone, all but one are below a tenth
+
+
+def test_ticks_leave_room_for_their_labels() -> None:
+    values = np.append(np.random.default_rng(0).uniform(1, 1.5, 999), 64.0)
+    _, (bar,) = even_bar(values, "", tuple(2.0**k for k in range(8)))
+    assert isinstance(bar, Bar)
+    places = [place for place, _ in bar.ticks]
+    assert bar.ticks[0][1], bar.ticks[-1][1] == ("1", "64")
+    assert min(np.diff(places)) > 0.15
+
+
 def test_a_narrow_range_has_ticks_at_its_ends() -> None:
-    _, (bar,) = log_bar(np.array([3.1, 3.3]), "")
+    _, (bar,) = even_bar(np.array([3.1, 3.3]), "")
     assert isinstance(bar, Bar)
     assert [text for _, text in bar.ticks] == ["3.1", "3.3"]
 
 
 @pytest.mark.parametrize("values", [[], [5.0], [5.0, 5.0], [0.0, 1.0]])
 def test_ranges_of_no_extent(values: list[float]) -> None:
-    colors, entries = log_bar(np.array(values), "")
+    colors, entries = even_bar(np.array(values), "")
     assert colors.shape == (len(values), 3)
     assert len(entries) == (1 if values else 0)
 

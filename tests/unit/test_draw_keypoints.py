@@ -170,7 +170,7 @@ def test_a_few_are_all_drawn_in_full() -> None:
     found = features([[20, 20], [100, 60], [150, 120]], [3.0, 5, 8])
     (marks,) = scene(found).marks
     assert len(marks) == 3
-    assert notes(found) == ["3 keypoints", "radius sigma"]
+    assert notes(found) == ["3 keypoints", "radius = \N{GREEK SMALL LETTER SIGMA}"]
 
 
 @pytest.mark.parametrize("options", [{"thin": False}, {"top": 5000}])
@@ -185,6 +185,48 @@ def test_top_takes_the_strongest() -> None:
     strongest = np.argsort(-found.scores)[:10]  # type: ignore[operator]
     assert sorted(marks.circles[:, 2]) == pytest.approx(sorted(found.scales[strongest]))
     assert notes(found, top=10)[0] == "the 10 strongest of 300 keypoints"
+
+
+def test_of_descriptors_that_overlap_top_draws_the_largest() -> None:
+    descriptors = np.random.default_rng(0).integers(0, 200, (3, 128)).astype(np.uint8)
+    found = features([[50, 50], [55, 50], [150, 100]], [2.0, 4, 3], descriptors=descriptors)
+    marks = scene(found, style="descriptors", top=3).marks
+    np.testing.assert_allclose(marks[0].circles, [[50, 50, 0]], atol=1e-6)
+    assert len(marks[-1]) == 2
+    assert notes(found, style="descriptors", top=3)[0] == "3 keypoints, 2 drawn as descriptors, the others as dots"
+
+
+@pytest.mark.parametrize(("style", "factor"), [("arrows", 6), ("circles", 1), ("frames", 1)])
+def test_arrows_are_as_long_as_the_support(style: str, factor: int) -> None:
+    found = features([[50, 40]], [5.0])
+    assert (
+        scene(found, style=style).render()
+        == scene(found, style=style, radius="support" if factor == 6 else "sigma").render()
+    )
+
+
+def test_halos_are_thinner_in_a_dense_picture() -> None:
+    def widest(found: siftcli.Features) -> float:
+        laid_out = scene(found, thin=False)
+        return max(float(laid_out.halos(marks).max()) for marks in laid_out.marks)
+
+    assert widest(scattered(3, 200, 150)) == pytest.approx(0.8)  # the least beside a line of 1.2 px
+    assert widest(scattered(5000, 200, 150)) < 0.1
+
+
+@pytest.mark.parametrize(("theme", "mode"), [("dark", "RGB"), ("light", "RGB"), ("none", "RGBA")])
+def test_themes_change_the_legend_alone(theme: str, mode: str) -> None:
+    found = scattered(20, 200, 150)
+    picture, dark = scene(found, theme=theme).render(), scene(found).render()
+    assert picture.mode == mode
+    assert picture.size == dark.size
+    np.testing.assert_array_equal(np.asarray(picture)[:150, :, :3], np.asarray(dark)[:150])
+    corner = picture.getpixel((199, picture.height - 1))
+    assert corner == {"dark": (22, 24, 29), "light": (255, 255, 255), "none": (128, 128, 128, 0)}[theme]
+    if mode == "RGBA":
+        alpha = np.asarray(picture)[..., 3]
+        assert (alpha[:150] == 255).all()
+        assert 0 < (alpha[150:] > 128).mean() < 0.5  # text
 
 
 def test_without_responses_top_takes_the_largest() -> None:

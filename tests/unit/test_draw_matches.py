@@ -18,8 +18,9 @@ import siftcli
 from siftcli.draw.blink import blink_scenes
 from siftcli.draw.legend import Bar, Key, Note
 from siftcli.draw.match_grounds import beside
+from siftcli.draw.match_marks import in_full
 from siftcli.draw.matches import match_scene, matched_images
-from siftcli.draw.palette import GROUND, INLIER, OUTLIER
+from siftcli.draw.palette import INLIER, OUTLIER, THEMES
 from siftcli.draw.style import MatchStyle
 from siftcli.draw.warp import fit_homography, homography_of, mapped, union, warped
 from siftcli.matches import Matches, Model
@@ -59,7 +60,7 @@ def scene(found: Matches, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("layout", "size"), [("side", (200 + 5 + 120, 160)), ("stacked", (200, 150 + 5 + 160)), ("auto", (200, 315))]
+    ("layout", "size"), [("side", (200 + 5 + 120, 160)), ("stacked", (200, 150 + 5 + 160)), ("auto", (325, 160))]
 )
 def test_two_images_in_one_picture(layout: str, size: tuple[int, int]) -> None:
     ground = beside(images(matches()), layout, 1)
@@ -78,7 +79,19 @@ def test_the_images_are_where_their_points_are() -> None:
 
 
 def test_what_neither_image_covers_is_ground() -> None:
-    assert np.asarray(beside(images(matches()), "side", 1).image)[0, 0].tolist() == list(GROUND)
+    assert np.asarray(beside(images(matches()), "side", 1).image)[0, 0].tolist() == list(THEMES["dark"].ground or ())
+    corner = np.asarray(beside(images(matches()), "side", 1, THEMES["none"]).image)
+    assert corner[0, 0, 3] == 0
+    assert (corner[5:155, :200, 3] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "stacked"), [((400, 300), False), ((160, 90), False), ((300, 400), False), ((900, 300), True)]
+)
+def test_ordinary_pairs_are_side_by_side_and_panoramas_stacked(size: tuple[int, int], stacked: bool) -> None:
+    pair = matched_images(Image.new("RGB", size), Image.new("RGB", size), matches(0))
+    width, height = beside(pair, "auto", 1).image.size
+    assert (width == size[0], height == size[1]) == (stacked, not stacked)
 
 
 def test_a_much_smaller_image_is_enlarged() -> None:
@@ -110,14 +123,13 @@ def test_a_line_connects_its_keypoints() -> None:
 
 def test_inliers_and_outliers_differ_in_colour_and_in_form() -> None:
     found = scene(verified(), layout="side", thin=False)
-    (lines,) = found.marks
-    dashes = np.bincount(lines.segment_of)
-    inlying = (lines.colors == INLIER).all(axis=1)
-    assert inlying.sum() == 32
-    assert ((lines.colors == OUTLIER).all(axis=1) == ~inlying).all()
-    assert (dashes[inlying] == 1).all()
-    assert (dashes[~inlying] > 3).all()
-    assert (np.flatnonzero(~inlying) < 8).all()  # the inliers are on top
+    outliers, inliers = found.marks  # the inliers are on top
+    assert (len(outliers), len(inliers)) == (8, 32)
+    assert (inliers.colors == INLIER).all()
+    assert (outliers.colors == OUTLIER).all()
+    assert (np.bincount(inliers.segment_of) == 1).all()
+    assert (np.bincount(outliers.segment_of) > 3).all()
+    assert outliers.opacity < 0.5 < inliers.opacity
     assert [e.text for e in found.legend] == ["40 matches", "32 inliers", "8 outliers"]
     assert [e.kind for e in found.legend if isinstance(e, Key)] == ["line", "dashes"]
 
@@ -143,12 +155,13 @@ def test_which_are_shown(show: str, count: int) -> None:
 
 def test_top_takes_the_lowest_ratios_and_keeps_the_share_of_outliers() -> None:
     found = verified()
-    (lines,) = scene(found, top=10, layout="side").marks
-    assert (lines.colors == OUTLIER).all(axis=1).sum() == 2
+    outliers, inliers = scene(found, top=10, layout="side").marks
+    assert (len(outliers), len(inliers)) == (2, 8)
+    circles = np.concatenate([outliers.circles, inliers.circles])
     assert found.ratios is not None
     best = [np.flatnonzero(found.inliers)[np.argsort(found.ratios[8:])[:8]], np.argsort(found.ratios[:8])[:2]]
     expected = beside(images(found), "side", 1).places(found)[0][np.concatenate(best)]
-    assert {tuple(p) for p in np.round(lines.circles[::2, :2], 6)} == {tuple(p) for p in np.round(expected, 6)}
+    assert {tuple(p) for p in np.round(circles[::2, :2], 6)} == {tuple(p) for p in np.round(expected, 6)}
 
 
 def test_many_matches_are_thinned() -> None:
@@ -157,6 +170,57 @@ def test_many_matches_are_thinned() -> None:
     assert len(dots) == 2 * (3000 - len(lines))
     assert 5 < len(lines) < 300
     assert found.legend[0].text == f"3,000 matches, {len(lines)} drawn as lines, the others as dots"
+
+
+@pytest.mark.parametrize(
+    ("other", "drawn"),
+    [
+        ((2, 1, 402, 1), False),  # beside the first, all along
+        ((100, 3, 300, 3), False),  # along a part of it
+        ((402, 2, 2, 2), False),  # in the other direction
+        ((0, 60, 400, 60), True),  # far away
+        ((200, -200, 200, 200), True),  # across
+        ((380, 0, 900, 0), True),  # together for a short way only
+    ],
+)
+def test_lines_that_run_together_are_one(other: tuple[float, ...], drawn: bool) -> None:
+    ends = np.array([(0, 0, 400, 0), other]) + np.array([50, 250, 50, 250])
+    full = in_full(ends[:, :2], ends[:, 2:], 1.5, (1000, 500))
+    assert full.tolist() == [True, drawn]
+
+
+def test_lines_that_are_drawn_leave_most_of_the_picture() -> None:
+    random = np.random.default_rng(0)
+    ends = random.uniform(0, 500, (4000, 4))
+    full = in_full(ends[:, :2], ends[:, 2:], 2.0, (500, 500))
+    length = np.hypot(*(ends[full, 2:] - ends[full, :2]).T)
+    assert full[0]
+    assert (length * 2.0).sum() < 0.3 * 500 * 500
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ({}, ["40 matches", "32 inliers of a homography", "8 outliers"]),
+        ({"show": "inliers"}, ["32 matches", "32 inliers of a homography", "8 outliers not shown"]),
+        ({"show": "outliers"}, ["8 matches", "32 inliers of a homography not shown", "8 outliers"]),
+        (
+            {"top": 10},
+            ["the 10 best of 40 matches", "8 of 32 inliers of a homography", "2 of 8 outliers"],
+        ),
+    ],
+)
+def test_the_legend_says_what_is_drawn_and_what_is_not(options: dict[str, Any], texts: list[str]) -> None:
+    found = verified(model=Model("homography", TURN, 3.0))
+    assert [e.text for e in scene(found, layout="side", thin=False, **options).legend] == texts
+
+
+def test_colours_of_lines_can_be_chosen() -> None:
+    outliers, inliers = scene(verified(), thin=False, line_color="#010203", outlier_color="white").marks
+    assert (outliers.colors == 255).all()
+    assert (inliers.colors == (1, 2, 3)).all()
+    (lines,) = scene(matches(), thin=False, line_color="#010203").marks
+    assert (lines.colors == (1, 2, 3)).all()
 
 
 def test_without_a_verdict_colour_is_the_ratio() -> None:
@@ -293,12 +357,14 @@ def test_an_overlay_of_what_agrees_is_grey(sample_images: Path) -> None:
 
 def test_an_overlay_draws_residuals() -> None:
     marks = scene(verified(model=Model("homography", TURN, 3.0)), layout="overlay").marks
-    lines, dots = marks
-    assert len(lines) == len(dots) == 40
-    length = np.bincount(lines.segment_of, np.hypot(*(lines.segments[:, 2:] - lines.segments[:, :2]).T))
-    inlying = (lines.colors == INLIER).all(axis=1)
-    assert length[inlying].max() < 0.01
-    assert length[~inlying].min() > 10
+    assert [len(each) for each in marks] == [8, 32, 8, 32]  # lines and dots, the outliers first
+
+    def lengths(lines: Any) -> Array:
+        along = lines.segments[:, 2:] - lines.segments[:, :2]
+        return np.bincount(lines.segment_of, np.hypot(*along.T))
+
+    assert lengths(marks[0]).min() > 10
+    assert lengths(marks[1]).max() < 0.01
 
 
 def test_blinking_shows_the_same_place_twice(sample_images: Path) -> None:

@@ -30,7 +30,7 @@ WHITE = np.array([[255, 255, 255]], np.uint8)
 
 def laid(canvas: Canvas, colors: Array, shape: tuple[int, int] = SHAPE, ground: int = 0, shade: float = 0) -> Array:
     picture = np.full((*shape, 3), ground, np.uint8)
-    canvas.over(picture, colors, 1.0, shade)
+    canvas.over(picture, colors, np.ones(len(colors), np.float32), shade)
     return picture
 
 
@@ -103,9 +103,17 @@ def test_a_halo_fades_out() -> None:
 def test_opacity_mixes_linearly() -> None:
     canvas = one_circle(45, 35, 20, 4)
     picture = np.full((*SHAPE, 3), 100, np.uint8)
-    canvas.over(picture, np.array([[200, 0, 100]], np.uint8), 0.25, 0)
+    canvas.over(picture, np.array([[200, 0, 100]], np.uint8), np.array([0.25], np.float32), 0)
     full = distance_to_circle(SHAPE, 45, 35, 20) < 1.5
     np.testing.assert_allclose(picture[full], np.broadcast_to([125, 75, 100], picture[full].shape), atol=1)
+
+
+def test_strokes_make_a_transparent_picture_opaque() -> None:
+    picture = np.zeros((*SHAPE, 4), np.uint8)
+    one_circle(45, 35, 20, 4).over(picture, WHITE, np.array([0.6], np.float32), 0)
+    distance = distance_to_circle(SHAPE, 45, 35, 20)
+    np.testing.assert_allclose(picture[distance < 1.5], 0.6 * 255, atol=1)
+    assert not picture[distance > 3].any()
 
 
 # --- borders

@@ -26,14 +26,19 @@ def test_dogs_have_zero_in_the_middle() -> None:
     np.testing.assert_allclose(picture, [[0, 0, 64, 128, 191, 255, 255]], atol=1)
 
 
-def test_dots_are_where_the_extrema_are_and_those_kept_are_on_top() -> None:
+def test_dots_are_where_the_extrema_are_and_those_kept_are_on_top_and_stand_out() -> None:
     places = {name: np.array([[20.0, 10 + 15 * i]]) for i, name in enumerate(FATES)}
     places["edge"] = np.concatenate([places["edge"], places["refined"]])
     picture = np.asarray(extrema_scene(Image.new("L", (40, 80)), places, 6).render())[:80]
     for name, (color, _) in FATES.items():
         x, y = places[name][0]
-        core = distance_to_circle((80, 40), x, y, 0) <= 1.5
-        assert (picture[core] == color).all()
+        core = picture[distance_to_circle((80, 40), x, y, 0) <= 1]
+        if name == "refined":
+            assert (core == color).all()
+        else:  # faded and smaller
+            assert (core.max(axis=0) < color).all()
+            np.testing.assert_allclose(core / core.max(), np.broadcast_to(color, core.shape) / max(color), atol=0.02)
+            assert not picture[distance_to_circle((80, 40), x, y, 0) > 2.9][:, 0].all()
     far = np.min([distance_to_circle((80, 40), *xy, 0) for xy in np.concatenate(list(places.values()))], axis=0) > 4
     assert (picture[far] == 0).all()
 

@@ -121,11 +121,17 @@ def test_halos_are_wider_and_dark_and_can_be_switched_off() -> None:
 def test_the_legend_is_text_and_a_colour_bar() -> None:
     root = parsed(scattered(30, 200, 150), thin=False)
     texts = [e.text for e in of_class(root, "legend") if e.tag == f"{NAMESPACE}text"]
-    assert texts[:3] == ["30 keypoints", "radius sigma", "sigma (px)"]
+    assert texts[:3] == ["30 keypoints", "radius = \N{GREEK SMALL LETTER SIGMA}", "\N{GREEK SMALL LETTER SIGMA} (px)"]
     (gradient,) = root.iter(f"{NAMESPACE}linearGradient")
     assert len(list(gradient)) == 33
     assert number(root, "height") > 150
     assert number(parsed(scattered(3, 200, 150), legend=False), "height") == 150
+
+
+@pytest.mark.parametrize(("theme", "grounds"), [("dark", 1), ("light", 1), ("none", 0)])
+def test_a_legend_without_ground_has_none(theme: str, grounds: int) -> None:
+    blocks = [e for e in of_class(parsed(scattered(3, 200, 150), theme=theme), "legend") if e.tag == f"{NAMESPACE}rect"]
+    assert len(blocks) == grounds + 1  # and the bar
 
 
 def test_octaves_have_a_bar_of_blocks() -> None:

@@ -131,8 +131,23 @@ class Matches {
       sides[0].matchOf[this.pairs[2 * m]] = m;
       sides[1].matchOf[this.pairs[2 * m + 1]] = m;
     }
+    this.best = this.bestFirst();
+  }
+
+  /** All matches by ratio, inliers and outliers in proportion to their numbers. */
+  bestFirst() {
+    const all = Array.from({ length: this.count }, (_, m) => m);
+    const by = this.ratio || this.distance || new Float32Array(this.count);
+    const rank = new Float64Array(this.count);
+    for (const verdict of this.inlier ? [0, 1] : [undefined]) {
+      const group = all.filter((m) => !this.inlier || this.inlier[m] === verdict).sort((m, n) => by[m] - by[n]);
+      group.forEach((m, k) => { rank[m] = (k + 0.5) / group.length; });
+    }
+    return all.sort((m, n) => rank[m] - rank[n]);
   }
 }
+
+const WIDE = 4; // width over height from which on two images are below each other
 
 function loadedSides() {
   const gap = 16;
@@ -140,9 +155,7 @@ function loadedSides() {
   const sides = [new Side(a, 0, 0)];
   if (b) {
     const beside = (a.width + b.width) / Math.max(a.height, b.height);
-    const below = (a.height + b.height) / Math.max(a.width, b.width);
-    const stacked = Math.max(below, 1 / below) < Math.max(beside, 1 / beside);
-    sides.push(stacked ? new Side(b, 0, a.height + gap) : new Side(b, a.width + gap, 0));
+    sides.push(beside > WIDE ? new Side(b, 0, a.height + gap) : new Side(b, a.width + gap, 0));
   }
   return sides;
 }
@@ -154,6 +167,26 @@ function extent(values) {
   let low = Infinity, high = -Infinity;
   for (const v of values) { if (v < low) low = v; if (v > high) high = v; }
   return low <= high ? [low, high] : [0, 1];
+}
+
+/** Colours of positive values: half by rank, so that all colours are used, and half by logarithm. */
+function spread(arrays, range) {
+  const sorted = Float32Array.from(arrays.flatMap((values) => Array.from(values))).sort();
+  const first = (v) => { // how many are smaller
+    let low = 0, high = sorted.length;
+    while (low < high) { const middle = (low + high) >> 1; if (sorted[middle] < v) low = middle + 1; else high = middle; }
+    return low;
+  };
+  const share = (v) => (first(v) / Math.max(1, sorted.length - 1) + range.share(v)) / 2;
+  const value = (t) => { // by bisection
+    let low = 0, high = 1;
+    for (let k = 0; k < 30; k++) {
+      const middle = (low + high) / 2;
+      if (share(range.value(middle)) < t) low = middle; else high = middle;
+    }
+    return range.value(high);
+  };
+  return { share, value };
 }
 
 /** A slider's way from the smallest to the largest of positive values, in equal ratios. */

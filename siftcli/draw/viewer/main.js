@@ -33,6 +33,11 @@ class App {
     const all = (name) => this.sides.flatMap((side) => (side[name] ? [extent(side[name])] : []));
     this.scales = logRange(all("sigma"));
     this.responses = all("response").length === this.sides.length ? logRange(all("response")) : null;
+    const values = (name) => this.sides.map((side) => side[name]);
+    this.shadesOf = {
+      scale: spread(values("sigma"), this.scales),
+      response: this.responses && spread(values("response"), this.responses),
+    };
     this.ratios = this.matches && this.matches.ratio ? extent(this.matches.ratio) : null;
     $("response-row").hidden = !this.responses;
     $("match-controls").hidden = !this.matches;
@@ -130,8 +135,8 @@ class App {
     this.shades = by === "none" ? shades.fill(DATA.colors.plain) : shades;
     const octaves = by === "octave" ? extent(Int16Array.from(this.sides.flatMap((s) => extent(s.octave)))) : [0, 0];
     const share = {
-      scale: (side, i) => this.scales.share(side.sigma[i]),
-      response: (side, i) => this.responses.share(side.response[i]),
+      scale: (side, i) => this.shadesOf.scale.share(side.sigma[i]),
+      response: (side, i) => this.shadesOf.response.share(side.response[i]),
       orientation: (side, i) => (side.angle[i] + Math.PI) / (2 * Math.PI),
       octave: (side, i) => (side.octave[i] - octaves[0] + 0.5) / (octaves[1] - octaves[0] + 1),
       none: () => 0,
@@ -153,8 +158,8 @@ class App {
       context.fillRect((k * 256) / BUCKETS, 0, 256 / BUCKETS + 1, 10);
     });
     const ticks = {
-      scale: () => [0, 0.5, 1].map((t) => [t, short(this.scales.value(t))]),
-      response: () => [0, 0.5, 1].map((t) => [t, short(this.responses.value(t))]),
+      scale: () => [0, 0.5, 1].map((t) => [t, short(this.shadesOf.scale.value(t))]),
+      response: () => [0, 0.5, 1].map((t) => [t, short(this.shadesOf.response.value(t))]),
       orientation: () => [[0, "-180°"], [0.5, "0°"], [1, "180°"]],
       octave: () => {
         const count = octaves[1] - octaves[0] + 1;

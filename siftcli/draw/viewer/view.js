@@ -4,6 +4,11 @@ const MARGIN = 0.3; // of the canvas, on each side, that is drawn ahead
 const SLICE = 7; // milliseconds of drawing marks in one frame
 const CHUNK = 400; // keypoints drawn before the clock is looked at
 const DOT = 1.3; // circles of a smaller radius on screen become dots
+const APART = 6; // screen pixels; lines that are closer run together
+const TOGETHER = 0.6; // share of a line that may run along others before it is left out
+const TURNS = 16; // directions that lines are told apart by
+const MOST_LINES = 5000; // that are considered
+const ROOMY = 20; // pixels between marks below which their rims become thinner
 const RIM = "rgba(0, 0, 0, 0.6)";
 
 class View {
@@ -174,6 +179,9 @@ class Marks {
     );
     this.context.lineCap = "round";
     this.queue = this.app.sides.map((side) => ({ side, items: this.inSight(side), next: 0 }));
+    const count = this.queue.reduce((sum, { items }) => sum + items.length, 0);
+    const room = Math.sqrt((width * height) / Math.max(1, count)); // side of the square that each mark has, in pixels
+    this.rim = Math.min(1, Math.max(0.25, room / ROOMY));
     this.lines = this.app.matches && this.app.linesShown ? this.matchesInSight() : [];
     this.nextLine = 0;
     this.done = false;
@@ -190,9 +198,50 @@ class Marks {
     return items.sort((i, j) => side.sigma[j] - side.sigma[i]);
   }
 
+  /** The best of the shown matches whose lines do not run together at this zoom. */
   matchesInSight() {
-    const { matches } = this.app;
-    return Array.from({ length: matches.count }, (_, m) => m).filter((m) => matches.shown[m]);
+    const { matches, sides: [a, b] } = this.app;
+    const cell = APART / this.camera.zoom;
+    const columns = Math.ceil((this.right - this.left) / cell) + 1, rows = Math.ceil((this.bottom - this.top) / cell) + 1;
+    const passing = new Uint32Array(columns * rows); // bits: the directions of the lines through each cell
+    const shown = matches.best.filter((m) => matches.shown[m]);
+    const lines = [];
+    for (const m of shown.slice(0, MOST_LINES)) {
+      const i = matches.pairs[2 * m], j = matches.pairs[2 * m + 1];
+      const line = this.clipped(a.x(i), a.y(i), b.x(j), b.y(j));
+      if (!line) continue;
+      const [x, y, dx, dy] = line, length = Math.hypot(dx, dy), steps = Math.max(2, Math.ceil(length / cell));
+      const turn = (Math.floor((Math.atan2(dy, dx) / Math.PI) * TURNS) + 2 * TURNS) % TURNS;
+      const at = (t, shift) => {
+        const column = Math.floor((x + t * dx - (shift * dy) / (length || 1) - this.left) / cell);
+        const row = Math.floor((y + t * dy + (shift * dx) / (length || 1) - this.top) / cell);
+        return Math.min(rows - 1, Math.max(0, row)) * columns + Math.min(columns - 1, Math.max(0, column));
+      };
+      const similar = [-1, 0, 1].reduce((bits, k) => bits | (1 << (turn + k + TURNS) % TURNS), 0);
+      let taken = 0;
+      for (let k = 0; k <= steps; k++) if (passing[at(k / steps, 0)] & similar) taken++;
+      if (taken > TOGETHER * (steps + 1)) continue;
+      for (let k = 0; k <= 2 * steps; k++) {
+        for (const shift of [-cell / 2, 0, cell / 2]) passing[at(k / steps / 2, shift)] |= 1 << turn;
+      }
+      lines.push(m);
+    }
+    const hidden = lines.length < shown.length;
+    $("lines-value").textContent = hidden ? `(${lines.length} of ${shown.length.toLocaleString("en")}; zoom in for more)` : "";
+    return lines;
+  }
+
+  /** The part of a line within this layer: one end, and the way to the other; or null. */
+  clipped(x, y, toX, toY) {
+    const dx = toX - x, dy = toY - y;
+    let from = 0, to = 1;
+    for (const [start, along, low, high] of [[x, dx, this.left, this.right], [y, dy, this.top, this.bottom]]) {
+      if (!along) { if (start < low || start > high) return null; continue; }
+      const ends = [(low - start) / along, (high - start) / along];
+      from = Math.max(from, Math.min(...ends));
+      to = Math.min(to, Math.max(...ends));
+    }
+    return from <= to ? [x + from * dx, y + from * dy, (to - from) * dx, (to - from) * dy] : null;
   }
 
   /** Draws the next few. */
@@ -221,7 +270,8 @@ class Marks {
       path.lineTo(b.x(j), b.y(j));
     }
     paths.forEach((path, outlier) => {
-      context.globalAlpha = Math.min(0.6, Math.max(0.2, 7 / Math.sqrt(this.lines.length))); // many stay a veil
+      const alpha = Math.min(0.8, Math.max(0.3, 8 / Math.sqrt(this.lines.length))); // many stay a veil
+      context.globalAlpha = outlier ? alpha / 2 : alpha;
       context.lineWidth = 1 / camera.zoom;
       context.setLineDash(outlier ? [6 / camera.zoom, 5 / camera.zoom] : []);
       context.strokeStyle = outlier ? DATA.colors.outlier : DATA.colors.inlier;
@@ -244,7 +294,7 @@ class Marks {
       if (small) addDot(path, side, i, (app.style === "points" ? 2.2 : 1.1) / camera.zoom);
       else addFrame(path, side, i, reach, app.style);
     }
-    const width = 1.3 / camera.zoom, rim = 1 / camera.zoom;
+    const width = 1.3 / camera.zoom, rim = this.rim / camera.zoom;
     for (const [bucket, path] of dots) {
       context.strokeStyle = RIM;
       context.lineWidth = 1.2 * rim;
