@@ -11,11 +11,11 @@ _ROOT = Path(__file__).parents[2]
 _PICTURE = "samples 1 MP"
 
 _PROGRAMS = {
-    "siftcli": ("default", "siftcli, 1 thread"),
-    "siftcli `--preset lowe`": ("preset `lowe`", "siftcli, preset lowe"),
-    "OpenCV": ("OpenCV", "OpenCV, 2 threads"),
-    "COLMAP (VLFeat's code)": ("COLMAP (VLFeat)", "pycolmap, CPU"),
-    "scikit-image": ("", "scikit-image"),
+    "siftcli": ("default", "siftcli, s"),
+    "siftcli `--preset lowe`": ("preset `lowe`", "siftcli, preset lowe, s"),
+    "OpenCV": ("OpenCV", "OpenCV, 2 threads, s"),
+    "COLMAP (VLFeat's code)": ("COLMAP (VLFeat)", "pycolmap, s"),
+    "scikit-image": ("", "scikit-image, s"),
 }
 """Each row: its name in docs/accuracy.md (empty: not measured there), and in docs/performance.md."""
 
@@ -42,9 +42,9 @@ def _matches(name: str) -> str:
 
 def _seconds(column: str) -> str:
     """The time of one picture; a dash where the table is not filled."""
-    for row in _rows("performance.md", "table:detect"):
-        if row["picture"] == _PICTURE and column in row:
-            return f"{float(row[column].split(' s')[0]):.2f}"
+    for row in _rows("performance.md", "table:library"):
+        if row["picture"] == _PICTURE and row.get(column, "–") != "–":
+            return f"{float(row[column]):.2f}"
     return "–"
 
 

@@ -1,1 +1,0 @@
-"""How fast the engine and the command are, beside other programs: ``python -m tests.benchmarks``."""
