@@ -1,16 +1,16 @@
-"""The parameters: their defaults, ranges and meaning, and the presets.
+"""The parameters of the method, with their defaults, ranges and meaning, and the presets.
 
-This module is the only home of defaults.  The command line builds its options, and the documentation its tables,
-from the fields below; every instance is checked when it is made.
+This is the only module with defaults.  The command line builds its options, and the documentation its tables, from the
+fields below.  Every instance is checked when it is created.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
 from .errors import ParameterError
+from .settings import check, setting
 
 __all__ = [
     "PRESETS",
@@ -25,114 +25,53 @@ __all__ = [
 ]
 
 
-def _param(
-    default: Any,
-    help: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    above: float | None = None,
-    choices: tuple[str, ...] = (),
-    whole: bool | None = None,
-    parts: tuple[str, ...] = (),
-) -> Any:
-    """A dataclass field with its range (`low` and `high` inclusive, `above` exclusive), unit and meaning.
-
-    `whole` tells whether it is a whole number, where the default does not; `parts` names the numbers of which it is
-    made, where it is several.
-    """
-    if whole is None:
-        whole = not isinstance(default, float)
-    metadata = {"help": help, "unit": unit, "low": low, "high": high, "above": above, "choices": choices}
-    return field(default=default, metadata={**metadata, "whole": whole, "parts": parts})
-
-
-def _check(params: Any) -> None:
-    """Raise ParameterError for the first field that is outside its range."""
-    for f in fields(params):
-        value = getattr(params, f.name)
-        if value is None and f.default is None:
-            continue
-        if f.metadata["choices"]:
-            if value not in f.metadata["choices"]:
-                raise ParameterError(f.name, f"must be one of {', '.join(f.metadata['choices'])}, not {value!r}")
-            continue
-        if isinstance(f.default, bool):
-            if not isinstance(value, bool):
-                raise ParameterError(f.name, f"must be true or false, not {value!r}")
-            continue
-        parts = f.metadata["parts"]
-        if not parts:
-            _check_number(f, value)
-        elif not isinstance(value, (tuple, list)) or len(value) != len(parts):
-            raise ParameterError(f.name, f"must be {len(parts)} numbers, {','.join(parts)}, not {value!r}")
-        else:
-            for part in value:
-                _check_number(f, part)
-
-
-def _check_number(f: Field[Any], value: Any) -> None:
-    whole = f.metadata["whole"]
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise ParameterError(f.name, f"must be a {'whole ' if whole else ''}number, not {value!r}")
-    if not math.isfinite(value):
-        raise ParameterError(f.name, f"must be finite, not {value}")
-    low, high, above = (f.metadata[k] for k in ("low", "high", "above"))
-    if low is not None and value < low:
-        raise ParameterError(f.name, f"must be at least {low}, not {value}")
-    if above is not None and value <= above:
-        raise ParameterError(f.name, f"must be greater than {above}, not {value}")
-    if high is not None and value > high:
-        raise ParameterError(f.name, f"must be at most {high}, not {value}")
-
-
 @dataclass(frozen=True)
 class DetectorParams:
-    """What decides where keypoints are, and their orientation. [Lowe04 §3-5]"""
+    """Parameters of detection and orientation. [Lowe04 §3-5]"""
 
-    first_octave: int = _param(-1, "First octave; -1 doubles the image, 0 starts at its own size.", low=-2, high=8)
-    octaves: int | None = _param(None, "Number of octaves; as many as fit when not given.", low=1)
-    scales_per_octave: int = _param(3, "Scales per octave that are searched for extrema.", low=1, high=16)
-    sigma_base: float = _param(1.6, "Blur of an octave's first level.", unit="octave px", above=0, high=16)
-    sigma_input: float = _param(0.5, "Blur that the input is assumed to have.", unit="px", low=0, high=16)
-    contrast_threshold: float = _param(
-        0.04, "Smallest |DoG| of a keypoint, times the scales per octave; image in [0, 1].", low=0
+    first_octave: int = setting(-1, "First octave; -1 is the doubled image, 0 the image itself.", low=-2, high=8)
+    octaves: int | None = setting(None, "Number of octaves; by default as many as fit.", low=1, kind=int)
+    scales_per_octave: int = setting(3, "Number of scales per octave that are searched for extrema.", low=1, high=16)
+    sigma_base: float = setting(1.6, "Blur (sigma) of an octave's first level.", unit="octave px", above=0, high=16)
+    sigma_input: float = setting(0.5, "Assumed blur (sigma) of the input image.", unit="px", low=0, high=16)
+    contrast_threshold: float = setting(
+        0.04, "Minimum |DoG| of a keypoint times the scales per octave, for an image in [0, 1].", low=0
     )
-    edge_threshold: float = _param(10.0, "Largest ratio of principal curvatures.", low=1)
-    border: int = _param(5, "Nearest that extrema lie to the border of the image.", unit="octave px", low=1, high=1000)
-    refinement: Literal["lowe", "vlfeat", "converged"] = _param(
+    edge_threshold: float = setting(10.0, "Maximum ratio of the principal curvatures.", low=1)
+    border: int = setting(5, "Minimum distance of extrema from the image border.", unit="octave px", low=1, high=1000)
+    refinement: Literal["lowe", "vlfeat", "converged"] = setting(
         "lowe",
-        "lowe: fits move in x and y, the last one counts, edges are tested at the extremum; "
-        "vlfeat: the same, edges are tested where the fit ends; "
-        "converged: fits move in scale too and have to settle, edges are tested where they do.",
+        "Method of the sub-pixel fit. lowe: fits move in x and y, the last fit is kept whether converged or not, edges "
+        "are tested at the extremum; vlfeat: the same, but edges are tested where the fit ends; "
+        "converged: fits also move in scale and must converge, edges are tested where they end.",
         choices=("lowe", "vlfeat", "converged"),
     )
-    max_offset: float = _param(
-        0.6, "Offset of a fit from its pixel beyond which it moves to the next.", unit="octave px", above=0, high=1.5
+    max_offset: float = setting(
+        0.6, "Offset from its pixel beyond which a fit moves to the next pixel.", unit="octave px", above=0, high=1.5
     )
-    max_orientations: int = _param(4, "Most orientations at one location.", low=1, high=36)
-    orientation_window: float = _param(1.5, "Sigma of the orientation window.", unit="keypoint sigma", low=0.1, high=8)
-    orientation_smoothings: int = _param(
-        6, "How often the histogram of orientations is smoothed with [1, 1, 1] / 3.", low=0, high=100
+    max_orientations: int = setting(4, "Maximum number of orientations at one location.", low=1, high=36)
+    orientation_window: float = setting(1.5, "Sigma of the orientation window.", unit="keypoint sigma", low=0.1, high=8)
+    orientation_smoothings: int = setting(
+        6, "Number of times that the orientation histogram is smoothed with [1, 1, 1] / 3.", low=0, high=100
     )
-    peak_ratio: float = _param(0.8, "Smallest orientation peak, relative to the highest.", low=0, high=1)
-    upright: bool = _param(False, "Give every keypoint orientation 0 instead of estimating it.")
-    variant: Literal["standard", "lowe"] = _param(
+    peak_ratio: float = setting(0.8, "Minimum height of an orientation peak relative to the highest.", low=0, high=1)
+    upright: bool = setting(False, "Set all orientations to 0 instead of estimating them.")
+    variant: Literal["standard", "lowe"] = setting(
         "standard",
-        "standard: the method, with orientations shared between neighbouring bins; "
-        "lowe: as Lowe's program computes, accidents and rounding included.",
+        "standard: the published method, with linear interpolation between orientation bins; "
+        "lowe: the computation of Lowe's program, including its quirks and rounding.",
         choices=("standard", "lowe"),
     )
-    max_image_size: int | None = _param(
+    max_image_size: int | None = setting(
         None,
-        "Reduce images with a longer side to this one; keypoints stay in pixels of the image as it was.",
+        "Reduce an image whose longer side exceeds this; keypoints are in pixels of the original image.",
         unit="px",
         low=16,
+        kind=int,
     )
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
         # Octaves before the doubled image are sharper than any input: it is taken as it is.
         if self.sigma_base * 2.0 ** max(self.first_octave, -1) < self.sigma_input:
             raise ParameterError("sigma_input", f"must not exceed the first level's blur, not {self.sigma_input}")
@@ -145,94 +84,95 @@ class DetectorParams:
 
 @dataclass(frozen=True)
 class DescriptorParams:
-    """What decides the descriptor of a keypoint. [Lowe04 §6]"""
+    """Parameters of the descriptor. [Lowe04 §6]"""
 
-    magnification: float = _param(3.0, "Side of a descriptor cell.", unit="keypoint sigma", low=0.1, high=32)
-    window_size: float = _param(2.0, "Sigma of the descriptor's Gaussian window.", unit="cells", low=0.1, high=1e6)
-    clamp: float = _param(0.2, "Largest value of a normalised descriptor before it is normalised again.", above=0)
-    norm_threshold: float = _param(
+    magnification: float = setting(3.0, "Side of a descriptor cell.", unit="keypoint sigma", low=0.1, high=32)
+    window_size: float = setting(2.0, "Sigma of the descriptor's Gaussian window.", unit="cells", low=0.1, high=1e6)
+    clamp: float = setting(0.2, "Maximum value of the normalised descriptor, before it is normalised again.", above=0)
+    norm_threshold: float = setting(
         0.0,
-        "Set descriptors to zero where the mean norm of the gradient is below this; image in [0, 1].",
+        "Set a descriptor to zero if the mean gradient norm is below this, for an image in [0, 1].",
         unit="1 / octave px",
         low=0,
     )
-    root_sift: bool = _param(False, "L1-normalise and take the square root (RootSIFT); otherwise plain L2.")
-    float_descriptors: bool = _param(
-        False, "Descriptors of norm 1 in float32, instead of bytes min(255, floor(512 d))."
+    root_sift: bool = setting(False, "Write RootSIFT (L1-normalised, square root) instead of L2 descriptors.")
+    float_descriptors: bool = setting(
+        False, "Write descriptors as float32 of norm 1 instead of bytes min(255, floor(512 d))."
     )
-    sampling: Literal["grid", "pixels"] = _param(
+    sampling: Literal["grid", "pixels"] = setting(
         "grid",
-        "grid: a fixed grid of samples in the keypoint's own frame; pixels: every pixel, as Lowe's program does.",
+        "Samples of a descriptor. grid: a fixed grid in the frame of the keypoint; "
+        "pixels: every pixel, as in Lowe's program.",
         choices=("grid", "pixels"),
     )
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
 class MatchParams:
-    """What makes two descriptors a match, and how matches are verified. [Lowe04 §7.1]"""
+    """Parameters of matching and of geometric verification. [Lowe04 §7.1]"""
 
-    ratio: float = _param(
-        0.8, "The nearest is nearer than this times the distance of the second nearest; 1 for no such test.",
+    ratio: float = setting(
+        0.8, "Maximum distance of the nearest descriptor over that of the second nearest; 1 turns the test off.",
         above=0, high=1,
     )  # fmt: skip
-    mutual: bool = _param(True, "Keep a match only if each keypoint is the other's nearest.")
-    max_distance: float | None = _param(
-        None, "Largest distance of a match; no limit when not given.", unit="descriptor norm", low=0, whole=False
+    mutual: bool = setting(True, "Keep only mutual nearest neighbours.")
+    max_distance: float | None = setting(
+        None, "Maximum distance of a match; by default no limit.", unit="descriptor norm", low=0, kind=float
     )
-    metric: Literal["l2", "root"] = _param(
+    metric: Literal["l2", "root"] = setting(
         "l2",
-        "l2: Euclidean distance of the descriptors; root: of their RootSIFT form (L1-normalised, square root).",
+        "Distance of descriptors. l2: Euclidean; root: Euclidean, of their RootSIFT form (L1-normalised, square root).",
         choices=("l2", "root"),
     )
-    verify: Literal["homography", "fundamental", "essential", "similarity"] | None = _param(
+    verify: Literal["homography", "fundamental", "essential", "similarity"] | None = setting(
         None,
-        "Geometric model that true matches obey, found by RANSAC; no verification when not given.",
+        "Verify matches by a geometric model, estimated by RANSAC; by default not.",
         choices=("homography", "fundamental", "essential", "similarity"),
     )
-    threshold: float = _param(3.0, "Largest error of an inlier of the model.", unit="px", above=0, high=1e6)
-    min_inliers: int = _param(15, "Fewer inliers than this are no evidence that a model holds.", low=1)
-    focal: float | None = _param(
-        None, "Focal length of both images, for essential; 1.2 times the longer side when not given.",
-        unit="px", above=0, whole=False,
+    threshold: float = setting(3.0, "Maximum error of an inlier of the model.", unit="px", above=0, high=1e6)
+    min_inliers: int = setting(15, "Minimum number of inliers of a model.", low=1)
+    focal: float | None = setting(
+        None, "Focal length of both images, for --verify essential; by default 1.2 times the longer side.",
+        unit="px", above=0, kind=float,
     )  # fmt: skip
-    seed: int = _param(0, "Seed of the random sampling.", low=0, high=2**31 - 1)
+    seed: int = setting(0, "Seed of the random sampling of RANSAC.", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
 
 @dataclass(frozen=True)
 class SelectionParams:
-    """Which of the keypoints that were found are kept."""
+    """Parameters that select keypoints."""
 
-    min_scale: float | None = _param(
-        None, "Smallest sigma of a keypoint; no limit when not given.", unit="px", low=0, whole=False
+    min_scale: float | None = setting(
+        None, "Minimum sigma of a keypoint; by default no limit.", unit="px", low=0, kind=float
     )
-    max_scale: float | None = _param(
-        None, "Largest sigma of a keypoint; no limit when not given.", unit="px", above=0, whole=False
+    max_scale: float | None = setting(
+        None, "Maximum sigma of a keypoint; by default no limit.", unit="px", above=0, kind=float
     )
-    region: tuple[float, float, float, float] | None = _param(
+    region: tuple[float, float, float, float] | None = setting(
         None,
-        "Keep keypoints in a rectangle of pixels: its first column and row, width and height.",
+        "Keep keypoints in a rectangle: left, top, width and height.",
         unit="px",
         parts=("x", "y", "w", "h"),
-        whole=False,
+        kind=float,
     )
-    max_keypoints: int | None = _param(
-        None, "Most keypoints of an image, after its mask; no limit when not given.", low=1
+    max_keypoints: int | None = setting(
+        None, "Maximum number of keypoints of an image, after its mask; by default no limit.", low=1, kind=int
     )
-    keep: Literal["strongest", "largest", "spread"] = _param(
+    keep: Literal["strongest", "largest", "spread"] = setting(
         "strongest",
-        "Which ones, if there are more. strongest: of highest |DoG|; largest: of largest sigma; "
+        "Keypoints that --max-keypoints keeps. strongest: highest |DoG|; largest: largest sigma; "
         "spread: well distributed over the image, by adaptive non-maximal suppression.",
         choices=("strongest", "largest", "spread"),
     )
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
         if self.min_scale is not None and self.max_scale is not None and self.min_scale > self.max_scale:
             raise ParameterError("min_scale", f"must not exceed max_scale, {self.max_scale}, not {self.min_scale}")
         if self.region is not None and min(self.region[2:]) <= 0:
@@ -240,7 +180,7 @@ class SelectionParams:
 
 
 class Parameters(NamedTuple):
-    """All that decides on the features of an image."""
+    """All parameters that determine the features of an image."""
 
     detector: DetectorParams = DetectorParams()
     descriptor: DescriptorParams = DescriptorParams()
@@ -268,18 +208,18 @@ PRESETS: dict[str, Parameters] = {
         SelectionParams(max_keypoints=8192, keep="largest"),
     ),
 }
-"""The effective defaults of other programs in this one's terms, by name; see docs/parameters.md."""
+"""Parameters with the effect of other programs' defaults, by name; see docs/parameters.md."""
 
 
 def all_parameters(preset: str = "default", **overrides: Any) -> Parameters:
-    """Return a preset's parameters, with single ones replaced by name.
+    """Return the parameters of a preset, with overrides by name.
 
     Parameters
     ----------
     preset : str
         A key of `PRESETS`.
     **overrides
-        By the names of the fields of `DetectorParams`, `DescriptorParams` and `SelectionParams`.
+        Values by the field names of `DetectorParams`, `DescriptorParams` and `SelectionParams`.
 
     Raises
     ------
@@ -305,7 +245,7 @@ def all_parameters(preset: str = "default", **overrides: Any) -> Parameters:
 
 
 def parameters(preset: str = "default", **overrides: Any) -> tuple[DetectorParams, DescriptorParams]:
-    """Return the parameters of detector and descriptor of a preset, with single ones replaced by name.
+    """Return the detector and descriptor parameters of a preset, with overrides by name.
 
     Raises
     ------
@@ -320,12 +260,12 @@ def parameters(preset: str = "default", **overrides: Any) -> tuple[DetectorParam
 
 
 def plain_values(*groups: Any) -> dict[str, bool | int | float | str | None]:
-    """Return parameters by name as files can hold them: what is made of several numbers becomes text, ``"0,0,9,9"``.
+    """Return parameters by name as values that files can store; several numbers become text, ``"0,0,9,9"``.
 
     Parameters
     ----------
     *groups : dataclass instances
-        Of this module.
+        Parameters of this module.
     """
     values = {f.name: getattr(group, f.name) for group in groups for f in fields(group)}
     return {k: ",".join(f"{part:g}" for part in v) if isinstance(v, (tuple, list)) else v for k, v in values.items()}

@@ -17,6 +17,7 @@ from ..errors import ParameterError, SiftError
 from ..io.files import DEFAULT_MAX_PIXELS
 from ..io.formats import FORMATS
 from ..params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
+from ..settings import range_note
 from .streams import say
 
 __all__ = [
@@ -41,13 +42,13 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 _VARIABLE = "SIFT_"
-"""How the environment variables of options begin."""
+"""Prefix of the environment variables of options."""
 _SETTINGS = frozenset({"Detector", "Descriptor", "Selection", "Matching", "Image", "Settings"})
-"""Groups of options that say how, not what: these may be set by variables and in files."""
+"""Groups of options that environment variables and configuration files may set."""
 
 
 class _Option(click.Option):
-    """An option that belongs to a group in the help, and may be set by an environment variable too."""
+    """An option of a group of the help that an environment variable may set."""
 
     def __init__(
         self, *args: Any, group: str, note: str | Callable[[], str] = "", setting: bool | None = None, **attrs: Any
@@ -76,13 +77,13 @@ def option(*names: str, group: str, **attrs: Any) -> Callable[[_F], _F]:
     Parameters
     ----------
     *names : str
-        As of `click.option`.
+        Names, as for `click.option`.
     group : str
-        Where the help lists it.
+        Section of the help.
     **attrs
-        As of `click.option`; and `note`, unit, range and default as the help shows them, or a function that gives it
-        when it is asked for; and `setting`, whether the option may be set in a configuration file and by an environment
-        variable, by default as its group says.
+        Arguments of `click.option`, and two more.  `note` is the unit, range and default that the help shows, or a
+        function that returns it.  `setting` tells whether a configuration file and an environment variable may set the
+        option; by default its group decides.
     """
     return click.option(*names, cls=_Option, group=group, **attrs)
 
@@ -93,11 +94,11 @@ class SiftCommand(click.Command):
     Parameters
     ----------
     example : str
-        A command line that runs.
+        A working command line.
     """
 
     def __init__(self, *args: Any, example: str, **attrs: Any) -> None:
-        # Its own, not only the group's: Click keeps the help option of the first call, which may be without the group.
+        # Set here as well as in the group, because Click keeps the help option of the first call.
         attrs["context_settings"] = {"help_option_names": ["-h", "--help"], **attrs.get("context_settings", {})}
         super().__init__(*args, **attrs)
         self.example = example
@@ -129,12 +130,12 @@ class SiftCommand(click.Command):
             raise _Failed(str(error)) from error
         except BrokenPipeError:  # Click ends quietly
             raise
-        except OSError as error:  # such as a current folder that is gone
+        except OSError as error:  # for example, the current folder was removed
             raise _Failed(f"{error.filename or 'the system says'}: {error.strerror or error}") from error
 
 
 class _Failed(click.ClickException):
-    """What was asked for could not be done: one line on stderr."""
+    """An error of the work: one line on stderr, status 1."""
 
     exit_code = 1
 
@@ -143,7 +144,7 @@ class _Failed(click.ClickException):
 
 
 class _Refused(_Failed):
-    """Wrong usage; of what the words mean, not of their syntax, so no reminder of that."""
+    """An error of usage: one line on stderr, status 2."""
 
     exit_code = 2
 
@@ -152,7 +153,7 @@ class _Refused(_Failed):
 
 
 def all_of(declarations: Iterable[Callable[[Any], Any]]) -> Callable[[_F], _F]:
-    """Apply decorators so that the help lists their options in this order."""
+    """Combine decorators; the help lists their options in this order."""
 
     def declare(function: _F) -> _F:
         for declaration in reversed(list(declarations)):
@@ -167,7 +168,7 @@ def _flag(name: str) -> str:
 
 
 def _origin(ctx: click.Context, name: str) -> str:
-    """Name what an option's value came from: the option, a variable, or a key of a file."""
+    """Return the option, environment variable or key of a file that set a value."""
     source = ctx.get_parameter_source(name)
     if source is ParameterSource.ENVIRONMENT:
         return _VARIABLE + name.upper()
@@ -177,37 +178,24 @@ def _origin(ctx: click.Context, name: str) -> str:
 
 
 def _numbers(value: Any) -> tuple[float, ...]:
-    """Take several numbers with commas between, or a list of them."""
+    """Parse numbers separated by commas, or accept a list of numbers."""
     try:
         return tuple(float(part) for part in (value.split(",") if isinstance(value, str) else value))
     except (TypeError, ValueError):
-        raise click.BadParameter(f"{value!r} is not numbers with commas between, such as 10,20,300,200") from None
+        raise click.BadParameter(f"{value!r} must be numbers separated by commas, such as 10,20,300,200") from None
 
 
 def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
-    """Declare the option of a parameter; its default is None, so that a preset shows where it is not given."""
+    """Declare the option of a parameter; its default is None, so that the preset applies."""
     meta, flag = field.metadata, _flag(field.name)
-    attrs: dict[str, Any] = {"group": group, "help": meta["help"], "note": _note(field), "default": None}
+    attrs: dict[str, Any] = {"group": group, "help": meta["help"], "note": range_note(field), "default": None}
     if isinstance(field.default, bool):
         return option(f"{flag}/--no-{flag[2:]}", **attrs)
     if meta["choices"]:
         return option(flag, type=click.Choice(meta["choices"]), **attrs)
     if meta["parts"]:
         return option(flag, type=_numbers, metavar=",".join(meta["parts"]).upper(), **attrs)
-    return option(flag, type=int if meta["whole"] else float, **attrs)
-
-
-def _note(field: Field[Any]) -> str:
-    """Unit, range and default of a parameter."""
-    low, above, high = (field.metadata[key] for key in ("low", "above", "high"))
-    start = f"at least {low}" if low is not None else f"above {above}" if above is not None else ""
-    if low is not None and high is not None:
-        limits = f"{low} to {high:g}"
-    else:
-        limits = ", ".join(part for part in (start, "" if high is None else f"at most {high:g}") if part)
-    default = {True: "on", False: "off"}[field.default] if isinstance(field.default, bool) else field.default
-    parts = (field.metadata["unit"], limits, "" if default is None else f"default: {default}")
-    return "; ".join(part for part in parts if part)
+    return option(flag, type=meta["kind"], **attrs)
 
 
 def field_options(kind: type, group: str) -> Callable[[_F], _F]:
@@ -216,9 +204,9 @@ def field_options(kind: type, group: str) -> Callable[[_F], _F]:
     Parameters
     ----------
     kind : type
-        A dataclass of :mod:`siftcli.params`.
+        A dataclass whose fields are made by :func:`siftcli.settings.setting`.
     group : str
-        Where the help lists them.
+        Section of the help.
     """
     return all_of([_parameter_option(field, group) for field in fields(kind)])
 
@@ -235,18 +223,16 @@ def preset_option(group: str, help: str) -> Callable[[_F], _F]:
     )
 
 
-start_option = preset_option(
-    "Detector", "Start from these parameters; single ones may be changed by the options below."
-)
-"""``--preset``, where options of single parameters follow."""
+start_option = preset_option("Detector", "Start from a preset; the options below override single parameters.")
+"""``--preset``, for commands with options of single parameters."""
 
 
 def report_options(group: str, json: str, verbose: str) -> Callable[[_F], _F]:
-    """Declare ``--json``, ``--quiet`` and ``--verbose``, with the help of the two that differ between commands."""
+    """Declare ``--json``, ``--quiet`` and ``--verbose``, with the help of the first and the last."""
     return all_of(
         [
             option("--json", "as_json", group=group, is_flag=True, help=json),
-            option("-q", "--quiet", group=group, is_flag=True, help="Say nothing but errors."),
+            option("-q", "--quiet", group=group, is_flag=True, help="Print errors only."),
             option("-v", "--verbose", group=group, is_flag=True, help=verbose),
         ]
     )
@@ -269,21 +255,21 @@ selection_options = all_of(
             type=click.Path(),
             metavar="MASK",
             setting=False,
-            help="Keep keypoints where this image is not zero; of a folder, 'photo.jpg.png' or 'photo.png' is the mask "
-            "of 'photo.jpg'.",
+            help="Keep keypoints where this image is not zero. In a folder of masks, 'photo.jpg.png' or 'photo.png' is "
+            "the mask of 'photo.jpg'.",
         ),
         option(
             "--alpha",
             group="Selection",
             type=click.Choice(["mask", "ignore"]),
             default="mask",
-            help="mask: leave out keypoints on fully transparent pixels; ignore: keep them.",
+            help="mask: remove keypoints on fully transparent pixels; ignore: keep them.",
             note="default: mask",
         ),
         field_options(SelectionParams, "Selection"),
     ]
 )
-"""``--mask``, and an option for all that selects keypoints."""
+"""``--mask``, ``--alpha``, and an option for every parameter that selects keypoints."""
 
 
 def chosen_parameters(preset: str, given: Mapping[str, Any]) -> Parameters:
@@ -294,7 +280,7 @@ def chosen_parameters(preset: str, given: Mapping[str, Any]) -> Parameters:
     preset : str
         Value of ``--preset``.
     given : mapping
-        Name of a parameter to value of its option, None where it was not given.
+        Values of the options by name of the parameter; None if an option was not given.
 
     Raises
     ------
@@ -304,7 +290,7 @@ def chosen_parameters(preset: str, given: Mapping[str, Any]) -> Parameters:
     return all_parameters(preset, **{name: value for name, value in given.items() if value is not None})
 
 
-# --- the other options
+# --- options without a parameter
 
 
 _FORMATS = ", ".join(f"{f.name} ({f.suffix})" for f in FORMATS.values())
@@ -317,8 +303,8 @@ output_options = all_of(
             group="Output",
             metavar="OUT",
             type=click.Path(),
-            help="A file; a folder, made if need be (end it with '/' where that is not clear); or '-' for stdout. "
-            "The tree of a searched folder is kept below it.",
+            help="Output file, folder (created if needed; end a new one with '/'), or '-' for stdout. "
+            "The subfolders of a searched folder are kept.",
             note="default: beside each image; for stdin, stdout",
         ),
         option(
@@ -326,10 +312,10 @@ output_options = all_of(
             "format",
             group="Output",
             metavar="NAME",
-            help="Format of the output, whatever its suffix.",
+            help="Output format, regardless of the suffix.",
             note=f"{_FORMATS}; default: by the suffix of OUT, else {DEFAULT_FORMAT}",
         ),
-        option("--overwrite", group="Output", is_flag=True, help="Replace outputs that exist."),
+        option("--overwrite", group="Output", is_flag=True, help="Replace existing outputs."),
     ]
 )
 """``-o``, ``--format``, ``--overwrite``."""
@@ -340,35 +326,35 @@ image_options = all_of(
             "--exif-orientation",
             group="Image",
             is_flag=True,
-            help="Turn images upright as their EXIF orientation says; without it, keypoints are on the stored pixels.",
+            help="Rotate images according to their EXIF orientation; by default keypoints refer to the stored pixels.",
         ),
         option(
             "--max-pixels",
             group="Image",
             type=int,
-            help="Refuse larger images.",
+            help="Refuse images with more pixels.",
             note=f"at least 1; default: {DEFAULT_MAX_PIXELS}",
         ),
     ]
 )
-"""How images are read."""
+"""``--exif-orientation``, ``--max-pixels``."""
 
 depth_option = option(
     "--depth",
     group="Image",
     type=click.Choice(["full", "8"]),
     default="full",
-    help="full: images of more than 8 bits keep their precision; 8: they are rounded to 8, as many programs do.",
+    help="full: keep the precision of images of more than 8 bits; 8: round them to 8 bits, as many programs do.",
     note="default: full",
 )
 """``--depth``."""
 
 _CONFIG = "siftcli.config"
-"""Where a context keeps the name of its configuration file."""
+"""Key of a context's name of the configuration file."""
 
 
 def _configure(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
-    """Take the values of a configuration file as defaults."""
+    """Use the values of a configuration file as defaults."""
     if path is None:
         return
     from .config import config_values
@@ -392,23 +378,23 @@ config_option = option(
     is_eager=True,
     expose_value=False,
     callback=_configure,
-    help="Take options from a TOML file: edge_threshold = 8. Options given here, and variables such as "
-    "SIFT_EDGE_THRESHOLD, come before it; the preset comes after it.",
+    help="Read options from a TOML file, such as edge_threshold = 8. Command-line options and environment variables "
+    "such as SIFT_EDGE_THRESHOLD override the file, and the file overrides the preset.",
 )
 """``--config``."""
 
 batch_options = all_of(
     [
-        option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of folders too."),
+        option("-r", "--recursive", group="Batch", is_flag=True, help="Search subfolders too."),
         option(
             "--files-from",
             group="Batch",
             metavar="LIST",
             type=click.Path(),
-            help="Read more inputs from a file, one a line; '-' is stdin.",
+            help="Read further inputs from a file, one per line; '-' is stdin.",
         ),
         option("-0", "--null", group="Batch", is_flag=True, help="Names in LIST are separated by NUL, not newline."),
-        report_options("Batch", "Print a JSON object for each image on stdout.", "Say a line for each image."),
+        report_options("Batch", "Print one JSON object per image on stdout.", "Print one line per image."),
     ]
 )
-"""Which images, and what is told about them."""
+"""Inputs of a batch, and its reports."""

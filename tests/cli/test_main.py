@@ -134,7 +134,7 @@ def test_what_is_given_reaches_the_parameter(field: dataclasses.Field[Any]) -> N
         value, args = (1.0, 2.5, 30.0, 40.0), [flag_of(field), "1,2.5,30,40"]
     else:
         old: Any = field.default
-        whole = field.metadata["whole"]
+        whole = field.metadata["kind"] is int
         value = (old or field.metadata["low"]) + 1 if whole else (old or 1.0) * 0.75 + 0.1
         args = [flag_of(field), str(value)]
     chosen = chosen_parameters("default", given(*args))
