@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .params import MatchParams as MatchParams
     from .params import SelectionParams as SelectionParams
 
-# Start-up is part of the product: a name is imported when it is first asked for.
+# Names are imported when they are first used, which keeps start-up short.
 _HOME = {
     "DescriptorParams": "params",
     "DetectorParams": "params",

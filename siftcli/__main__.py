@@ -1,4 +1,4 @@
-"""Start of the command line: ``sift``, or ``python -m siftcli``."""
+"""Entry point of the command line: ``sift``, or ``python -m siftcli``."""
 
 from __future__ import annotations
 
@@ -10,33 +10,30 @@ from contextlib import suppress
 from typing import NoReturn
 
 from .cli import INTERRUPTED
-from .signals import insist
+from .machine import single_blas_thread
+from .signals import redeliver
 
-__all__ = ["THREAD_VARIABLES", "main", "process"]
-
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""What the builds of BLAS read when NumPy is imported."""
+__all__ = ["main", "process"]
 
 _GARBAGE = 100_000
-"""New objects after which Python looks for cycles of unused ones; start-up makes half as many, and they stay."""
+"""Number of new objects before Python collects garbage; start-up creates half as many, all of which stay."""
 
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    for name in THREAD_VARIABLES:  # the engine's matrix products are small: more threads only get in each other's way
-        os.environ.setdefault(name, "1")
+    single_blas_thread()
     gc.set_threshold(_GARBAGE)
-    insist("SIGINT", KeyboardInterrupt)
+    redeliver("SIGINT", KeyboardInterrupt)
     try:
         from .cli.main import cli
 
         cli.main(prog_name="sift")
-    except KeyboardInterrupt:  # while modules were imported
+    except KeyboardInterrupt:  # during the import of modules
         sys.exit(INTERRUPTED)
 
 
 def process() -> NoReturn:
-    """Be the whole of a process: as `main`, without taking all modules apart in the end, which takes 5 ms."""
+    """Run `main` and exit without interpreter teardown, which takes 5 ms."""
     try:
         main()
         status: str | int | None = 0
@@ -44,7 +41,7 @@ def process() -> NoReturn:
         status = end.code
     threads = sys.modules.get("threading")
     if isinstance(status, int) and (threads is None or threads.active_count() == 1):
-        with suppress(OSError):  # a stream that is closed or full: Python's own end says what there is to say
+        with suppress(OSError):  # a stream is closed or full: let Python's own exit report it
             atexit._run_exitfuncs()
             for stream in (sys.stdout, sys.stderr):
                 if stream is not None:

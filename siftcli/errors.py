@@ -1,7 +1,7 @@
-"""What can go wrong, by name.
+"""Exceptions.
 
-Every error that a user can cause derives from :class:`SiftError`; its text is one line that says what is wrong,
-with which file, and what to do.  The command line prints that line and nothing else.
+Every error that a user can cause derives from :class:`SiftError`.  Its text is one line that says what is wrong,
+with which file, and what to do.  The command line prints that line only.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ __all__ = ["FormatError", "FrameError", "ImageError", "OutputError", "ParameterE
 
 
 class SiftError(Exception):
-    """Base of everything that siftcli raises on purpose."""
+    """Base class of all errors of siftcli."""
 
 
 class ParameterError(SiftError, ValueError):
-    """A parameter outside its range.
+    """A parameter is unknown or outside its range.
 
     Attributes
     ----------
@@ -35,12 +35,12 @@ class ParameterError(SiftError, ValueError):
 
 
 class FrameError(ParameterError):
-    """A frame that was given and cannot be described.
+    """A given frame cannot be described.
 
     Attributes
     ----------
     index : int
-        Which one; the first is 0.
+        Index of the frame, from 0.
     """
 
     def __init__(self, index: int, message: str) -> None:
@@ -53,7 +53,7 @@ class FrameError(ParameterError):
 
 
 class _FileError(SiftError):
-    """An error about one file."""
+    """An error of one file."""
 
     def __init__(self, path: str | PathLike[str], message: str) -> None:
         super().__init__(f"{path}: {message}")
@@ -62,20 +62,20 @@ class _FileError(SiftError):
 
 
 class ImageError(_FileError):
-    """An image that cannot be read."""
+    """An image cannot be read."""
 
 
 class OutputError(_FileError):
-    """A result that cannot be written."""
+    """An output cannot be written."""
 
 
 class FormatError(_FileError):
-    """A feature file that is not what its format promises.
+    """A file violates its format.
 
     Attributes
     ----------
     line : int or None
-        First line is 1; None where the format has no lines.
+        Line number, from 1; None if the format has no lines.
     """
 
     def __init__(self, path: str | PathLike[str], message: str, line: int | None = None) -> None:

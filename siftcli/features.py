@@ -1,4 +1,4 @@
-"""Features: keypoints and their descriptors, as arrays of stated dtype, shape and unit."""
+"""Features: keypoints and descriptors as arrays of stated dtype, shape and unit."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 """A grey image `[row, col]`: uint8 (0-255), uint16 (0-65535) or float32 (0-1)."""
 
 ParameterValue: TypeAlias = bool | int | float | str | None
-"""What a parameter of :mod:`siftcli.params` may be."""
+"""Type of a parameter of :mod:`siftcli.params`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """The keypoints of one image and, where computed, their descriptors.
+    """The keypoints of one image and, if computed, their descriptors.
 
     Conventions (see :mod:`siftcli.conventions`): x is the column, y the row, the centre of the first pixel is (0, 0);
     angles are in radians, y down, clockwise on screen positive; descriptors are laid out
@@ -30,15 +30,15 @@ class Features:
     Attributes
     ----------
     xy : (N, 2) float32
-        Centres, in input pixels.
+        Positions, in input pixels.
     scales : (N,) float32
         Sigma, in input pixels.
     orientations : (N,) float32
         Radians in [-pi, pi).
     scores : (N,) float32 or None
-        The refined |DoG|, image in [0, 1]; None where the source does not tell.
+        Responses: the refined |DoG| for an image in [0, 1]; None if unknown.
     octaves : (N,) int16 or None
-        Octave of detection; the first, doubled one is -1.
+        Octave of detection; -1 is the doubled image.
     levels : (N,) int16 or None
         Level s of detection within the octave, 1 to scales per octave.
     descriptors : (N, 128) uint8 or float32, or None
@@ -46,16 +46,13 @@ class Features:
     image_size : (width, height) or None
         In pixels.
     affine : (N, 2, 2) float32 or None
-        The frames as affine maps: an offset p from the centre, in units of sigma along the frame's own axes, is at
-        ``xy + A p``, columns before rows.  A similarity is ``sigma R(orientation)``; VLFeat's A is this one times the
-        magnification.  None where all frames are similarities; otherwise `scales` is ``sqrt(abs(det A))`` and
-        `orientations` the direction of A's first column.
+        Affine frames: a point p of the frame, in units of sigma along its own axes, lies at ``xy + A p`` (x before y).
+        A similarity is ``sigma R(orientation)``; VLFeat's A is this matrix times the magnification.  None if all frames
+        are similarities; else `scales` is ``sqrt(abs(det A))`` and `orientations` the direction of A's first column.
     parameters : mapping of str to parameter value, or None
-        With which the features were computed, by the names of :mod:`siftcli.params`; None where the source does not
-        tell.
+        Parameters of the computation, by the names of :mod:`siftcli.params`; None if unknown.
     sources : (N,) int32 or None
-        Of frames that were given and got orientations of their own: which of those given each came from, the first
-        is 0.
+        Index of the given frame, from 0, that each keypoint comes from, if orientations were assigned to given frames.
     """
 
     xy: Float32
@@ -87,11 +84,11 @@ class Features:
         return len(self.xy)
 
     def take(self, index: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Features:
-        """The features of these indices, (M,) intp, or those where a mask, (N,) bool, is true."""
+        """Return the features at indices, (M,) intp, or where a mask, (N,) bool, is true."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays: dict[str, Any] = {k: v[index] for k, v in values.items() if isinstance(v, np.ndarray)}
         return replace(self, **arrays)
 
     def without_descriptors(self) -> Features:
-        """The frames alone."""
+        """Return the features without their descriptors."""
         return replace(self, descriptors=None)

@@ -1,4 +1,4 @@
-"""Matches: which keypoints of two images correspond, as arrays of stated dtype, shape and unit."""
+"""Matches of the keypoints of two images, as arrays of stated dtype, shape and unit."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ MODELS = {
     "fundamental": "a fundamental matrix",
     "essential": "an essential matrix",
 }
-"""Kind of a model to what it is, in words."""
+"""Kinds of models and their names in sentences."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A geometric relation between two images, x being a point ``(x, y, 1)`` in pixels.
+    """A geometric relation between two images; x is a point ``(x, y, 1)`` in pixels.
 
     Attributes
     ----------
     kind : "homography", "fundamental", "essential" or "similarity"
     matrix : (3, 3) float64
-        homography and similarity: ``x_b = matrix @ x_a``, up to a factor; its last element is 1.
-        fundamental: ``x_b @ matrix @ x_a = 0``, of unit norm.
-        essential: as fundamental, for points ``(x - centre) / focal`` of pinhole cameras.
+        homography, similarity: ``x_b = matrix @ x_a`` up to a factor; the last element is 1.
+        fundamental: ``x_b @ matrix @ x_a = 0``; the norm is 1.
+        essential: like fundamental, for points ``(x - centre) / focal`` of pinhole cameras.
     threshold : float
-        Largest error of an inlier, in pixels.  homography and similarity: distance in b between the point there and
-        the one that a's goes to.  fundamental and essential: Sampson distance.
+        Maximum error of an inlier, in pixels.  homography, similarity: transfer error in b.  fundamental, essential:
+        Sampson distance.
     focal : float or None
-        Of an essential matrix: the focal length of both cameras, in pixels; their centre is the image's.
+        Focal length of both cameras in pixels, for an essential matrix; the principal point is the image centre.
     pose : (3, 4) float64 or None
-        Of an essential matrix: rotation and unit translation from a's camera to b's, ``[R | t]``.
+        Rotation and unit translation ``[R | t]`` from camera a to camera b, for an essential matrix.
     """
 
     kind: str
@@ -50,25 +50,25 @@ class Model:
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """Which keypoints of two images, a and b, correspond.
+    """Matching keypoints of two images, a and b.
 
     Attributes
     ----------
     indices : (M, 2) int32
-        Into the keypoints of a and of b; ordered by the first.
+        Indices of the keypoints of a and b, ordered by a.
     distances : (M,) float64 or None
-        Of the descriptors, in units of their norm (bytes are divided by 512).
+        Distances of the descriptors, in units of their norm (bytes are divided by 512).
     ratios : (M,) float64 or None
-        The distance over that to the second nearest keypoint of b, in [0, 1]; 0 where there is none.
+        Distance to the nearest over distance to the second nearest descriptor of b, in [0, 1]; 0 without a second.
     xy_a, xy_b : (M, 2) float32 or None
-        Centres of the keypoints, in pixels of a and of b.
+        Positions of the keypoints, in pixels of a and b.
     inliers : (M,) bool or None
-        Which matches obey `model`; none do if no model was found.  None where matches were not verified.
+        Matches that agree with `model`, none if no model was found.  None if the matches were not verified.
     model : Model or None
     sizes : (int, int) or None
-        How many keypoints a and b have.
+        Numbers of keypoints of a and b.
 
-    What is None was not computed, or the file does not tell.
+    An attribute is None if it was not computed or not stored.
     """
 
     indices: npt.NDArray[np.int32]
@@ -98,7 +98,7 @@ class Matches:
         return len(self.indices)
 
     def only_inliers(self) -> Matches:
-        """The inliers alone; all matches where they were not verified."""
+        """Return the inliers, or all matches if they were not verified."""
         if self.inliers is None:
             return self
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,4 +1,4 @@
-"""Signals that are to end a process, whatever it does when they come."""
+"""Deliver a signal again if Python swallowed the exception of its handler."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["insist"]
+__all__ = ["redeliver"]
 
 _LATER = 0.01
-"""Seconds after which a signal comes again: not at once, from where its exception would be let go by too."""
+"""Delay in seconds; at once, the exception would be swallowed at the same place."""
 
 
-def insist(signal_name: str, error: type[BaseException]) -> None:
-    """Let a signal come again if the exception that it raises is lost.
+def redeliver(signal_name: str, error: type[BaseException]) -> None:
+    """Deliver a signal again if its exception is raised where Python ignores exceptions.
 
-    Python reports an exception in a destructor or in a weakref's callback on standard error and goes on.
+    Python prints an exception of a destructor or of a weakref callback to standard error and continues.
 
     Parameters
     ----------
     signal_name : str
-        Such as ``"SIGINT"``.
+        Name of the signal, such as ``"SIGINT"``.
     error : type
-        What its handler raises, and nothing else does in a destructor.
+        Exception that only the handler of this signal raises.
     """
 
     def hook(ignored: UnraisableHookArgs) -> None:
@@ -46,8 +46,8 @@ def _send_later(signal_name: str) -> None:
     def send() -> None:
         if sys.platform == "win32":
             signal.raise_signal(number)
-        else:  # wakes the main thread where it waits for something
+        else:  # also wakes a main thread that waits
             signal.pthread_kill(threading.main_thread().ident or 0, number)
 
-    with suppress(RuntimeError):  # no new threads: Python is about to end anyway
+    with suppress(RuntimeError):  # no new threads while Python exits
         threading.Timer(_LATER, send).start()

@@ -6,7 +6,6 @@ another.  They end when the process that started them does.
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
 import time
@@ -21,7 +20,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 from ..errors import SiftError
-from ..signals import insist
+from ..machine import single_blas_thread
+from ..signals import redeliver
 from .workers import Outcome, attempt
 
 __all__ = ["Crew"]
@@ -32,16 +32,13 @@ _TRIES = 2
 _PATIENCE = 0.8
 """Seconds that workers have to tidy up before they are killed."""
 
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
 
 def _serve(make: bytes, connection: Connection) -> None:
     """Be a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides
     signal.signal(signal.SIGTERM, _leave)
-    insist("SIGTERM", SystemExit)
-    for name in _THREADS:  # before NumPy is imported
-        os.environ.setdefault(name, "1")
+    redeliver("SIGTERM", SystemExit)
+    single_blas_thread()
     work = _made(make)
     try:
         with suppress(EOFError, BrokenPipeError, ConnectionResetError):

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from ..machine import available_memory
 from .collect import collecting, job_states
 from .inputs import PlanError
-from .machine import available_memory
 from .manifest import State, fingerprint, sweep
 from .plan import Job
 from .report import Result

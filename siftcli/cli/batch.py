@@ -260,8 +260,8 @@ def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> in
     For a single one as many as there are cores and memory for, but one for a small one.
     """
     from ..batch.execute import memory_limit
-    from ..batch.machine import cores
     from ..batch.units import predicted_memory, size_of
+    from ..machine import cores
 
     if len(jobs) != 1 or options.scheduler is not None:
         return 1
@@ -281,7 +281,7 @@ def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> in
 
 def _workers(jobs: Sequence[Job]) -> int:
     """Return how many processes it takes: as many as there are cores, but one for a little work."""
-    from ..batch.machine import cores
+    from ..machine import cores
 
     total = 0
     for job in jobs:

@@ -1,4 +1,4 @@
-"""``sift doctor``: what is installed, whether it computes what it should, and how fast."""
+"""``sift doctor``: check packages, correctness and speed of the installation."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = ["command"]
 def command(ctx: click.Context, /, as_json: bool) -> None:
     """Check this installation.
 
-    Tells the versions of Python and of all packages, the library that multiplies matrices and its threads, and which
-    optional parts are installed or how to install them; compares keypoints and a descriptor of synthetic images with
-    their closed forms; and measures how long an image takes.
+    Lists the versions of Python and all packages, the BLAS library and its threads, and the optional packages with the
+    command that installs them. Compares keypoints and a descriptor of synthetic images with their closed forms, and
+    measures the time of one image.
 
     Exit status: 0 all is well, 1 a package is broken or a result is wrong, 2 wrong usage.
     """
@@ -61,7 +61,7 @@ def command(ctx: click.Context, /, as_json: bool) -> None:
 
 
 def _finite(value: object) -> object:
-    """Make infinite numbers null: JSON has none."""
+    """Replace infinite numbers by None, since JSON has none."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

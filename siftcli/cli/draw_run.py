@@ -10,7 +10,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from ..batch.inputs import STDIN, PlanError
-from ..batch.machine import cores
 from ..batch.plan import STDOUT
 from ..draw.blink import MILLISECONDS, blink_scenes
 from ..draw.formats import ANIMATED, FORMATS, picture_format
@@ -20,6 +19,7 @@ from ..draw.output import encode, encode_animation
 from ..draw.page import Exhibit, page
 from ..draw.style import KeypointStyle, MatchStyle
 from ..io.files import atomic_write
+from ..machine import cores
 from .draw import Request
 from .draw_inputs import Picture, Reading, extracted, match_pictures, read_match_file, read_pictures, sorted_files
 from .streams import one_line, say, write_stdout

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..batch.inputs import PlanError
-from ..batch.machine import cores
+from ..machine import cores
 from ..params import MatchParams
 from .options import (
     SiftCommand,

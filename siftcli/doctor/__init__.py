@@ -1,1 +1,1 @@
-"""Is this installation sound: what is there, whether results are right, and how long they take."""
+"""Checks of the installation: packages, correctness and speed."""

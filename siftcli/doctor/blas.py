@@ -1,4 +1,4 @@
-"""The library that multiplies NumPy's matrices, and its threads."""
+"""The BLAS library of NumPy and its threads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["VARIABLES", "Blas", "blas"]
+from ..machine import BLAS_VARIABLES
 
-VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""What limits the threads of the usual libraries, before NumPy is imported."""
+__all__ = ["Blas", "blas"]
 
 _COUNTERS = (
     "scipy_openblas_get_num_threads64_",
@@ -22,21 +21,21 @@ _COUNTERS = (
     "openblas_get_num_threads",
     "MKL_Get_Max_Threads",
 )
-"""Functions without arguments that return the number of threads."""
+"""Functions of BLAS libraries that return their number of threads."""
 
 
 @dataclass(frozen=True)
 class Blas:
-    """The library.
+    """A BLAS library.
 
     Attributes
     ----------
     name, version : str or None
-        As NumPy was built; None where it does not tell.
+        Name and version as NumPy was built; None if unknown.
     threads : int or None
-        That it uses in this process; None where it does not tell.
+        Number of threads in this process; None if unknown.
     variables : dict of str to str
-        Those of `VARIABLES` that are set.
+        Members of `BLAS_VARIABLES` that are set.
     simd : tuple of str
         Instruction sets beyond the baseline that NumPy found in this processor.
     """
@@ -49,11 +48,11 @@ class Blas:
 
 
 def blas() -> Blas:
-    """Ask NumPy, the library and the environment."""
+    """Return the library of this process."""
     config = _configuration()
     library = config.get("Build Dependencies", {}).get("blas", {})
     found: Iterable[str] = config.get("SIMD Extensions", {}).get("found", [])
-    variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    variables = {name: os.environ[name] for name in BLAS_VARIABLES if name in os.environ}
     return Blas(library.get("name"), library.get("version"), _threads(), variables, tuple(found))
 
 
@@ -66,7 +65,7 @@ def _configuration() -> dict[str, Any]:
 
 
 def _threads() -> int | None:
-    """Ask the library that NumPy's linear algebra is linked to: its symbols are found through the one that links it."""
+    """Return the number of threads, from the library that NumPy's linear algebra module is linked to."""
     try:
         library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
     except (AttributeError, OSError):

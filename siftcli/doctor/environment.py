@@ -1,4 +1,4 @@
-"""What is installed here: Python, packages, extras."""
+"""The installed versions of Python, packages and extras."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module, metadata
 
-__all__ = ["EXTRAS", "PACKAGES", "Extra", "Package", "cores", "extras", "packages", "system"]
+from ..machine import cores
+
+__all__ = ["EXTRAS", "PACKAGES", "Extra", "Package", "extras", "packages", "system"]
 
 PACKAGES = {"numpy": "numpy", "scipy": "scipy", "click": "click", "pillow": "PIL", "rich": "rich", "h5py": "h5py"}
-"""What the package needs: name of the distribution to name of the module."""
+"""Required packages: name of the distribution to name of the module."""
 
 EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     "geometry": ("verified matches, sift match --verify", {"poselib": "poselib"}),
     "colmap": ("COLMAP databases, .db", {"pycolmap": "pycolmap"}),
     "cluster": ("batches on a Dask cluster, sift detect --scheduler", {"distributed": "distributed"}),
 }
-"""Each extra: what it is for, and its packages as in `PACKAGES`."""
+"""Extras: purpose, and packages as in `PACKAGES`."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package or one that is missing.
+    """A package, installed or missing.
 
     Attributes
     ----------
     name : str
-        Of the distribution.
+        Name of the distribution.
     version : str or None
-        None where it is not installed.
+        Installed version; None if it is missing.
     error : str or None
-        Why it cannot be imported although it is installed.
+        Error of its import, if it is installed.
     """
 
     name: str
@@ -42,22 +44,21 @@ class Package:
 
     @property
     def sound(self) -> bool:
-        """Whether it is there and can be imported."""
+        """True if the package is installed and can be imported."""
         return self.version is not None and self.error is None
 
 
 @dataclass(frozen=True)
 class Extra:
-    """An optional part.
+    """A group of optional packages.
 
     Attributes
     ----------
     name, purpose : str
-        Its name, and what it is for.
+        Name and purpose.
     packages : tuple of Package
-        What it consists of.
     install : str
-        The command that installs it.
+        Command that installs it.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Extra:
 
     @property
     def present(self) -> bool:
-        """Whether all of it can be used."""
+        """True if all packages can be imported."""
         return all(package.sound for package in self.packages)
 
 
@@ -78,32 +79,27 @@ def _package(name: str, module: str) -> Package:
         return Package(name, None)
     try:
         import_module(module)
-    except (ImportError, OSError) as error:  # OSError: a library that it links
+    except (ImportError, OSError) as error:  # OSError: a shared library is missing
         return Package(name, version, " ".join(str(error).split()))
     return Package(name, version)
 
 
 def packages() -> list[Package]:
-    """Return what the package needs."""
+    """Return the required packages."""
     return [_package(name, module) for name, module in PACKAGES.items()]
 
 
 def extras() -> list[Extra]:
-    """Return the optional parts."""
-    pip = f"{shlex.quote(sys.executable)} -m pip install"  # of this Python: a plain `pip` may be another's
+    """Return the extras."""
+    pip = f"{shlex.quote(sys.executable)} -m pip install"  # a plain `pip` may belong to another Python
     return [
         Extra(name, purpose, tuple(_package(*item) for item in parts.items()), f"{pip} 'siftcli[{name}]'")
         for name, (purpose, parts) in EXTRAS.items()
     ]
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def system() -> dict[str, str]:
-    """Return the versions of siftcli, Python and the system, and where the first two are."""
+    """Return versions and locations of siftcli and Python, and facts about the system."""
     from .. import __file__ as home
     from .. import __version__
 

@@ -1,9 +1,9 @@
-"""A test of the installation against closed forms: blobs of known centre and scale, a ramp of known direction.
+"""Self-test against closed forms: blobs of known centre and scale on a ramp of known direction.
 
 A blob ``exp(-r^2 / 2 s^2)`` has its extremum of the difference of Gaussians at its centre and at
-``sigma^2 = (s^2 + 1/8 - 1/4) / 2^(1/3)``: 1/4 is the blur that an image is assumed to have, 1/8 what doubling adds. A
-ramp has one gradient everywhere, which is the orientation of a blob that stands on it. The descriptor of a ramp along
-its gradient has one bin in each cell, whose value is the integral of the Gaussian window over the cell.
+``sigma^2 = (s^2 + 1/8 - 1/4) / 2^(1/3)``: 1/4 is the assumed variance of the input blur, 1/8 the variance
+that doubling adds.  A ramp has a constant gradient, which determines the orientation of a blob on it.  The descriptor of
+a ramp along its gradient has one non-zero bin in each cell: the integral of the Gaussian window over the cell.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ class Blob(NamedTuple):
 
     @property
     def sigma(self) -> float:
-        """The scale of its keypoint."""
+        """Scale of the keypoint."""
         return math.sqrt((self.s**2 + 1 / 8 - 1 / 4) / 2 ** (1 / 3))
 
 
 BLOBS = (Blob(40.3, 44.6, 3.0, 1), Blob(120.75, 50.25, 4.0, -1), Blob(60.5, 140.2, 6.0, 1), Blob(155.1, 140.9, 5.0, -1))
 DIRECTION = 0.6
-"""Of the ramp, in radians, y down."""
+"""Direction of the ramp, in radians, y down."""
 
 RAMP_DESCRIPTOR = ((123, 129, 129, 123), (129, 129, 129, 129), (129, 129, 129, 129), (123, 129, 129, 123))
-"""Bin 0 of the cells of a ramp's descriptor: the products of window and cell, clamped at 0.2, times 512."""
+"""Bin 0 of each cell of the descriptor of a ramp: integrals of window and cell, clamped at 0.2, times 512."""
 
 _SIZE, _SLOPE, _HEIGHT = 200, 0.004, 0.15
 _PLACE, _SCALE, _ANGLE, _BYTES = 0.06, 0.015, 0.06, 2
-"""Largest errors: those of a parabola through three samples (px, share, radians), and of rounding (units of a byte)."""
+"""Tolerances: errors of a parabola through three samples (px, share, radians), and of rounding (units of a byte)."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Check:
     Attributes
     ----------
     name : str
-        What was compared.
+        Quantity that was compared.
     error : float
-        The largest difference from the closed form; infinite where there is nothing to compare.
+        Largest difference from the closed form; infinite if there is nothing to compare.
     limit : float
-        The largest one that passes.
+        Tolerance.
     unit : str
-        Of both.
+        Unit of both.
     """
 
     name: str
@@ -70,18 +70,18 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is within the limit."""
+        """True if the error is within the tolerance."""
         return self.error <= self.limit
 
 
 def ramp_image(size: int = _SIZE) -> Float32:
-    """Return a square ramp of the direction `DIRECTION`."""
+    """Return a square image of a ramp in direction `DIRECTION`."""
     y, x = np.mgrid[:size, :size] - size / 2
     return np.asarray(0.5 + _SLOPE * (x * math.cos(DIRECTION) + y * math.sin(DIRECTION)), np.float32)
 
 
 def blob_image() -> Float32:
-    """Return the image of `BLOBS` on the ramp."""
+    """Return an image of `BLOBS` on the ramp."""
     image = ramp_image().astype(np.float64)
     y, x = np.mgrid[:_SIZE, :_SIZE]
     for blob in BLOBS:
@@ -90,7 +90,7 @@ def blob_image() -> Float32:
 
 
 def self_test() -> list[Check]:
-    """Detect and describe, and compare with the closed forms."""
+    """Compare keypoints and a descriptor with their closed forms."""
     return [*_keypoints(detect(blob_image(), max_orientations=1, descriptors=False)), _descriptor()]
 
 

@@ -1,4 +1,4 @@
-"""A quick figure of speed."""
+"""A quick measurement of speed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ __all__ = ["Speed", "measure", "texture"]
 
 @dataclass(frozen=True)
 class Speed:
-    """How long one image takes on one thread.
+    """Time of detection and description of one image on one thread.
 
     Attributes
     ----------
     width, height : int
-        Of the image, in pixels.
+        Size of the image, in pixels.
     keypoints : int
-        Found and described.
     seconds : float
-        The shortest of the runs.
+        Shortest time of the runs.
     """
 
     width: int
@@ -34,7 +33,7 @@ class Speed:
 
 
 def texture(width: int, height: int, seed: int = 0) -> Float32:
-    """Return an image with structure of all scales: noise whose amplitude falls with the frequency, in [0, 1]."""
+    """Return an image in [0, 1] with structure of all scales: noise with a 1/f spectrum."""
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     frequency = np.hypot(rows, columns)
     frequency[0, 0] = 1
@@ -45,7 +44,7 @@ def texture(width: int, height: int, seed: int = 0) -> Float32:
 
 
 def measure(width: int = 640, height: int = 480, runs: int = 3) -> Speed:
-    """Time the detection and description of one image, after a run that does not count."""
+    """Time detection and description of one image, after a warm-up."""
     image = texture(width, height)
     found = detect(image)
     seconds = []

@@ -20,9 +20,9 @@ import pytest
 from cli_tools import SIFT, Sift
 
 import siftcli
-from siftcli.__main__ import THREAD_VARIABLES
 from siftcli.batch.manifest import MANIFEST
 from siftcli.batch.units import STACK
+from siftcli.machine import BLAS_VARIABLES
 
 
 def start(*args: str, stdout: int | BinaryIO | None = None) -> subprocess.Popen[bytes]:
@@ -240,14 +240,14 @@ def threads(**env: str) -> dict[str, str]:
         "try:\n    main()\n"
         "finally:\n    print(json.dumps(dict(os.environ)))"
     )
-    clean = {k: v for k, v in os.environ.items() if k not in THREAD_VARIABLES}
+    clean = {k: v for k, v in os.environ.items() if k not in BLAS_VARIABLES}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, env={**clean, **env}, check=False)
     environment = json.loads(result.stdout.splitlines()[-1])
-    return {name: environment[name] for name in THREAD_VARIABLES}
+    return {name: environment[name] for name in BLAS_VARIABLES}
 
 
 def test_blas_gets_one_thread_unless_the_user_said_otherwise() -> None:
-    assert threads() == dict.fromkeys(THREAD_VARIABLES, "1")
+    assert threads() == dict.fromkeys(BLAS_VARIABLES, "1")
     assert threads(OMP_NUM_THREADS="3")["OMP_NUM_THREADS"] == "3"
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from siftcli.batch.machine import available_memory, cores
 from siftcli.batch.plan import Job
 from siftcli.batch.units import STACK, make_units, predicted_memory, singles
+from siftcli.machine import available_memory, cores
 from siftcli.params import PRESETS
 
 

@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 import siftcli
-from siftcli.__main__ import THREAD_VARIABLES
-from siftcli.doctor import blas, environment, selftest, speed
+from siftcli.doctor import environment, selftest, speed
 
 PROJECT = (Path(__file__).parents[2] / "pyproject.toml").read_text()
 
@@ -127,10 +126,6 @@ def test_a_package_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> N
     assert package.version == metadata.version("numpy")
     assert "no_such_module" in str(package.error)
     assert not package.sound
-
-
-def test_the_variables_of_threads_are_those_that_the_command_sets() -> None:
-    assert blas.VARIABLES == THREAD_VARIABLES
 
 
 def test_the_texture_has_its_size_and_range() -> None:
