@@ -2,8 +2,8 @@
 
 A blob ``exp(-r^2 / 2 s^2)`` has its extremum of the difference of Gaussians at its centre and at
 ``sigma^2 = (s^2 + 1/8 - 1/4) / 2^(1/3)``: 1/4 is the assumed variance of the input blur, 1/8 the variance
-that doubling adds.  A ramp has a constant gradient, which determines the orientation of a blob on it.  The descriptor of
-a ramp along its gradient has one non-zero bin in each cell: the integral of the Gaussian window over the cell.
+that doubling adds.  A ramp has a constant gradient, which determines the orientation of a blob on it.  The descriptor
+of a ramp along its gradient has one non-zero bin in each cell: the integral of the Gaussian window over the cell.
 """
 
 from __future__ import annotations
