@@ -1,4 +1,4 @@
-"""The public functions: arrays in, features out."""
+"""The public functions of detection, description and matching, from arrays to features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .params import MatchParams, all_parameters, parameters
 __all__ = ["describe", "detect", "match"]
 
 _OVERSHOOT = 1.0
-"""How far floats may lie outside [0, 1], as those of a sharpened or resampled picture do."""
+"""Tolerance of float images outside [0, 1], which sharpening and resampling produce."""
 
 
 def detect(
@@ -36,30 +36,30 @@ def detect(
     Parameters
     ----------
     image : (H, W) uint8, uint16 or float
-        Grey; floats are in [0, 1].
+        Grey image; floats in [0, 1].
     preset : str
-        See `siftcli.params.PRESETS`.
+        Name of a preset, see `siftcli.params.PRESETS`.
     descriptors : bool
-        False gives the keypoints alone.
+        Compute descriptors; otherwise the result has keypoints only.
     mask : (H, W) array, optional
-        Keypoints are kept where it is not zero, at the pixel that holds their centre.
+        Keep keypoints whose nearest pixel is not zero in the mask.
     threads : int
-        Workers that share one image; the features do not depend on it.  On Linux they are processes, forked from this
-        one and kept for the next image until there has been none for ten seconds, with a copy of what this process
-        had in memory then; elsewhere they are threads, which gain little.
+        Number of workers that share the image; the features do not depend on it.  On Linux, workers are processes
+        forked from this one; they are kept for further images and end after ten idle seconds.  Elsewhere they are
+        threads, which gain little.
     **overrides
-        Single parameters by name, see `siftcli.params`; among them what is kept: `max_keypoints` and `keep`
+        Parameters by name, see `siftcli.params`, including those that select keypoints: `max_keypoints` and `keep`
         ("strongest", "largest" or "spread"), `region`, `min_scale` and `max_scale`.
 
     Returns
     -------
     Features
-        In Lowe's order: coarse octaves first.  An image with nothing to find gives none.
+        Keypoints in Lowe's order, coarse octaves first; none if the image has no structure.
 
     Raises
     ------
     ParameterError
-        For an image of another shape or dtype, or a parameter outside its range.
+        If the image has another shape or dtype, or a parameter is unknown or outside its range.
 
     Examples
     --------
@@ -93,34 +93,34 @@ def describe(
     Parameters
     ----------
     image : (H, W) uint8, uint16 or float
-        Grey; floats are in [0, 1].
+        Grey image; floats in [0, 1].
     frames : Features
-        Their order and number are kept.  Where `octaves` and `levels` are missing, the level nearest in scale is
-        used.  The frames that `detect` returned get the descriptors that it returned, byte for byte; but for rounding
-        if the image was reduced to `max_image_size`, and where OpenBLAS has no AVX-512 to work with.  Affine frames are
-        described as VLFeat's page has it, "Calculation in the image frame".
+        Frames to describe; their order and number are kept.  Without `octaves` and `levels`, a frame is described at
+        the level nearest to its scale.  Frames that `detect` returned get the same descriptors byte for byte, except
+        for rounding if the image was reduced to `max_image_size` or the processor has no AVX-512.  Affine frames follow
+        VLFeat's page, "Calculation in the image frame".
     preset : str
         As for `detect`.
     assign_orientations : bool
-        Estimate the orientations.  A frame is then there once for each that it shows, up to `max_orientations`, and
-        with its own if it shows none; `sources` tells which frame each came from.
+        Estimate orientations.  The result then has each frame once per orientation, up to `max_orientations`, or with
+        its given orientation if there is none; `sources` holds the index of the given frame.
     bad_frames : "error" or "zero"
-        What becomes of frames that cannot be described: their centre lies outside the image, their scale is below
+        Treatment of frames that cannot be described, because the centre is outside the image, the scale is below
         0.001 px or beyond the scale space, or a number is not finite.  "zero" gives them a descriptor of zeros.
     **overrides
-        Single parameters by name, see `siftcli.params`; those of the selection do not apply.
+        Parameters by name, see `siftcli.params`; those that select keypoints do not apply.
 
     Returns
     -------
     Features
-        The same frames with descriptors.
+        The frames with descriptors.
 
     Raises
     ------
     ParameterError
-        For an image of another shape or dtype, or a parameter outside its range.
+        If the image has another shape or dtype, or a parameter is unknown or outside its range.
     FrameError
-        For the first frame that cannot be described.
+        If a frame cannot be described and `bad_frames` is "error".
     """
     detector, descriptor = parameters(preset, **overrides)
     if bad_frames not in ("error", "zero"):
