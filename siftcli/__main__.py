@@ -26,8 +26,14 @@ def main() -> None:
     redeliver("SIGINT", KeyboardInterrupt)
     try:
         from .cli.main import cli
+        from .cli.streams import say, secure_streams
 
-        cli.main(prog_name="sift")
+        secure_streams()
+        try:
+            cli.main(prog_name="sift")
+        except MemoryError:
+            say("error: not enough memory")
+            sys.exit(1)
     except KeyboardInterrupt:  # during the import of modules
         sys.exit(INTERRUPTED)
 

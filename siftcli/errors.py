@@ -9,11 +9,15 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
-__all__ = ["FormatError", "FrameError", "ImageError", "OutputError", "ParameterError", "SiftError"]
+__all__ = ["FormatError", "FrameError", "ImageError", "OutputError", "ParameterError", "SiftError", "SiftWarning"]
 
 
 class SiftError(Exception):
     """Base class of all errors of siftcli."""
+
+
+class SiftWarning(UserWarning):
+    """Something that a user should know, and that is no error."""
 
 
 class ParameterError(SiftError, ValueError):

@@ -1,15 +1,16 @@
-"""Deliver a signal again if Python swallowed the exception of its handler."""
+"""Deliver a signal again if Python swallowed the exception of its handler; hold signals back for a moment."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["redeliver"]
+__all__ = ["redeliver", "uninterrupted"]
 
 _LATER = 0.01
 """Delay in seconds; at once, the exception would be swallowed at the same place."""
@@ -51,3 +52,28 @@ def _send_later(signal_name: str) -> None:
 
     with suppress(RuntimeError):  # no new threads while Python exits
         threading.Timer(_LATER, send).start()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Handle SIGINT and SIGTERM at the end of the block.
+
+    Python runs signal handlers in the main thread only, so in other threads this does nothing.
+    """
+    import signal
+    import threading
+
+    late: list[int] = []
+    replaced: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(handler := signal.getsignal(number)):
+                replaced[number] = handler
+                signal.signal(number, lambda caught, _: late.append(caught))
+    try:
+        yield
+    finally:
+        for caught, handler in replaced.items():
+            signal.signal(caught, handler)
+        for caught in late:
+            signal.raise_signal(caught)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FormatError, OutputError
 from ..features import ParameterValue
+from ..io.journal import has_journal
 from ..io.registry import open_collection, read_collection
 from .manifest import Manifests, State, recorded
 from .plan import STDOUT, Job
@@ -48,7 +49,7 @@ def _present(jobs: Sequence[Job]) -> Callable[[Job], bool]:
                 names = frozenset(collection.names)
         except FormatError:  # whoever writes to it will say so
             return lambda job: False
-    journal = path.with_name(path.name + ".journal").is_file()
+    journal = has_journal(path)
     return lambda job: journal or job.name in names
 
 

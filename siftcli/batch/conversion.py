@@ -13,8 +13,8 @@ from pathlib import Path
 from ..errors import SiftError
 from ..features import Features
 from ..io.collection import CollectionWriter
-from ..io.files import output_error
 from ..io.formats import Format
+from ..io.output import make_folder, output_error
 from ..io.registry import encode_features, open_collection, read_collection, read_features, write_features
 from .conversion_plan import Conversion, Item
 from .inputs import STDIN
@@ -92,7 +92,7 @@ def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdi
 
 def _writer(conversion: Conversion) -> CollectionWriter:
     """Open the output of all images."""
-    Path(conversion.output).parent.mkdir(parents=True, exist_ok=True)
+    make_folder(Path(conversion.output).parent)
     return open_collection(
         conversion.output,
         conversion.target.name,
@@ -137,7 +137,7 @@ def _one(
         elif item.output == STDOUT:
             data = encode_features(features, conversion.target.name, name="<stdout>")
         else:
-            Path(item.output).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(item.output).parent)
             write_features(item.output, features, conversion.target.name, overwrite=conversion.overwrite)
         keypoints = len(features)
         lost.update(_lost(features, item.format, conversion.target))

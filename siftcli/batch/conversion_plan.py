@@ -6,15 +6,19 @@ Everything that can be refused is refused here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from ..features import ParameterValue
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
+from ..io.journal import has_journal, journal_path
+from ..io.pairs import parts
+from ..io.run_lock import RunLock
+from .clashes import refuse_clashes
 from .conversion_sources import Item, exists_as_folder, find_sources
 from .image_names import ImageFinder, is_image
-from .inputs import PlanError
+from .inputs import STDIN, PlanError
 from .plan import STDOUT
 
 __all__ = ["Conversion", "Item", "plan_conversion"]
@@ -49,6 +53,19 @@ class Conversion:
     finder: ImageFinder | None = None
     parameters: Mapping[str, ParameterValue] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> list[Path]:
+        """All files that are written."""
+        outputs = {item.output for item in self.items} or {self.output}
+        return [part for path in sorted(outputs - {STDOUT}) for part in parts(path, self.target.name)]
+
+    @property
+    def inputs(self) -> list[Path]:
+        """All files that are read."""
+        images = [] if self.finder is None else [self.finder.path(item.name) for item in self.items]
+        sources = dict.fromkeys(item.path for item in self.items if item.path != STDIN)
+        return [*(part for path in sources for part in parts(path)), *images]
 
 
 def plan_conversion(
@@ -109,15 +126,16 @@ def plan_conversion(
         items = [replace(item, output=output) for item in items]
     outputs = list(dict.fromkeys(item.output for item in items)) if folder else [output]
     if output != STDOUT:
-        _refuse_inputs(outputs, (*sources, *(item.path for item in items)))
         _refuse_collisions(items, target)
-        if not overwrite:
-            _refuse_existing(outputs, target)
     parameters = found.parameters(output) if target.many and "parameters" in target.holds else None
     bare = next((item.name for item in items if not is_image(item.name)), None)
     if bare is not None and finder is None and (target.many or target.whole_name) and output != STDOUT:
         notes.append(f"{bare!r} is the name of features, and the image's is not known; --images DIR finds it")
-    return Conversion(tuple(items), target, output, overwrite, finder, parameters, (*found.notes, *notes))
+    conversion = Conversion(tuple(items), target, output, overwrite, finder, parameters, (*found.notes, *notes))
+    refuse_clashes(conversion.outputs, conversion.inputs)
+    if output != STDOUT and not overwrite:
+        _refuse_existing(outputs, target)
+    return conversion
 
 
 def _exists_as_file(path: str) -> bool:
@@ -164,22 +182,6 @@ def _file_name(name: str, target: Format) -> PurePath:
     return path.with_name(stem + target.suffix)
 
 
-def _refuse_inputs(outputs: Iterable[str], inputs: Iterable[str]) -> None:
-    """Raise PlanError if an output is an input, by whatever name."""
-    places = {place: output for output in outputs if (place := _place(output)) is not None}
-    if places and (output := next((places[p] for p in map(_place, inputs) if p in places), None)) is not None:
-        raise PlanError(f"{output}: is the input, and would be overwritten; give another name")
-
-
-def _place(path: str) -> tuple[int, int] | None:
-    """Return what tells a file from all others; None if there is none."""
-    try:
-        status = Path(path).stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _refuse_collisions(items: list[Item], target: Format) -> None:
     """Raise PlanError if two images would be one in the output."""
     taken: dict[tuple[str, str], Item] = {}
@@ -203,8 +205,9 @@ def _refuse_existing(outputs: Sequence[str], target: Format) -> None:
     if exists:
         more = f" (as do {len(exists) - 1} more)" if len(exists) > 1 else ""
         raise PlanError(f"{exists[0]}: exists already{more}; use --overwrite, or give another name")
-    if target.many and _exists_as_file(f"{outputs[0]}.journal"):
+    if target.many and has_journal(outputs[0]):
+        RunLock(outputs[0]).release()  # which says so, if that run goes on
         raise PlanError(
-            f"{outputs[0]}.journal: is what a run that did not end has left; go on with it by --resume, if it was of "
-            "sift detect, or drop it with --overwrite"
+            f"{journal_path(outputs[0])}: is what a run that did not end has left; if that was sift detect, continue "
+            "with --resume; otherwise drop it with --overwrite"
         )

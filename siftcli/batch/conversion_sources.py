@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -11,6 +10,7 @@ from ..errors import SiftError
 from ..features import ParameterValue
 from ..io.files import why_unreadable
 from ..io.formats import Format, format_for, format_of_suffix, recognise
+from ..io.journal import has_journal, journal_path
 from ..io.npz import read_parameters
 from ..io.registry import read_collection
 from .inputs import STDIN, PlanError
@@ -99,9 +99,9 @@ class Sources:
             self._add_file(source, name)
 
     def _add_file(self, source: str, name: str | None) -> None:
-        journal = _has_journal(source)
-        if journal and not Path(source).exists():
-            raise PlanError(f"{source}: is not there yet, but {source}.journal; finish that run with --resume first")
+        journal = journal_path(source) if has_journal(source) else None
+        if journal is not None and not Path(source).exists():
+            raise PlanError(f"{source}: is not there yet, but {journal}; finish that run with --resume first")
         format = format_for(source, name, reading=True)
         if not format.many:
             image = format.image_name(PurePath(PurePath(source).name))
@@ -110,9 +110,9 @@ class Sources:
         with read_collection(source, format.name) as collection:
             self.items += [Item(source, format, image, image) for image in collection.names]
             self._told[source] = collection.parameters
-        if journal:
+        if journal is not None:
             self.notes.append(
-                f"{source}.journal is of a run that did not end, and not converted; to have it all, finish that run "
+                f"{journal} is of a run that did not end, and not converted; to have it all, finish that run "
                 "with --resume first"
             )
 
@@ -183,12 +183,6 @@ def exists_as_folder(path: str) -> bool:
         return Path(path).is_dir()
     except OSError:  # such as a name that is too long
         return False
-
-
-def _has_journal(path: str) -> bool:
-    with suppress(OSError):
-        return Path(f"{path}.journal").is_file()
-    return False
 
 
 def _read_parameters(path: str, format: Format) -> Mapping[str, ParameterValue] | None:

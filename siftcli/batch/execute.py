@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..machine import available_memory
 from .collect import collecting, job_states
 from .inputs import PlanError
-from .manifest import State, fingerprint, sweep
+from .manifest import State, claimed, fingerprint
 from .plan import Job
 from .report import Result
 from .run import Settings, make_folders, run_jobs, store
@@ -41,6 +41,8 @@ class Batch(NamedTuple):
         Address or file of a Dask scheduler, whose workers do the work in place of local ones.
     ship : bool
         Send the images to Dask's workers, which otherwise read them.
+    sharing : bool
+        Other runs may write to the same folders at the same time: those of the other shards.
     """
 
     workers: int = 1
@@ -49,6 +51,7 @@ class Batch(NamedTuple):
     max_failures: int | None = None
     scheduler: str | None = None
     ship: bool = False
+    sharing: bool = False
 
 
 def execute(
@@ -81,14 +84,24 @@ def execute(
         If a Dask scheduler is asked for and Dask is missing or the scheduler does not answer.
     """
     batch = batch or Batch()
-    overwrite, signature = settings.overwrite, settings.signature
+    signature = settings.signature
     if batch.resume and signature is not None and not (jobs and jobs[0].shared):
-        require_known(job_states(jobs, signature), overwrite)
+        require_known(job_states(jobs, signature), settings.overwrite)
     make_folders(jobs)
+    with ExitStack() as stack:
+        if signature is not None and jobs and not jobs[0].shared:
+            stack.enter_context(claimed(jobs, shared=batch.sharing))
+        return _carry_out(jobs, settings, on_result, batch)
+
+
+def _carry_out(
+    jobs: Sequence[Job], settings: Settings, on_result: Callable[[Result], None], batch: Batch
+) -> str | None:
+    """Carry out jobs whose folders are there; return why it stopped early, or None."""
+    overwrite, signature = settings.overwrite, settings.signature
     with collecting(jobs, settings.parameters, signature, resume=batch.resume, overwrite=overwrite) as collect:
         states: list[tuple[Job, State]] = [(job, "new") for job in jobs]
         if batch.resume and signature is not None:
-            sweep(jobs)
             states = job_states(jobs, signature, collect.present)
             settings = replace(settings, overwrite=True)  # stale outputs, and what a killed run's workers still write
         for job in (job for job, state in states if state == "done"):

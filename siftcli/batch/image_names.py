@@ -69,6 +69,10 @@ class ImageFinder:
             self._listed[folder] = stems
         return self._listed[folder]
 
+    def path(self, name: str) -> Path:
+        """Return where an image of this name would be."""
+        return self._folder / name
+
     def size(self, name: str) -> tuple[int, int]:
         """Return width and height of an image that was found.
 

@@ -8,17 +8,19 @@ made again.  Where an old output is replaced, its record is withdrawn first and 
 
 from __future__ import annotations
 
+import errno
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from typing import Literal, NamedTuple, TypeAlias
 
-from ..io.files import output_error
+from ..errors import OutputError
+from ..io.output import output_error
+from ..io.run_lock import RunLock
 from .plan import Job
 
 __all__ = [
@@ -26,12 +28,12 @@ __all__ = [
     "Fingerprint",
     "Manifests",
     "State",
+    "claimed",
     "fingerprint",
     "forget",
     "inherited",
     "record",
     "recorded",
-    "sweep",
 ]
 
 MANIFEST = ".sift-manifest.jsonl"
@@ -203,28 +205,74 @@ def _append(output: Path, image: str | None, values: dict[str, object]) -> None:
 
     path = output.with_name(MANIFEST)
     line = json.dumps({"output": output.name, **({} if image is None else {"image": image}), **values})
+    handle = _open(path, os.O_CREAT)
     try:
         # One write, so that those of several processes do not mix; what a kill has cut short ends at the first newline.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        try:
-            os.write(handle, f"\n{line}\n".encode())
-        finally:
-            os.close(handle)
+        data = f"\n{line}\n".encode()
+        written = os.write(handle, data)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise output_error(path, error) from error
+    finally:
+        os.close(handle)
 
 
-_ABANDONED = 3600
-"""Seconds after which nobody is writing a temporary file any more."""
+_START = b'\n{"output": '
+"""How every record begins, and so every manifest."""
 
 
-def sweep(jobs: Iterable[Job]) -> None:
-    """Remove the temporary files that killed runs have left in the folders of outputs."""
-    for folder in {Path(job.output).parent for job in jobs}:
-        for path in folder.glob(".sift-*.tmp"):
-            with suppress(OSError):  # somebody else has removed it
-                if time.time() - path.stat().st_mtime > _ABANDONED:
-                    path.unlink()
+def _open(path: Path, flags: int = 0) -> int:
+    """Open a manifest for appending.
+
+    Raises
+    ------
+    OutputError
+        If something else has its name, a link to another file included, or it cannot be opened.
+    """
+    strange = OutputError(path, "is not a record of sift, and stays as it is; move it away, or write to another folder")
+    if path.is_symlink():
+        raise strange
+    harmless = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | harmless | flags, 0o666)
+    except OSError as error:
+        raise output_error(path, error) from error
+    status = os.fstat(handle)
+    if not S_ISREG(status.st_mode) or status.st_nlink > 1 or not _START.startswith(os.read(handle, len(_START))):
+        os.close(handle)
+        raise strange
+    return handle
+
+
+_MOST_LOCKS = 200
+"""Folders that a run locks at most: it may have few file handles, and a second run like it meets the first of them."""
+
+
+@contextmanager
+def claimed(jobs: Iterable[Job], *, shared: bool = False) -> Iterator[None]:
+    """Keep other runs out of the folders of outputs in this block; wait for those that are there.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        Their folders exist.
+    shared : bool
+        Let runs in that share the folders: the shards of one run.
+
+    Raises
+    ------
+    OutputError
+        If a file that is not ours has the name of a manifest, or a folder cannot be written.
+    """
+    folders = sorted({Path(os.path.realpath(Path(job.output).parent)) for job in jobs})
+    with ExitStack() as stack:
+        for folder in folders[:_MOST_LOCKS]:  # in one order, so that no two runs wait for each other
+            stack.enter_context(RunLock(folder, folder=True, shared=shared, wait=True))
+        for folder in folders:
+            if os.path.lexists(folder / MANIFEST):
+                os.close(_open(folder / MANIFEST))
+        yield
 
 
 _Key = tuple[str, str | None]

@@ -122,10 +122,8 @@ def journal_for(
         "pairs": sha256(names + pairs.index.astype("<i4").tobytes()).hexdigest(),
         "parameters": asdict(params),
     }
-    path = Path(output)
     encoded = json.dumps(about, sort_keys=True).encode()
-    drop = overwrite and not resume
-    return Journal(path.with_name(path.name + ".journal"), encoded, resume=resume, overwrite=drop)
+    return Journal(output, encoded, resume=resume, overwrite=overwrite and not resume)
 
 
 def _key(number: int) -> bytes:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
+from ..io.journal import has_journal, journal_path
+from ..io.pairs import parts
+from ..io.run_lock import RunLock
+from .clashes import refuse_clashes
 from .inputs import STDIN, Inputs, PlanError
 
-__all__ = ["DEFAULT_FORMAT", "STDOUT", "FramesFile", "Job", "make_jobs", "take_shard"]
+__all__ = ["DEFAULT_FORMAT", "STDOUT", "FramesFile", "Job", "files_of", "make_jobs", "take_shard"]
 
 STDOUT = "-"
 """The output that stands for standard output."""
@@ -109,10 +113,23 @@ def make_jobs(
     """
     jobs = _jobs(inputs, output, None if format is None else format_for("", format))
     _refuse_collisions(jobs)
-    _refuse_inputs(jobs)
+    refuse_clashes(dict.fromkeys(job.output for job in jobs), (job.path for job in jobs))
     if not overwrite and not resume:
         _refuse_existing(jobs)
     return jobs
+
+
+def files_of(jobs: Iterable[Job]) -> tuple[list[str | Path], list[str | Path]]:
+    """Return all files that jobs write, and all that they read."""
+    jobs = list(jobs)
+    written: list[str | Path] = []
+    for output, format in dict.fromkeys((job.output, job.format) for job in jobs if job.output != STDOUT):
+        written += parts(output, format)
+    read: list[str | Path] = [job.path for job in jobs]
+    read += dict.fromkeys(job.mask for job in jobs if job.mask is not None)
+    for frames in dict.fromkeys(job.frames.path for job in jobs if job.frames is not None):
+        read += parts(frames)
+    return written, read
 
 
 def take_shard(jobs: Sequence[Job], text: str) -> list[Job]:
@@ -211,13 +228,6 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
             raise PlanError(f"{other} and {job.path} would both write {what}; {hint}")
 
 
-def _refuse_inputs(jobs: Sequence[Job]) -> None:
-    read = {Path(job.path).absolute() for job in jobs if job.path != STDIN}
-    for job in jobs:
-        if job.output != STDOUT and Path(job.output).absolute() in read:
-            raise PlanError(f"{job.output}: is an input, and would be overwritten; give -o another name")
-
-
 def _refuse_existing(jobs: Sequence[Job]) -> None:
     # What is neither file nor folder, such as /dev/null, can be written to and stays.
     outputs = list(dict.fromkeys(job.output for job in jobs if job.output != STDOUT))
@@ -228,9 +238,10 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
             f"{taken[0]}: exists already{more}; use --overwrite to replace, --resume to go on with what is there, "
             "or -o for another place"
         )
-    left = next((job.output for job in jobs[:1] if job.shared and Path(f"{job.output}.journal").exists()), None)
+    left = next((job.output for job in jobs[:1] if job.shared and has_journal(job.output)), None)
     if left is not None:
+        RunLock(left).release()  # which says so, if that run goes on
         raise PlanError(
-            f"{left}.journal: is what a run that did not end has left; use --resume to go on with it, "
+            f"{journal_path(left)}: is what a run that did not end has left; use --resume to go on with it, "
             "or --overwrite to begin anew"
         )

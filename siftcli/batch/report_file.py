@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from ..io.files import atomic_write
+from ..io.output import atomic_write
 from .inputs import PlanError
 from .plan import Job
 from .report import Result

@@ -15,9 +15,9 @@ from ..engine import pipeline
 from ..engine.selection import select
 from ..errors import SiftError
 from ..features import Features, Image, ParameterValue
-from ..io.files import atomic_write, output_error
 from ..io.grey import to_bytes
 from ..io.image import DEFAULT_MAX_PIXELS, LoadedImage, read_image
+from ..io.output import atomic_write, make_folder, reason_of
 from ..io.registry import FORMATS, encode_features, write_features
 from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
 from .collect import is_fatal
@@ -115,10 +115,7 @@ def make_folders(jobs: Iterable[Job]) -> None:
         If one cannot be made.
     """
     for folder in {Path(job.output).parent for job in jobs if job.output != STDOUT}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
+        make_folder(folder)
 
 
 def run_job(job: Job, settings: Settings) -> Result:
@@ -217,10 +214,9 @@ def _attempt(
         result = _written(job, features, settings, result)._replace(status="done", keypoints=len(features))
     except SiftError as error:
         result = result._replace(error=str(error), fatal=is_fatal(error))
-    except MemoryError:
-        result = result._replace(error=f"{_name(job)}: needs more memory than there is; make the image smaller")
     except Exception as error:  # a fault of ours must not cost the images that are still to come
-        result = result._replace(error=f"{_name(job)}: internal error, please report it: {_where(error)}")
+        reason = reason_of(error) or f"internal error, please report it: {_where(error)}"
+        result = result._replace(error=f"{_name(job)}: {reason}")
     if result.data is None and result.features is None:
         result = result._replace(source=None)
     return result._replace(seconds=time.perf_counter() - start)

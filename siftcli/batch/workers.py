@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from ..errors import SiftError
+from ..io.output import reason_of
 
 __all__ = ["Outcome", "attempt", "run_tasks"]
 
@@ -78,9 +79,9 @@ def attempt(work: Callable[[Any], Any], task: Any) -> tuple[Any, str | None]:
         return work(task), None
     except SiftError as error:
         return None, str(error)
-    except MemoryError:
-        return None, "needs more memory than there is; use fewer --jobs"
     except Exception as error:  # a fault of ours must not cost the tasks that are still to come
+        if (reason := reason_of(error)) is not None:
+            return None, reason
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

@@ -16,6 +16,7 @@ from .. import __version__
 from ..batch.inputs import STDIN, PlanError
 from ..errors import OutputError, ParameterError
 from . import INTERRUPTED
+from .guard import WRITTEN, guard
 from .options import all_of, option
 from .streams import one_line, say, write_stdout
 
@@ -75,7 +76,7 @@ run_options = all_of(
             "--report",
             group="Batch",
             metavar="FILE",
-            type=click.Path(),
+            type=WRITTEN,
             help="Write what became of every image to a .json or .csv file.",
         ),
         option("--fail-fast", group="Batch", is_flag=True, help="Stop at the first image that fails."),
@@ -194,11 +195,13 @@ def run_batch(
         If the batch as a whole cannot be carried out.
     """
     from ..batch.execute import Batch, execute
-    from ..batch.plan import STDOUT, take_shard
+    from ..batch.plan import STDOUT, files_of, take_shard
     from ..batch.report import Report
     from .progress import Display
 
     memory = options.bytes
+    written, read = files_of(jobs)
+    guard([*written, options.report], read)
     if jobs[0].path == STDIN or jobs[0].output == STDOUT:
         if options.resume:
             raise PlanError("--resume: needs files to find what is done; stdin and stdout tell nothing")
@@ -220,6 +223,7 @@ def run_batch(
         max_failures=1 if options.fail_fast else options.max_failures,
         scheduler=options.scheduler,
         ship=options.ship,
+        sharing=options.shard is not None,
     )
     report = Report(len(jobs))
     label = "sift" if len(jobs) != 1 else one_line(jobs[0].path)

@@ -9,6 +9,7 @@ import click
 
 from ..batch.inputs import STDIN, PlanError
 from ..io.formats import FORMATS
+from .guard import READ, WRITTEN, guard
 from .options import SiftCommand, option, report_options
 from .streams import read_stdin, say, write_stdout
 
@@ -21,8 +22,8 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
 
 
 @click.command("convert", cls=SiftCommand, example="sift convert photo.key photo.sift")
-@click.argument("sources", metavar="IN...", nargs=-1, type=click.Path())
-@click.argument("output", metavar="OUT", type=click.Path())
+@click.argument("sources", metavar="IN...", nargs=-1, type=READ)
+@click.argument("output", metavar="OUT", type=WRITTEN)
 @option(
     "--to",
     "--format",
@@ -45,7 +46,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     "--images",
     group="Batch",
     metavar="DIR",
-    type=click.Path(),
+    type=READ,
     help="The folder of the images: gives features the whole names and the sizes of their images.",
 )
 @option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of a folder too.")
@@ -98,6 +99,7 @@ def command(
         recursive=recursive,
         overwrite=overwrite,
     )
+    guard(conversion.outputs)
     if as_json and output == STDOUT:
         raise PlanError("--json: stdout cannot take both the features and the JSON; give OUT a name")
     stdin = read_stdin() if STDIN in sources else b""

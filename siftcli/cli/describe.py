@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .batch import run_options
+from .guard import READ
 from .images import Request
 from .options import (
     SiftCommand,
@@ -25,13 +26,13 @@ __all__ = ["command"]
 
 
 @click.command("describe", cls=SiftCommand, example="sift describe photo.jpg --keypoints frames.csv -o photo.key")
-@click.argument("inputs", nargs=-1, metavar="INPUT...", type=click.Path())
+@click.argument("inputs", nargs=-1, metavar="INPUT...", type=READ)
 @option(
     "-k",
     "--keypoints",
     group="Frames",
     required=True,
-    type=click.Path(),
+    type=READ,
     metavar="FRAMES",
     setting=False,
     help="A feature file, whatever its format, or a CSV file of x,y,sigma[,orientation] or x,y,a11,a12,a21,a22; for "

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .batch import run_options
+from .guard import READ
 from .images import Request
 from .options import (
     SiftCommand,
@@ -26,7 +27,7 @@ __all__ = ["command"]
 
 
 @click.command("detect", cls=SiftCommand, example="sift detect photo.jpg -o photo.key")
-@click.argument("inputs", nargs=-1, metavar="INPUT...", type=click.Path())
+@click.argument("inputs", nargs=-1, metavar="INPUT...", type=READ)
 @output_options
 @option("--keypoints-only", group="Output", is_flag=True, help="Write the keypoints' frames without descriptors.")
 @image_options

@@ -11,6 +11,7 @@ import click
 from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
 from ..errors import ParameterError
+from .guard import READ, WRITTEN
 from .options import SiftCommand, image_options, option, preset_option, report_options
 
 __all__ = ["Request", "command"]
@@ -110,13 +111,13 @@ def _style_options(function: _F) -> _F:
 
 
 @click.command("draw", cls=SiftCommand, example="sift draw photo.jpg")
-@click.argument("files", nargs=-1, metavar="IMAGE [FEATURES] | A B [FEATURES...]", type=click.Path())
+@click.argument("files", nargs=-1, metavar="IMAGE [FEATURES] | A B [FEATURES...]", type=READ)
 @option(
     "-o",
     "--output",
     group="Output",
     metavar="OUT",
-    type=click.Path(),
+    type=WRITTEN,
     help="A picture, or an .html page to look around in; a folder; '-' for stdout.",
     note="default: photo.keypoints.png or a-b.matches.png beside the first image; for stdin, stdout",
 )
@@ -135,7 +136,7 @@ def _style_options(function: _F) -> _F:
     "match_file",
     group="Matches",
     metavar="FILE",
-    type=click.Path(),
+    type=READ,
     help="Draw the matches of a file that sift match wrote; without it, two images are matched here.",
 )
 @option(

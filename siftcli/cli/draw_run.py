@@ -18,10 +18,12 @@ from ..draw.matches import match_scene, matched_images
 from ..draw.output import encode, encode_animation
 from ..draw.page import Exhibit, page
 from ..draw.style import KeypointStyle, MatchStyle
-from ..io.files import atomic_write
+from ..io.output import atomic_write
+from ..io.pairs import parts
 from ..machine import cores
 from .draw import Request
 from .draw_inputs import Picture, Reading, extracted, match_pictures, read_match_file, read_pictures, sorted_files
+from .guard import guard
 from .streams import one_line, say, write_stdout
 
 __all__ = ["run"]
@@ -46,7 +48,7 @@ def run(request: Request) -> None:
     target = _target(images, request, blink=isinstance(style, MatchStyle) and style.layout == "blink")
     if target.format == "html":
         _refuse_for_pages(request.style, several=len(images) > 1)
-    _refuse_inputs(target, request)
+    guard([target.path], (part for path in request.files if path != STDIN for part in parts(path)))
     reading = Reading(request.preset, request.exif_orientation, request.max_pixels, cores(), request.quiet)
     pictures = read_pictures(images, features, reading)
     if isinstance(style, KeypointStyle):
@@ -119,12 +121,6 @@ def _target(images: list[str], request: Request, *, blink: bool) -> _Target:
 def _name(images: list[str], suffix: str) -> str:
     stems = ["stdin" if image == STDIN else PurePath(image).stem for image in images]
     return f"{stems[0]}.keypoints{suffix}" if len(stems) == 1 else f"{stems[0]}-{stems[1]}.matches{suffix}"
-
-
-def _refuse_inputs(target: _Target, request: Request) -> None:
-    inputs = [*request.files, *([request.match_file] if request.match_file else [])]
-    if target.path != STDOUT and Path(target.path).absolute() in {Path(p).absolute() for p in inputs if p != STDIN}:
-        raise PlanError(f"{target.path}: is an input, and would be overwritten; give -o another name")
 
 
 # --- pictures

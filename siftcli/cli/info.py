@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FormatError, SiftError
+from .guard import READ
 from .options import SiftCommand, option
 from .streams import read_stdin, say, write_stdout
 
@@ -24,7 +25,7 @@ _STDIN = "-"
 
 
 @click.command("info", cls=SiftCommand, example="sift info photo.key")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=READ)
 @option(
     "--from",
     "format",

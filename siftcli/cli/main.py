@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..io.files import output_error
+from ..io.output import output_error
 from . import INTERRUPTED
 from .streams import say
 

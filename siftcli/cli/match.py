@@ -11,6 +11,7 @@ import click
 from ..batch.inputs import PlanError
 from ..machine import cores
 from ..params import MatchParams
+from .guard import READ, WRITTEN
 from .options import (
     SiftCommand,
     all_of,
@@ -100,7 +101,7 @@ _output_options = all_of(
             "--output",
             group="Output",
             metavar="OUT",
-            type=click.Path(),
+            type=WRITTEN,
             help="A match file; '-' for stdout. Of two images .csv, .npz, .h5, .txt or .db; of a collection .h5, .txt "
             "or .db. A .db is a COLMAP database, and is added to.",
             note="default: for two images, CSV on stdout",
@@ -111,7 +112,7 @@ _output_options = all_of(
             "--save-model",
             group="Output",
             metavar="FILE",
-            type=click.Path(),
+            type=WRITTEN,
             help="Write the 3 x 3 matrix that --verify found, as text.",
         ),
         option(
@@ -139,7 +140,7 @@ _collection_options = all_of(
             "--pairs",
             group="Collection",
             metavar="LIST",
-            type=click.Path(),
+            type=READ,
             help="Match the pairs of a list: a line with two names for each, names with blanks in double quotes or "
             "separated by a tab.",
         ),
@@ -185,7 +186,7 @@ _other_options = all_of(
 
 
 @click.command("match", cls=SiftCommand, example="sift match left.jpg right.jpg -o matches.csv --verify homography")
-@click.argument("inputs", nargs=-1, metavar="A B | FEATURES", type=click.Path())
+@click.argument("inputs", nargs=-1, metavar="A B | FEATURES", type=READ)
 @_output_options
 @field_options(MatchParams, "Matching")
 @_collection_options

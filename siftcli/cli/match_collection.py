@@ -21,6 +21,7 @@ from ..batch.similar import rank, similar_images
 from ..features import Features
 from ..io.matches import match_format_for
 from ..matching.verify import require_estimator
+from .guard import guard
 from .match import Request
 from .match_pair import load
 from .match_progress import PairDisplay
@@ -36,6 +37,7 @@ def run_collection(features: str, request: Request) -> int:
         raise PlanError("-o: the matches of a collection need a file; give -o the name of one, such as matches.h5")
     format = match_format_for(output, request.format, many=True)
     database = format.name == "colmap-db"
+    guard([output], extended=[features] if database else [])
     if request.params.verify is not None:
         require_estimator(request.params.verify)
     source = Source(features)
@@ -53,7 +55,7 @@ def run_collection(features: str, request: Request) -> int:
             with shown:
                 match_pairs(source, pairs, request.params, journal, _teller(shown, request), request.jobs)
         except KeyboardInterrupt:
-            say(f"{len(journal):,} of {len(pairs):,} pairs are in {output}.journal; go on with --resume")
+            say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; go on with --resume")
             raise
         write_journal(journal, pairs, output, source, format.name, overwrite=True)
         if not shown.failed:

@@ -15,14 +15,16 @@ from ..engine import pipeline
 from ..engine.selection import select
 from ..errors import FormatError
 from ..features import Features
-from ..io.files import atomic_write
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
+from ..io.output import atomic_write
+from ..io.pairs import parts
 from ..io.registry import format_of_suffix, read_collection
 from ..matches import Matches, Model
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
 from ..params import all_parameters
+from .guard import guard
 from .match import Request
 from .streams import one_line, read_stdin, say, write_stdout
 
@@ -92,6 +94,8 @@ def _check(request: Request, path_a: str, path_b: str) -> None:
         raise PlanError("'-' (standard input) can be one of the two inputs only")
     if request.params.verify is not None:
         require_estimator(request.params.verify)
+    database = request.output is not None and _is_database(request)
+    guard([request.output, request.save_model], _parts(path_a, path_b), extended=[path_a, path_b] if database else [])
     if request.output in (None, STDOUT):
         if request.as_json and request.output == STDOUT:
             raise PlanError("--json: stdout cannot take both the matches and the JSON; give -o a file")
@@ -103,6 +107,14 @@ def _check(request: Request, path_a: str, path_b: str) -> None:
             raise PlanError(f"{request.output}: exists already; use --overwrite to replace it, or another name")
     if request.save_model is not None and not request.overwrite and Path(request.save_model).is_file():
         raise PlanError(f"{request.save_model}: exists already; use --overwrite to replace it, or another name")
+
+
+def _is_database(request: Request) -> bool:
+    return request.output != STDOUT and match_format_for(str(request.output), request.format).name == "colmap-db"
+
+
+def _parts(*paths: str) -> list[Path]:
+    return [part for path in paths if path != STDIN for part in parts(path)]
 
 
 def _streams() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from importlib import import_module
@@ -13,11 +14,13 @@ from click.core import ParameterSource
 
 from ..batch.inputs import PlanError
 from ..batch.plan import DEFAULT_FORMAT
-from ..errors import ParameterError, SiftError
+from ..errors import ParameterError, SiftError, SiftWarning
 from ..io.files import DEFAULT_MAX_PIXELS
 from ..io.formats import FORMATS
+from ..io.output import reason_of
 from ..params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
 from ..settings import range_note
+from .guard import READ, WRITTEN
 from .streams import say
 
 __all__ = [
@@ -120,6 +123,8 @@ class SiftCommand(click.Command):
                 formatter.write_dl(records)
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.get("quiet"):
+            warnings.simplefilter("ignore", SiftWarning)
         try:
             return super().invoke(ctx)
         except ParameterError as error:
@@ -128,10 +133,14 @@ class SiftCommand(click.Command):
             raise _Refused(str(error)) from error
         except SiftError as error:
             raise _Failed(str(error)) from error
+        except MemoryError as error:
+            raise _Failed(reason_of(error) or "") from error
         except BrokenPipeError:  # Click ends quietly
             raise
-        except OSError as error:  # for example, the current folder was removed
-            raise _Failed(f"{error.filename or 'the system says'}: {error.strerror or error}") from error
+        except (OSError, RuntimeError) as error:  # for example, the current folder was removed
+            if (reason := reason_of(error)) is None:
+                raise
+            raise _Failed(reason) from error
 
 
 class _Failed(click.ClickException):
@@ -252,7 +261,7 @@ selection_options = all_of(
         option(
             "--mask",
             group="Selection",
-            type=click.Path(),
+            type=READ,
             metavar="MASK",
             setting=False,
             help="Keep keypoints where this image is not zero. In a folder of masks, 'photo.jpg.png' or 'photo.png' is "
@@ -302,7 +311,7 @@ output_options = all_of(
             "--output",
             group="Output",
             metavar="OUT",
-            type=click.Path(),
+            type=WRITTEN,
             help="Output file, folder (created if needed; end a new one with '/'), or '-' for stdout. "
             "The subfolders of a searched folder are kept.",
             note="default: beside each image; for stdin, stdout",
@@ -373,7 +382,7 @@ def _configure(ctx: click.Context, param: click.Parameter, path: str | None) -> 
 config_option = option(
     "--config",
     group="Settings",
-    type=click.Path(),
+    type=READ,
     metavar="FILE",
     is_eager=True,
     expose_value=False,
@@ -390,7 +399,7 @@ batch_options = all_of(
             "--files-from",
             group="Batch",
             metavar="LIST",
-            type=click.Path(),
+            type=READ,
             help="Read further inputs from a file, one per line; '-' is stdin.",
         ),
         option("-0", "--null", group="Batch", is_flag=True, help="Names in LIST are separated by NUL, not newline."),

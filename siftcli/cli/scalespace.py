@@ -9,6 +9,7 @@ import click
 
 from ..errors import ParameterError
 from ..params import DetectorParams, parameters
+from .guard import READ, WRITTEN
 from .options import SiftCommand, field_options, image_options, option, report_options, start_option
 
 __all__ = ["Request", "command"]
@@ -56,13 +57,13 @@ class Request:
 
 
 @click.command("scalespace", cls=SiftCommand, example="sift scalespace photo.jpg -o scales")
-@click.argument("image", metavar="IMAGE", type=click.Path())
+@click.argument("image", metavar="IMAGE", type=READ)
 @option(
     "-o",
     "--output",
     group="Output",
     metavar="DIR",
-    type=click.Path(),
+    type=WRITTEN,
     required=True,
     help="A folder, made if need be.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -15,14 +16,18 @@ from ..draw.scale_space import FATES, ContactSheet, dog_picture, extrema_scene, 
 from ..draw.scene import halo_width, line_width
 from ..engine.inspect import OctaveView, inspect
 from ..features import Float32
-from ..io.files import atomic_write, output_error, why_unreadable
+from ..io.files import why_unreadable
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.output import atomic_write, make_folder
 from ..io.registry import write_features
+from .guard import guard
 from .scalespace import Request
 from .streams import one_line, read_stdin, say, write_stdout
 
 __all__ = ["run"]
 
+_OURS = re.compile(r"(scalespace|extrema|gaussian_o-?\d+_s\d+|dog_o-?\d+_s\d+|stage\d_\w+)\.\w+", re.IGNORECASE)
+"""The names of what is written."""
 _REACH = 8.0
 """|DoG| that is shown as black or white, in units of the DoG threshold."""
 _PLAIN_REACH = 0.1
@@ -32,6 +37,7 @@ _PLAIN_REACH = 0.1
 def run(request: Request) -> None:
     """Write everything."""
     start = time.perf_counter()
+    folder = _folder(request)
     source = read_stdin() if request.image == STDIN else request.image
     loaded = read_image(
         source,
@@ -42,7 +48,7 @@ def run(request: Request) -> None:
     if not request.quiet:
         for warning in loaded.warnings:
             say(f"warning: {loaded.name}: {warning}")
-    folder = _folder(request)
+    make_folder(folder)
     reach = _REACH * request.detector.dog_threshold or _PLAIN_REACH
     sheet = ContactSheet(request.tile, reach)
 
@@ -86,7 +92,7 @@ def run(request: Request) -> None:
 
 
 def _folder(request: Request) -> Path:
-    """Make the folder; refuse one that has something in it."""
+    """Return the folder; refuse one that has something in it."""
     folder = Path(request.output)
     if not request.output or request.output == "-":
         raise PlanError("-o: needs the name of a folder")
@@ -98,10 +104,8 @@ def _folder(request: Request) -> Path:
         raise PlanError(f"{folder}: {why_unreadable(error)}") from error
     if taken and not request.overwrite:
         raise PlanError(f"{folder}: is not empty; use --overwrite to write into it, or another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    if taken:
+        guard(path for path in folder.iterdir() if _OURS.fullmatch(path.name))
     return folder
 
 

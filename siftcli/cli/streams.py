@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
+import warnings
 from contextlib import suppress
-from typing import BinaryIO
+from typing import IO, Any, TextIO
 
 import click
 
-from ..errors import ImageError, OutputError
-from ..io.files import output_error, why_unreadable
+from ..errors import ImageError, OutputError, SiftWarning
+from ..io.files import why_unreadable
+from ..io.output import output_error
 
-__all__ = ["one_line", "read_stdin", "say", "write_stdout"]
+__all__ = ["one_line", "read_stdin", "say", "secure_streams", "write_stdout"]
+
+
+class _Stderr(io.TextIOWrapper):
+    """Standard error where it cannot be written (full, or its reader gone): what is said is lost, and nothing else."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except OSError:
+            _drop(self)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            _drop(self)
+
+
+def secure_streams() -> None:
+    """See to it that messages never fail, and that no output file becomes a standard stream that is closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr = _Stderr(
+            sys.stderr.buffer, encoding=sys.stderr.encoding, errors=sys.stderr.errors, line_buffering=True
+        )
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Tell a warning of this package as every other message is told, and one of Python's as Python does."""
+    if issubclass(category, SiftWarning):
+        say(f"warning: {message}")
+    elif sys.stderr is not None:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def one_line(text: str) -> str:
@@ -64,7 +113,7 @@ def write_stdout(data: bytes) -> None:
         raise output_error("<stdout>", error) from error
 
 
-def _drop(stream: BinaryIO) -> None:
+def _drop(stream: IO[Any]) -> None:
     """Send what is still in the buffer nowhere, or Python would try to write it again when it exits."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

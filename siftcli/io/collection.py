@@ -1,17 +1,15 @@
 """Files that hold the features of many images: how they are read, and how one is built so that a kill cannot spoil it.
 
-A collection is built in a journal beside it, ``features.h5.journal``: a record is appended for every image, with its
-length and checksum.  When all are there, they are written to a temporary file in the order of their names, which
-then gets the final name, and the journal is removed.  So under the final name there is at any moment nothing, the old
-file, or the whole new one; and what a killed run has appended, a later one may go on from.
+A collection is built in a journal beside it, see :mod:`siftcli.io.journal`: a record is appended for every image.  When
+all are there, they are written to a temporary file in the order of their names, which then gets the final name, and the
+journal is removed.  So the output is replaced atomically, and what a killed run has appended, a later one may go on
+from.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +18,9 @@ from typing import Protocol
 from ..errors import OutputError
 from ..features import Features, ParameterValue
 from . import npz
-from .files import output_error
 from .journal import Journal
 
-__all__ = ["Collection", "CollectionWriter", "JournalWriter", "WriteAll", "check_name", "followed"]
+__all__ = ["Collection", "CollectionWriter", "JournalWriter", "WriteAll", "check_name"]
 
 
 class Collection(Protocol):
@@ -97,30 +94,21 @@ def check_name(path: str | PathLike[str], name: str) -> str:
     return name
 
 
-def followed(path: str | PathLike[str]) -> Path:
-    """Return the file that a name leads to, if it is a symbolic link, else itself.
+class WriteAll(Protocol):
+    """Writes a whole collection to a path, in the order given, with the parameters of all; atomically."""
 
-    Raises
-    ------
-    OutputError
-        If it is a folder, or cannot be a file.
-    """
-    path = Path(path)
-    try:
-        target = path.resolve() if path.is_symlink() else path
-        if target.is_dir():
-            raise OutputError(path, "is a folder; give the name of a file")
-    except OSError as error:
-        raise output_error(path, error) from error
-    return target
-
-
-WriteAll = Callable[[Path, Iterator[tuple[str, Features]], Mapping[str, ParameterValue] | None], None]
-"""Writes a whole collection to a path, in the order given, with the parameters of all."""
+    def __call__(
+        self,
+        path: Path,
+        images: Iterator[tuple[str, Features]],
+        parameters: Mapping[str, ParameterValue] | None,
+        *,
+        overwrite: bool,
+    ) -> None: ...
 
 
 class JournalWriter:
-    """Builds a collection in a journal beside it.
+    """Builds a collection in a journal beside it; whoever makes it has locked the output, see `RunLock`.
 
     Parameters
     ----------
@@ -136,8 +124,8 @@ class JournalWriter:
         Of all the features.
     resume : bool
         Go on from the journal of an earlier run, if there is one; else it is dropped.
-    drop : bool
-        Drop a journal of other parameters.
+    overwrite : bool
+        Replace a file of that name, and drop a journal of other parameters.
 
     Raises
     ------
@@ -154,7 +142,7 @@ class JournalWriter:
         existing: Callable[[], Collection] | None = None,
         parameters: Mapping[str, ParameterValue] | None = None,
         resume: bool = False,
-        drop: bool = False,
+        overwrite: bool = False,
     ) -> None:
         self._path = Path(path)
         self._publish = publish
@@ -162,15 +150,17 @@ class JournalWriter:
         self._existing = existing
         self._parameters = None if parameters is None else dict(parameters)
         self._kept: frozenset[str] = frozenset()
+        self._overwrite = overwrite or existing is not None
         self._closed = False
         if existing is not None:
             with existing() as collection:
                 self._kept = frozenset(collection.names)
         self._journal = Journal(
-            self._path.with_name(self._path.name + ".journal"),
+            self._path,
             json.dumps(self._parameters, sort_keys=True).encode(),
             resume=resume,
-            overwrite=drop or not resume,
+            overwrite=overwrite or not resume,
+            join=True,
         )
 
     def done(self) -> frozenset[str]:
@@ -185,18 +175,8 @@ class JournalWriter:
     def close(self) -> None:
         if self._closed:
             return
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        try:
-            if len(self._journal) or not self._kept:
-                self._publish(temporary, self._all(), self._parameters)
-                with temporary.open("rb") as file:
-                    os.fsync(file.fileno())
-                temporary.replace(self._path)
-        except OSError as error:
-            raise output_error(self._path, error) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+        if len(self._journal) or not self._kept:
+            self._publish(self._path, self._all(), self._parameters, overwrite=self._overwrite)
         self._journal.remove()
         self._closed = True
 
@@ -211,7 +191,7 @@ class JournalWriter:
                 yield name, self._added(name) if name.encode() in self._journal else existing.read(name)
 
     def _added(self, name: str) -> Features:
-        return npz.decode(self._journal.read(name.encode()), name=f"{self._path}.journal: {name}")
+        return npz.decode(self._journal.read(name.encode()), name=f"{self._journal.path}: {name}")
 
     def abort(self, *, keep: bool = True) -> None:
         if self._closed:

@@ -27,9 +27,9 @@ import numpy.typing as npt
 from ..conventions import corner_origin, flip_bins
 from ..errors import OutputError
 from ..features import Features, ParameterValue
-from .collection import check_name, followed
+from .collection import check_name
 from .colmap_db_reader import TABLES, connect, in_use, read_collection, schema
-from .files import output_error
+from .output import followed, output_error
 from .values import as_bytes, require_finite
 
 __all__ = ["DatabaseWriter", "open_collection", "read_collection"]

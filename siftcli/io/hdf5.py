@@ -26,8 +26,6 @@ Compression is not used: gzip saves 30 % and takes nine times as long, see docs/
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from os import PathLike
@@ -40,10 +38,12 @@ import numpy.typing as npt
 from ..conventions import flip_bins
 from ..errors import OutputError
 from ..features import Features, ParameterValue
-from .collection import JournalWriter, followed
+from .collection import JournalWriter
 from .fields import arrays_of, plain_parameters
-from .files import output_error
 from .hdf5_reader import FORMAT, VERSION, H5Collection, read_collection
+from .hdf5_writer import create_hdf5
+from .output import exists_error, followed
+from .run_lock import RunLock
 from .values import as_floats
 
 if TYPE_CHECKING:
@@ -53,7 +53,11 @@ __all__ = ["H5Collection", "open_collection", "read_collection", "write_hdf5", "
 
 
 def write_hdf5(
-    path: Path, images: Iterator[tuple[str, Features]], parameters: Mapping[str, ParameterValue] | None
+    path: Path,
+    images: Iterator[tuple[str, Features]],
+    parameters: Mapping[str, ParameterValue] | None,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write a whole file in this package's layout; equal input gives equal bytes.
 
@@ -67,11 +71,16 @@ def write_hdf5(
         for key, array in arrays_of(features).items():
             group.create_dataset(key, data=array)
 
-    _write(path, images, fill, {"format": FORMAT, "version": VERSION, **dict(sorted((parameters or {}).items()))})
+    attributes = {"format": FORMAT, "version": VERSION, **dict(sorted((parameters or {}).items()))}
+    _write(path, images, fill, attributes, overwrite)
 
 
 def write_hloc(
-    path: Path, images: Iterator[tuple[str, Features]], parameters: Mapping[str, ParameterValue] | None
+    path: Path,
+    images: Iterator[tuple[str, Features]],
+    parameters: Mapping[str, ParameterValue] | None,
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Write a whole file in hloc's layout, without the parameters; equal input gives equal bytes.
 
@@ -86,7 +95,7 @@ def write_hloc(
             group.create_dataset(key, data=array)
         group["keypoints"].attrs["uncertainty"] = 1.0  # the noise of detection, in pixels
 
-    _write(path, images, fill, {})
+    _write(path, images, fill, {}, overwrite)
 
 
 def _check_hloc(features: Features, name: str) -> None:
@@ -115,36 +124,21 @@ def _write(
     images: Iterator[tuple[str, Features]],
     fill: Callable[[h5py.Group, str, Features], None],
     attributes: Mapping[str, ParameterValue],
+    overwrite: bool,
 ) -> None:
     import h5py
 
-    try:
-        with h5py.File(_new_file(path)) as file:
+    with create_hdf5(path, overwrite=overwrite) as output:
+        with output.writing() as file:
             for key, value in attributes.items():
                 file.attrs[key] = _attribute(value)
-            for name, features in images:
-                fill(h5py.Group(_new_group(file.id, name)), name, features)
-    except OSError as error:
-        number = re.search(r"errno = (\d+)", str(error))
-        raise output_error(path, OSError(int(number[1]), str(error)) if number else error) from error
-    except ValueError as error:  # a name that is taken: an image that is a folder as well
-        raise OutputError(path, f"cannot be written: {error}") from error
-
-
-def _new_file(path: Path) -> Any:
-    """Create a file, by its low-level name.
-
-    Neither it nor its groups keep times, so that equal features give equal bytes; old versions of h5py have no option.
-    Since HDF5 1.10 metadata has checksums, so that damage is found instead of followed.
-    """
-    from h5py import h5f, h5p
-
-    creation = h5p.create(h5p.FILE_CREATE)
-    creation.set_obj_track_times(False)
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    return h5f.create(os.fsencode(path), h5f.ACC_TRUNC, fcpl=creation, fapl=access)
+        for name, features in images:
+            with output.writing() as file:
+                try:
+                    group = _new_group(file.id, name)
+                except ValueError as error:  # a name that is taken: an image that is a folder as well
+                    raise OutputError(path, f"cannot be written: {error}") from error
+                fill(h5py.Group(group), name, features)
 
 
 def _new_group(place: Any, name: str) -> Any:
@@ -207,23 +201,24 @@ def open_collection(
         If a file that exists is to be kept and cannot be read.
     """
     path = followed(path)
-    existing = None
-    if path.exists() and resume:
-        existing = path
-        with read_collection(path) as collection:
-            if collection.hloc != hloc or (not hloc and collection.parameters != plain_parameters(parameters)):
-                existing = None
-                if not overwrite:
-                    what = "hloc's layout" if collection.hloc != hloc else "other parameters"
-                    raise OutputError(path, f"is of {what}; give another name, or --overwrite to replace it")
-    elif path.exists() and not overwrite:
-        raise OutputError(path, "exists already; use --overwrite to replace it, or another output name")
-    return JournalWriter(
-        path,
-        write_hloc if hloc else write_hdf5,
-        check=_check_hloc if hloc else None,
-        existing=None if existing is None else partial(read_collection, path),
-        parameters=parameters,
-        resume=resume,
-        drop=overwrite,
-    )
+    with RunLock(path):
+        existing = None
+        if path.exists() and resume:
+            existing = path
+            with read_collection(path) as collection:
+                if collection.hloc != hloc or (not hloc and collection.parameters != plain_parameters(parameters)):
+                    existing = None
+                    if not overwrite:
+                        what = "hloc's layout" if collection.hloc != hloc else "other parameters"
+                        raise OutputError(path, f"is of {what}; give another name, or --overwrite to replace it")
+        elif path.exists() and not overwrite:
+            raise exists_error(path)
+        return JournalWriter(
+            path,
+            write_hloc if hloc else write_hdf5,
+            check=_check_hloc if hloc else None,
+            existing=None if existing is None else partial(read_collection, path),
+            parameters=parameters,
+            resume=resume,
+            overwrite=overwrite,
+        )

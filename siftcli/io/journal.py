@@ -2,65 +2,110 @@
 
 Records are appended, each with its length and checksum.  One that a kill cut short is dropped when the journal is
 opened again, and the run goes on after the last whole one.  The head says what the run is about; a journal of another
-run is not gone on with.  A lock keeps a second run away, where the system has locks.
+run is not gone on with.  The journal of ``features.h5`` is ``features.h5.sift.journal``; a file of that name that does
+not begin as a journal does is left alone, and so is a link to another file.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from io import FileIO
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 
 from ..errors import OutputError
-from .files import output_error
+from .output import output_error
+from .run_lock import RunLock
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "has_journal", "journal_path"]
 
 _MAGIC = b"SIFTJNL1"
 _HEAD = struct.Struct("<QII")
 """Length of a record, of the key in it, and the checksum of both."""
 
+_OPEN = (
+    os.O_RDWR
+    | os.O_CREAT
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # for a pipe of that name
+)
+
+
+def journal_path(output: str | PathLike[str]) -> Path:
+    """Return the name of the journal of an output."""
+    path = Path(output)
+    return path.with_name(f"{path.name}.sift.journal")
+
+
+def has_journal(output: str | PathLike[str]) -> bool:
+    """Tell whether there is a journal of an output: of a run that has not ended yet, or that was killed."""
+    path = journal_path(output)
+    try:
+        if path.is_symlink() or not path.is_file():
+            return False
+        with FileIO(path) as file:
+            return _is_journal(file)
+    except (OSError, ValueError):  # a name with NUL
+        return False
+
 
 class Journal:
     """Records of bytes by keys of bytes; a context manager that closes the file and keeps it.
 
-    Of several records with one key the last counts.
+    Of several records with one key the last counts.  No other run can write the output until it is closed.
 
     Parameters
     ----------
-    path : path
-        Its folder must exist.
+    output : path
+        The output that the journal is of; its folder must exist.
     about : bytes
         What the run depends on.
     resume : bool
         Go on with a journal that exists; otherwise there must be none, or `overwrite`.
     overwrite : bool
         Drop a journal that exists, if it cannot be gone on with.
+    join : bool
+        This process has locked the output already, see `RunLock`.
 
     Raises
     ------
     OutputError
-        If there is a journal and it is not to be gone on with, if it is about something else, if another run has it
-        open, or if it cannot be written.
+        If there is a journal and it is not to be gone on with, if it is about something else, if another run is
+        writing the output, or if it cannot be written.
     """
 
-    def __init__(self, path: Path, about: bytes, *, resume: bool = False, overwrite: bool = False) -> None:
-        self._path = path
+    def __init__(
+        self,
+        output: str | PathLike[str],
+        about: bytes,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        join: bool = False,
+    ) -> None:
+        self.path = journal_path(output)
         self._places: dict[bytes, int] = {}
+        self._lock = RunLock(output, join=join)
         try:
-            self._file = _locked(path)
+            self._file = _opened(self.path)
             try:
                 self._begin(about, resume, overwrite)
             except BaseException:
                 self._file.close()
                 raise
         except OSError as error:
-            raise output_error(path, error) from error
+            self._lock.release()
+            raise output_error(self.path, error) from error
+        except BaseException:
+            self._lock.release()
+            raise
 
     def _begin(self, about: bytes, resume: bool, overwrite: bool) -> None:
         head = _next_record(self._file) if self._file.read(len(_MAGIC)) == _MAGIC else None
@@ -70,17 +115,22 @@ class Journal:
         if head is not None and not overwrite:
             if resume:
                 raise OutputError(
-                    self._path,
+                    self.path,
                     "is what a run with other parameters or inputs has left; repeat that run, or start anew with "
                     "--overwrite and without --resume",
                 )
             if _next_record(self._file) is not None:
                 raise OutputError(
-                    self._path, "is of an unfinished run; go on with --resume, or start anew with --overwrite"
+                    self.path, "is of an unfinished run; go on with --resume, or start anew with --overwrite"
                 )
-        self._file.seek(0)
-        self._file.truncate()
-        _write_all(self._file, _MAGIC + _record(b"", about))
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+            _write_all(self._file, _MAGIC + _record(b"", about))
+        except OSError:
+            with suppress(OSError):
+                self.path.unlink()
+            raise
 
     def _recover(self) -> None:
         """Find the whole records, and drop what follows them."""
@@ -111,7 +161,7 @@ class Journal:
         except OSError as error:
             self._file.seek(start)
             self._file.truncate()
-            raise output_error(self._path, error) from error
+            raise output_error(self.path, error) from error
         self._places[key] = start
 
     def read(self, key: bytes) -> bytes:
@@ -127,7 +177,7 @@ class Journal:
         self._file.seek(self._places[key])
         record = _next_record(self._file)
         if record is None or record[0] != key:
-            raise OutputError(self._path, "has been changed by another program; start anew")
+            raise OutputError(self.path, "has been changed by another program; start anew")
         return record[1]
 
     def __iter__(self) -> Iterator[bytes]:
@@ -140,6 +190,7 @@ class Journal:
             return
         if self._places:
             self._file.close()
+            self._lock.release()
         else:
             self.remove()
 
@@ -147,11 +198,10 @@ class Journal:
         """Close the file, and remove it."""
         if self._file.closed:
             return
-        if os.name == "nt":  # where an open file cannot be removed; elsewhere, nobody else may open it meanwhile
-            self._file.close()
-        with suppress(OSError):
-            self._path.unlink()
         self._file.close()
+        with suppress(OSError):
+            self.path.unlink()
+        self._lock.release()
 
     def __enter__(self) -> Journal:
         return self
@@ -188,29 +238,34 @@ def _next_record(file: FileIO) -> tuple[bytes, bytes] | None:
     return data[:split], data[split:]
 
 
-def _locked(path: Path) -> FileIO:
-    """Open a file for reading and writing that no other run has open, where the system can tell.
+def _opened(path: Path) -> FileIO:
+    """Open a journal for reading and writing, at its beginning; make one if there is none.
 
     Raises
     ------
     OutputError
-        If another run has it open.
+        If there is something else of that name.
     OSError
         If it cannot be opened.
     """
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        file = FileIO(descriptor, "r+b")
-        try:
-            from fcntl import LOCK_EX, LOCK_NB, flock
-        except ImportError:  # no such locks on Windows
-            return file
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError as error:
-            file.close()
-            raise OutputError(path, "another run is writing this file; wait for it, or give another name") from error
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), path.stat()):
-                return file
-        file.close()  # the run that had it open has just removed it
+    if path.is_symlink():
+        raise _not_ours(path)
+    file = FileIO(os.open(path, _OPEN, 0o666), "r+b")
+    if not _is_journal(file):
+        file.close()
+        raise _not_ours(path)
+    return file
+
+
+def _is_journal(file: FileIO) -> bool:
+    """Tell whether an open file is a journal, perhaps cut short in its first bytes, and has no other name."""
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        return False
+    start = file.read(len(_MAGIC)) or b""
+    file.seek(0)
+    return _MAGIC.startswith(start)
+
+
+def _not_ours(path: Path) -> OutputError:
+    return OutputError(path, "is not a journal of sift, and stays as it is; move it away, or give another output name")

@@ -26,6 +26,7 @@ from ..errors import FormatError, OutputError
 from ..matches import Matches, Model
 from .collection import check_name
 from .files import why_unreadable
+from .hdf5_writer import create_hdf5
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]
@@ -34,7 +35,6 @@ __all__ = ["MatchCollection", "check_names", "group_name", "write"]
 
 _FORMAT = "siftcli-matches"
 _VERSION = 1
-_LIBVER = ("v110", "v110")
 _LARGEST = 1 << 26
 """Keypoints that an image may have."""
 
@@ -59,8 +59,8 @@ def check_names(path: str | PathLike[str], names: Iterable[str]) -> None:
             raise OutputError(path, f"{other!r} and {name!r} would both be {place!r} in it; rename one of them")
 
 
-def write(path: Path, pairs: Iterable[tuple[str, str, Matches]]) -> None:
-    """Write a file; equal input gives equal bytes.
+def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: bool = False) -> None:
+    """Write a file, all of it or nothing; equal input gives equal bytes.
 
     Parameters
     ----------
@@ -68,24 +68,24 @@ def write(path: Path, pairs: Iterable[tuple[str, str, Matches]]) -> None:
         The file.
     pairs : iterable of (str, str, Matches)
         With `sizes`.
+    overwrite : bool
+        Replace a file of that name.
 
     Raises
     ------
     OutputError
-        If a name cannot be in the file.
-    OSError
-        If it cannot be written.
+        If a name cannot be in the file, or it cannot be written.
     """
-    import h5py
-
-    with h5py.File(path, "w", libver=_LIBVER) as file:
-        file.attrs["format"], file.attrs["version"] = _FORMAT, _VERSION
+    with create_hdf5(path, overwrite=overwrite) as output:
+        with output.writing() as file:
+            file.attrs["format"], file.attrs["version"] = _FORMAT, _VERSION
         for name_a, name_b, matches in pairs:
             check_names(path, {name_a, name_b})
             place = group_name(name_a, name_b)
-            if place in file:
-                raise OutputError(path, f"the pair {name_a!r}, {name_b!r} is there already; give each pair once")
-            _fill(file.create_group(place), name_a, name_b, matches)
+            with output.writing() as file:
+                if place in file:
+                    raise OutputError(path, f"the pair {name_a!r}, {name_b!r} is there already; give each pair once")
+                _fill(file.create_group(place), name_a, name_b, matches)
 
 
 def _fill(group: h5py.Group, name_a: str, name_b: str, matches: Matches) -> None:

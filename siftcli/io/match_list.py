@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import FormatError, OutputError
 from ..matches import Matches
 from .files import Source, open_source, source_name, why_unreadable
+from .output import atomic_file
 
 __all__ = ["check_names", "encode", "read", "read_pairs", "write"]
 
@@ -46,17 +47,15 @@ def encode(name_a: str, name_b: str, matches: Matches, *, path: str | PathLike[s
     return "\n".join(lines).encode()
 
 
-def write(path: Path, pairs: Iterable[tuple[str, str, Matches]]) -> None:
-    """Write a match list.
+def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: bool = False) -> None:
+    """Write a match list, all of it or nothing.
 
     Raises
     ------
     OutputError
-        If a name has white space.
-    OSError
-        If it cannot be written.
+        If a name has white space, the file exists and is not to be replaced, or it cannot be written.
     """
-    with path.open("wb") as file:
+    with atomic_file(path, overwrite=overwrite, sync=True) as file:
         for name_a, name_b, matches in pairs:
             file.write(encode(name_a, name_b, matches, path=path))
 

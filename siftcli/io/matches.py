@@ -2,8 +2,8 @@
 
 A format is one module and one entry of `MATCH_FORMATS`.  The module is imported when it is first needed.  Of a format
 of one pair it has ``encode(matches) -> bytes`` and ``decode(source, *, name=None) -> Matches``; of one of many pairs,
-``write(path, pairs)``, `pairs` being an iterable of ``(name_a, name_b, Matches)``, and ``check_names(path, names)``,
-which tells before there are any whether it will be able to.
+``write(path, pairs, overwrite=)``, which writes the file atomically, `pairs` being an iterable of ``(name_a, name_b,
+Matches)``, and ``check_names(path, names)``, which tells before there are any whether it will be able to.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import FormatError, OutputError
-from .files import atomic_path, atomic_write
+from .output import atomic_write
+from .run_lock import RunLock
 
 if TYPE_CHECKING:
     from ..features import Features
@@ -153,11 +154,10 @@ def write_matches(
     if not chosen.many:
         ((_, _, matches),) = pairs
         atomic_write(path, encode_matches(matches, chosen.name), overwrite=overwrite)
-    elif chosen.name == "colmap-db":
-        chosen.function("write")(Path(path), pairs, features, overwrite=overwrite)
-    else:
-        with atomic_path(path, overwrite=overwrite) as temporary:
-            chosen.function("write")(temporary, pairs)
+        return
+    with RunLock(path, join=True):
+        arguments = {"features": features} if chosen.name == "colmap-db" else {}
+        chosen.function("write")(Path(path), pairs, overwrite=overwrite, **arguments)
 
 
 def read_matches(path: _Path, format: str | None = None, *, names: tuple[str, str] | None = None) -> Matches:

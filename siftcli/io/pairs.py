@@ -8,15 +8,34 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import OutputError
-from .files import atomic_file
+from .output import atomic_file
 
-__all__ = ["companion", "write_pair"]
+__all__ = ["companion", "parts", "write_pair"]
+
+_SUFFIXES = ((".feat", ".desc"), (".frame", ".descr"))
+"""Of the two files of each format."""
 
 
 def companion(path: str | PathLike[str], suffix: str) -> Path:
     """Return the name of one of the two files, given that of either."""
     path = Path(path)
     return path if path.suffix.lower() == suffix else path.with_suffix(suffix)
+
+
+def parts(path: str | PathLike[str], format: str | None = None) -> list[Path]:
+    """Return the files that belong to a feature file: itself, or both of a format of two.
+
+    Parameters
+    ----------
+    path : path
+        Of either file.
+    format : str, optional
+        By default the suffix says whether there are two.
+    """
+    path = Path(path)
+    known = {"openmvg": _SUFFIXES[0], "vlfeat-frame": _SUFFIXES[1]}
+    pair = known.get(format or "") or next((p for p in _SUFFIXES if path.suffix.lower() in p), None)
+    return [path] if pair is None else [companion(path, suffix) for suffix in pair]
 
 
 def write_pair(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import FormatError, OutputError
 from ..features import Features, ParameterValue
-from .files import atomic_write
 from .formats import FORMATS, Conventions, Format, format_for, format_of_suffix
+from .output import atomic_write
 from .single import SingleCollection
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def open_collection(
     parameters : mapping, optional
         Of all the features that will be added.
     resume : bool
-        Keep what a run that was killed has left (``path`` + ".journal"), and the images of a file that exists.
+        Keep what a run that was killed has left (``path`` + ".sift.journal"), and the images of a file that exists.
     overwrite : bool
         Replace a file that exists.
 

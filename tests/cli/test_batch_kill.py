@@ -111,7 +111,7 @@ def test_killed_at_random_moments_it_goes_on(sift: Sift, tmp_path: Path, output:
         expected, made = {f"{Path(name).stem}.key" for name in names}, announced(tmp_path / "out")
     else:
         assert Path("all.h5").read_bytes() == Path("other-all.h5").read_bytes()
-        assert not Path("all.h5.journal").exists()
+        assert not Path("all.h5.sift.journal").exists()
         expected = {f"all.h5{name}" for name in names}
         made = [name for name in announced(tmp_path) if name.startswith("all")]
     assert set(made) == expected

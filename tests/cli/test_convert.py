@@ -157,12 +157,12 @@ def test_nothing_good_writes_nothing(sift: Sift, tmp_path: Path) -> None:
 def test_what_cannot_be_published_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unlike a batch, a conversion is not gone on with."""
 
-    def fail(self: Path, target: Path) -> None:
+    def fail(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
     source = keys(tmp_path)
     before = tree(tmp_path)
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr("os.fsync", fail)
     plan = plan_conversion([str(source / "a.key")], str(tmp_path / "out.h5"))
     with pytest.raises(OutputError, match="no space left"):
         convert(plan, lambda result: None)
@@ -197,7 +197,7 @@ def test_pipes(sift: Sift, tmp_path: Path) -> None:
         (["keys", "out/", "--to", "hdf5"], "is one file for all; give the name of a file"),
         (["keys/a.key", "out.xyz"], "has no suffix of a feature format"),
         (["keys/a.key", "out.sift", "--to", "nothing"], "--format: must be one of lowe, lowe-gz, hdf5"),
-        (["keys/a.key", "keys/a.key"], "is the input, and would be overwritten"),
+        (["keys/a.key", "keys/a.key"], "is an input, and would be overwritten"),
         (["keys/a.key", "f.h5"], "exists already; use --overwrite"),
         (["empty", "out.h5"], "no feature files in it, subfolders not searched"),
         (["", "out.h5"], "is empty"),

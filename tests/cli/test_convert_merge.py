@@ -24,6 +24,7 @@ from siftcli.batch.conversion import convert
 from siftcli.batch.conversion_plan import plan_conversion
 from siftcli.errors import OutputError
 from siftcli.features import Features
+from siftcli.io.journal import Journal
 from siftcli.io.registry import open_collection, read_collection, read_features, write_features
 
 SHARDS = ("s-1.h5", "s-2.h5", "s-3.h5")
@@ -120,25 +121,34 @@ def test_features_of_other_layouts_are_not_taken_for_those_of_a_run(sift: Sift, 
     assert (copied / "all.h5").read_bytes() == (copied / "whole" / "all.h5").read_bytes()
 
 
+def leave_journal(output: Path) -> None:
+    """Do as a run that is killed before its output is there."""
+    with Journal(output, b"") as journal:
+        journal.add(b"x.jpg", b"features")
+
+
 def test_a_shard_that_is_not_finished_is_noticed(sift: Sift, copied: Path) -> None:
-    (copied / "s-2.h5").rename(copied / "s-2.h5.journal")
+    (copied / "s-2.h5").unlink()
+    leave_journal(copied / "s-2.h5")
     result = sift("convert", *SHARDS, "all.h5")
     assert result.returncode == 2
-    assert b"s-2.h5: is not there yet, but s-2.h5.journal; finish that run with --resume first" in result.stderr
-    (copied / "s-1.h5.journal").touch()
+    assert b"s-2.h5: is not there yet, but s-2.h5.sift.journal; finish that run with --resume first" in result.stderr
+    leave_journal(copied / "s-1.h5")
+    Path("s-3.h5.sift.journal").write_bytes(b"of somebody else")
     result = sift("convert", "s-1.h5", "s-3.h5", "all.h5")
     assert result.returncode == 0
-    assert b"warning: s-1.h5.journal is of a run that did not end, and not converted" in result.stderr
+    assert b"warning: s-1.h5.sift.journal is of a run that did not end, and not converted" in result.stderr
 
 
 def test_what_an_unfinished_run_has_left_is_not_dropped(sift: Sift, copied: Path) -> None:
-    (copied / "all.h5.journal").write_bytes(b"work")
+    leave_journal(copied / "all.h5")
+    before = outputs(copied)
     result = sift("convert", *SHARDS, "all.h5")
     assert result.returncode == 2
-    assert b"all.h5.journal: is what a run that did not end has left" in result.stderr
-    assert (copied / "all.h5.journal").read_bytes() == b"work"
+    assert b"all.h5.sift.journal: is what a run that did not end has left" in result.stderr
+    assert outputs(copied) == before
     assert sift("convert", *SHARDS, "all.h5", "--overwrite").returncode == 0
-    assert not (copied / "all.h5.journal").exists()
+    assert not (copied / "all.h5.sift.journal").exists()
 
 
 # --- whatever inputs
@@ -207,9 +217,9 @@ def test_a_database_of_several_files(sift: Sift, tmp_path: Path) -> None:
         (["left", "right", "all.h5"], "left/p.key and right/p.key both have an image 'p'"),
         (["a.h5", "a.h5", "all.h5"], "a.h5: is given twice"),
         (["a.h5", "other.h5", "all.h5"], "different parameters (levels: 4 and 5, upright: True and False)"),
-        (["a.h5", "b.h5", "b.h5"], "b.h5: is the input, and would be overwritten"),
-        (["a.h5", "b.h5", "b.h5", "--overwrite"], "b.h5: is the input, and would be overwritten"),
-        (["a.h5", "b.h5", "link.h5", "--overwrite"], "link.h5: is the input, and would be overwritten"),
+        (["a.h5", "b.h5", "b.h5"], "b.h5: is an input, and would be overwritten"),
+        (["a.h5", "b.h5", "b.h5", "--overwrite"], "b.h5: is an input, and would be overwritten"),
+        (["a.h5", "b.h5", "link.h5", "--overwrite"], "link.h5: is an input, and would be overwritten"),
         (["a.h5", "b.h5", "other.h5"], "other.h5: exists already; use --overwrite"),
         (["a.h5", "b.h5", "all"], "has no suffix of a feature format; say what to convert to with --to"),
         (["left/p.key", "right/q.key", "out.sift"], "holds one image; give a folder ('out/') for several"),

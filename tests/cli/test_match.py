@@ -272,7 +272,7 @@ def test_existing_outputs_are_kept(sift: Sift, pair: tuple[str, str], collection
         assert result.returncode == 2
         assert b"exists already" in result.stderr
         assert Path("m.h5").read_text() == "mine"
-        assert not Path("m.h5.journal").exists()
+        assert not Path("m.h5.sift.journal").exists()
     assert sift("match", *pair, "-o", "m.h5", "--overwrite").returncode == 0
     assert pairs_of(Path("m.h5")) == [PAIR]
 
@@ -418,7 +418,7 @@ def wait_until(condition: object, seconds: float = 60) -> None:
 
 def stop_at(folder: Path, records: int, how: signal.Signals, *options: str) -> tuple[int, str]:
     """Start the run, and send it a signal when its journal has grown by so many bytes; exit status and stderr."""
-    journal = folder / "m.h5.journal"
+    journal = folder / "m.h5.sift.journal"
     begin = journal.stat().st_size if journal.exists() else 0
     process = subprocess.Popen(
         [*SIFT, "match", "features.h5", *RUN, "-o", "m.h5", "--jobs", "2", *options],
@@ -472,7 +472,7 @@ def test_a_run_killed_again_and_again_ends_as_the_undisturbed_one(sift: Sift, fr
 def test_an_interrupt_tells_how_to_go_on(sift: Sift, fresh: Path, undisturbed: Path) -> None:
     status, stderr = stop_at(fresh, 50_000, signal.SIGINT)
     assert status == 130
-    assert re.search(r"sift: [\d,]+ of 1,326 pairs are in m\.h5\.journal; go on with --resume", stderr)
+    assert re.search(r"sift: [\d,]+ of 1,326 pairs are in m\.h5\.sift\.journal; go on with --resume", stderr)
     assert "Traceback" not in stderr
     changed = sift("match", "features.h5", *RUN, "-o", "m.h5", "--ratio", "0.7", "--resume")
     assert changed.returncode == 1
@@ -485,7 +485,7 @@ def test_a_worker_that_is_killed_costs_nothing(fresh: Path, undisturbed: Path) -
     process = subprocess.Popen(
         [*SIFT, "match", "features.h5", *RUN, "-o", "m.h5", "--jobs", "2"], cwd=fresh, stderr=subprocess.PIPE
     )
-    journal = fresh / "m.h5.journal"
+    journal = fresh / "m.h5.sift.journal"
     wait_until(lambda: journal.exists() and journal.stat().st_size > 30_000)
     os.kill(children(process.pid)[-1], signal.SIGKILL)
     _, stderr = process.communicate()

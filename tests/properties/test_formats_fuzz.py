@@ -190,7 +190,7 @@ def test_the_journal_that_is_damaged_is_gone_on_with(tmp_path: Path) -> None:
     for name, features in images.items():
         writer.add(name, features)
     writer.abort()
-    journal = tmp_path / "f.h5.journal"
+    journal = tmp_path / "f.h5.sift.journal"
     good = journal.read_bytes()
     head = good.index(b"PK") - 100  # the parameters: a change there is a journal of other ones
     for _, data in list(damaged(good, seed=5))[::5]:

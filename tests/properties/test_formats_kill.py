@@ -70,7 +70,7 @@ def test_killed_at_random_moments(tmp_path: Path, undisturbed: tuple[bytes, floa
             time.sleep(rng.uniform(0, seconds))
         after = path.read_bytes() if path.exists() else None
         assert after in (before, whole)
-        unfinished += (folder / "f.h5.journal").exists()
+        unfinished += (folder / "f.h5.sift.journal").exists()
         kill_worker.run(path)
         assert path.read_bytes() == whole
         assert [p.name for p in folder.iterdir()] == ["f.h5"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 
-from siftcli.batch.manifest import MANIFEST, Fingerprint, Manifests, fingerprint, forget, record, recorded, sweep
+from siftcli.batch.manifest import MANIFEST, Fingerprint, Manifests, claimed, fingerprint, forget, record, recorded
 from siftcli.batch.plan import Job
+from siftcli.errors import OutputError
 
 HERE = "the parameters of this run"
 
@@ -102,13 +102,31 @@ def test_what_is_no_plain_file_has_no_fingerprint(tmp_path: Path) -> None:
         assert fingerprint(str(path)) is None
 
 
-def test_abandoned_temporary_files_are_removed(job: Job) -> None:
-    folder = Path(job.output).parent
-    for name, age in ((".sift-1.tmp", 7200), (".sift-2.tmp", 60), ("mine.tmp", 7200)):
-        (folder / name).touch()
-        os.utime(folder / name, (time.time() - age,) * 2)
-    sweep([job])
-    assert {path.name for path in folder.glob("*.tmp")} | {p.name for p in folder.glob(".*")} == {
-        ".sift-2.tmp",
-        "mine.tmp",
-    }
+@pytest.mark.parametrize("kind", ["text", "link", "hard link", "pipe"])
+def test_what_is_no_manifest_is_left_alone(job: Job, tmp_path: Path, kind: str) -> None:
+    manifest, target = Path(job.output).with_name(MANIFEST), tmp_path / "target"
+    target.write_bytes(b"precious\n")
+    if kind == "text":
+        manifest.write_bytes(b"precious\n")
+    elif kind == "link":
+        manifest.symlink_to(target)
+    elif kind == "hard link":
+        manifest.hardlink_to(target)
+    else:
+        os.mkfifo(manifest)
+    with pytest.raises(OutputError, match="is not a record of sift"):
+        record(job, source_of(job), HERE)
+    with pytest.raises(OutputError, match="is not a record of sift"), claimed([job]):
+        pass
+    assert target.read_bytes() == b"precious\n"
+    assert kind != "text" or manifest.read_bytes() == b"precious\n"
+
+
+def test_any_cut_of_a_manifest_is_one(job: Job) -> None:
+    record(job, source_of(job), HERE, 6)
+    manifest = Path(job.output).with_name(MANIFEST)
+    data = manifest.read_bytes()
+    for cut in range(len(data)):
+        manifest.write_bytes(data[:cut])
+        record(job, source_of(job), HERE, 6)
+        assert state(job) == "done"

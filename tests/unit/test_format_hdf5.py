@@ -179,7 +179,7 @@ def listing(folder: Path) -> list[str]:
 def test_the_final_name_is_free_until_the_end(tmp_path: Path) -> None:
     with open_collection(tmp_path / "f.h5") as writer:
         writer.add("x.jpg", make(3))
-        assert listing(tmp_path) == ["f.h5.journal"]
+        assert [name for name in listing(tmp_path) if not name.startswith(".")] == ["f.h5.sift.journal"]
         assert writer.done() == {"x.jpg"}
     assert listing(tmp_path) == ["f.h5"]
 
@@ -199,7 +199,7 @@ def add_and_fail(path: Path, names: list[str], **how: Any) -> None:
 
 def test_a_run_goes_on_where_another_stopped(tmp_path: Path) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES[:2], parameters=PARAMETERS)
-    assert listing(tmp_path) == ["f.h5.journal"]
+    assert listing(tmp_path) == ["f.h5.sift.journal"]
     with open_collection(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
         assert writer.done() == set(NAMES[:2])
         writer.add(NAMES[2], make(20, 2))
@@ -211,7 +211,7 @@ def test_a_run_goes_on_where_another_stopped(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [1, 100, 5000])
 def test_a_record_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES[:2])
-    journal = tmp_path / "f.h5.journal"
+    journal = tmp_path / "f.h5.sift.journal"
     journal.write_bytes(journal.read_bytes()[:-cut])
     with open_collection(tmp_path / "f.h5", resume=True) as writer:
         assert writer.done() == {NAMES[0]}
@@ -223,7 +223,7 @@ def test_a_record_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
 
 def test_a_damaged_record_and_what_follows_is_dropped(tmp_path: Path) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES)
-    journal = tmp_path / "f.h5.journal"
+    journal = tmp_path / "f.h5.sift.journal"
     data = bytearray(journal.read_bytes())
     data[len(data) // 2] ^= 1
     journal.write_bytes(data)
@@ -372,8 +372,8 @@ def test_a_full_disk_is_one_line(tmp_path: Path, limit: int) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("\n") == 1
-    assert "cannot be written: the file is larger than the file system allows" in result.stdout
-    assert listing(tmp_path) == ["f.h5.journal"]
+    assert "cannot be written: the file is larger than the file system" in result.stdout
+    assert listing(tmp_path) == ["f.h5.sift.journal"]
     with open_collection(tmp_path / "f.h5", resume=True) as writer:
         assert len(writer.done()) >= 10
         writer.abort()

@@ -32,7 +32,7 @@ ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "scipy": ("engine", "matching"),
     "PIL": ("io.image", "draw"),
-    "h5py": ("io.hdf5", "io.hdf5_reader", "io.match_hdf5"),
+    "h5py": ("io.hdf5", "io.hdf5_reader", "io.hdf5_writer", "io.match_hdf5"),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from siftcli.errors import OutputError
-from siftcli.io import files
-from siftcli.io.files import atomic_file, atomic_path, atomic_write
+from siftcli.io import output
+from siftcli.io.output import atomic_file, atomic_path, atomic_write
 
 
 def write_and_raise(path: Path, error: BaseException, overwrite: bool = False) -> None:
@@ -86,7 +86,7 @@ def test_a_file_made_in_the_meantime_is_kept(tmp_path: Path, links: bool, monkey
         def no_link(*_: object) -> None:
             raise PermissionError(errno.EPERM, "no hard links here")
 
-        monkeypatch.setattr(files.os, "link", no_link)
+        monkeypatch.setattr(output.os, "link", no_link)
     with pytest.raises(OutputError, match="--overwrite"):
         write_while_somebody_else_does(tmp_path / "x")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x", b"theirs")]
@@ -96,7 +96,7 @@ def test_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def no_link(*_: object) -> None:
         raise OSError(errno.ENOTSUP, "not supported")
 
-    monkeypatch.setattr(files.os, "link", no_link)
+    monkeypatch.setattr(output.os, "link", no_link)
     atomic_write(tmp_path / "x", b"1")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x", b"1")]
 
