@@ -139,9 +139,10 @@ def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matche
     threads : int
         Threads that share the work; the matches do not depend on it.
     **tests
-        The tests that a match has to pass, by the names of `siftcli.params.MatchParams`: `ratio`, `mutual`,
-        `max_distance`, `metric`; and for the geometric verification `verify`, `threshold`, `min_inliers`, `focal`,
-        `seed`.
+        The tests that a match has to pass, by the names of `siftcli.params.MatchParams`: `ratio`, `ratio_test`,
+        `fginn_radius`, `ratio_both_ways`, `mutual`, `max_distance`, `metric`; and for the geometric verification
+        `verify`, `threshold`, `min_inliers`, `focal`, `seed`, `guided`, `guided_distance`.  Keypoints whose descriptor
+        is zero match nothing.
 
     Returns
     -------

@@ -60,6 +60,8 @@ class Matches:
         Distances of the descriptors, in units of their norm (bytes are divided by 512).
     ratios : (M,) float64 or None
         Distance to the nearest over distance to the second nearest descriptor of b, in [0, 1]; 0 without a second.
+        `ratio_test` of the parameters says which one that is; with `ratio_both_ways`, the larger ratio of the two
+        directions.
     xy_a, xy_b : (M, 2) float32 or None
         Positions of the keypoints, in pixels of a and b.
     inliers : (M,) bool or None

@@ -118,6 +118,16 @@ class MatchParams:
         0.8, "Maximum distance of the nearest descriptor over that of the second nearest; 1 turns the test off.",
         above=0, high=1,
     )  # fmt: skip
+    ratio_test: Literal["nearest", "fginn"] = setting(
+        "nearest",
+        "Second nearest of the ratio. nearest: of all keypoints; fginn: of those farther from the nearest than "
+        "--fginn-radius, the first geometrically inconsistent one.",
+        choices=("nearest", "fginn"),
+    )
+    fginn_radius: float = setting(
+        10.0, "Radius around the nearest keypoint, for --ratio-test fginn.", unit="px", above=0, high=1e6
+    )
+    ratio_both_ways: bool = setting(False, "Require the ratio of both keypoints of a match, from a to b and b to a.")
     mutual: bool = setting(True, "Keep only mutual nearest neighbours.")
     max_distance: float | None = setting(
         None, "Maximum distance of a match; by default no limit.", unit="descriptor norm", low=0, kind=float
@@ -138,10 +148,14 @@ class MatchParams:
         None, "Focal length of both images, for --verify essential; by default 1.2 times the longer side.",
         unit="px", above=0, kind=float,
     )  # fmt: skip
+    guided: bool = setting(False, "Match again, only pairs of keypoints that obey the model, and keep these matches.")
+    guided_distance: float = setting(0.7, "Maximum distance of a match of --guided.", unit="descriptor norm", low=0)
     seed: int = setting(0, "Seed of the random sampling of RANSAC.", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
         check(self)
+        if self.guided and self.verify is None:
+            raise ParameterError("guided", "needs a model to match along; give verify too")
 
 
 @dataclass(frozen=True)

@@ -28,16 +28,29 @@ def _root(d: npt.NDArray[np.float32]) -> Float64:
     return np.sqrt(d / np.where(total > 0, total, 1)).astype(np.float32).astype(np.float64)
 
 
-def brute_force(a: npt.NDArray[Any], b: npt.NDArray[Any], params: MatchParams) -> list[tuple[int, int, float, float]]:
-    """Match by looping over all keypoints: index of a, index of b, distance, ratio."""
+def brute_force(
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    params: MatchParams,
+    xy: tuple[npt.NDArray[Any], npt.NDArray[Any]] | None = None,
+    consistent: npt.NDArray[np.bool_] | None = None,
+) -> list[tuple[int, int, float, float]]:
+    """Match by looping over all keypoints: index of a, index of b, distance, ratio.
+
+    `xy` are the centres of both, for the ratio test "fginn".  Pairs that are not `consistent` do not exist.
+    """
     distance = distances(a, b, params.metric)
+    distance[~a.any(axis=1)] = distance[:, ~b.any(axis=1)] = np.inf
+    if consistent is not None:
+        distance[~consistent] = np.inf
     found = []
     for i, row in enumerate(distance):
-        if not len(row):
-            break
+        if not np.isfinite(row).any():
+            continue
         j = int(row.argmin())  # the first of equals
-        second = np.delete(row, j).min(initial=np.inf)
-        ratio = row[j] / second if second > 0 else 1.0
+        ratio = _ratio(row, j, params, xy and xy[1])
+        if params.ratio_both_ways:
+            ratio = max(ratio, _ratio(distance[:, j], i, params, xy and xy[0]))
         if params.ratio < 1 and not ratio < params.ratio:
             continue
         if params.max_distance is not None and row[j] > params.max_distance:
@@ -46,6 +59,16 @@ def brute_force(a: npt.NDArray[Any], b: npt.NDArray[Any], params: MatchParams) -
             continue
         found.append((i, j, float(row[j]), float(ratio)))
     return found
+
+
+def _ratio(row: Float64, j: int, params: MatchParams, xy: npt.NDArray[Any] | None) -> float:
+    """The distance of j over that of the nearest other one, or of the nearest that lies elsewhere."""
+    others = np.arange(len(row)) != j
+    if params.ratio_test == "fginn":
+        assert xy is not None
+        others &= np.linalg.norm(xy.astype(float) - xy[j], axis=1) > params.fginn_radius
+    second = row[others].min(initial=np.inf)
+    return min(1.0, float(row[j] / second)) if second > 0 else 1.0
 
 
 def features(descriptors: npt.NDArray[Any] | None, xy: npt.NDArray[Any] | None = None, **values: Any) -> Features:

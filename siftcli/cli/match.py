@@ -216,6 +216,10 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
     request = Request(params=MatchParams(**tests), jobs=cores() if jobs is None else jobs, **given)
     if request.params.verify is None and tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - _also(request):
         raise PlanError("--threshold, --min-inliers, --focal and --seed are about --verify; give that too")
+    if "guided_distance" in tests and not request.params.guided:
+        raise PlanError("--guided-distance: is about --guided; give that too")
+    if "fginn_radius" in tests and request.params.ratio_test != "fginn":
+        raise PlanError("--fginn-radius: is about --ratio-test fginn; give that too")
     ctx.exit(_run(inputs, request))
 
 

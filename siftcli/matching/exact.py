@@ -11,10 +11,21 @@ from ..errors import ParameterError
 from ..features import Features, Float32
 from ..matches import Matches
 from ..params import MatchParams
-from .neighbours import DescriptorSet, band_maxima, look_again, rounding, second_largest
+from .guided import match_along
+from .neighbours import (
+    DescriptorSet,
+    band_maxima,
+    look_again,
+    nearest_others,
+    ratios,
+    rounding,
+    second_largest,
+    squared_distances,
+)
+from .places import points_within
 from .verify import verify
 
-__all__ = ["DescriptorSet", "Side", "match_descriptors", "match_features", "match_sides", "nearest_two"]
+__all__ = ["Side", "match_descriptors", "match_features", "match_sides"]
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -22,21 +33,32 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """What matching needs of one image; may serve many matches.
+    """One image prepared for matching; may serve many matches.
+
+    Keypoints whose descriptor is zero have none: they are left out, so that they match nothing.
 
     Attributes
     ----------
     descriptors : DescriptorSet
         N of them.
+    index : (N,) intp
+        Which keypoints they are of.
     xy : (N, 2) float32
-        Centres, in pixels.
+        Centres of these, in pixels.
+    count : int
+        Keypoints of the image.
     image_size : (width, height) or None
         In pixels.
     """
 
     descriptors: DescriptorSet
+    index: Index
     xy: Float32
+    count: int
     image_size: tuple[int, int] | None
+
+    def __len__(self) -> int:
+        return len(self.index)
 
     @classmethod
     def of(cls, features: Features, metric: str = "l2") -> Side:
@@ -56,7 +78,11 @@ class Side:
         """
         if features.descriptors is None:
             raise ParameterError("descriptors", "there are none, keypoints alone cannot be matched; run sift describe")
-        return cls(DescriptorSet.of(features.descriptors, metric), features.xy, features.image_size)
+        index = np.flatnonzero(features.descriptors.any(axis=1))
+        chosen, xy = features.descriptors, features.xy
+        if len(index) < len(features):
+            chosen, xy = chosen[index], xy[index]
+        return cls(DescriptorSet.of(chosen, metric), index, xy, len(features), features.image_size)
 
 
 def match_features(a: Features, b: Features, params: MatchParams, threads: int = 1) -> Matches:
@@ -67,7 +93,7 @@ def match_features(a: Features, b: Features, params: MatchParams, threads: int =
     a, b : Features
         With descriptors.
     params : MatchParams
-        The tests; see `match_descriptors` and `siftcli.matching.verify.verify`.
+        The tests; see `match_descriptors`, `siftcli.matching.verify.verify` and `siftcli.matching.guided.match_along`.
     threads : int
         How many may work at once; the result does not depend on it.
 
@@ -81,22 +107,30 @@ def match_features(a: Features, b: Features, params: MatchParams, threads: int =
 
 def match_sides(a: Side, b: Side, params: MatchParams, threads: int = 1) -> Matches:
     """Do the same with images that are prepared with `params.metric`."""
-    matches = match_descriptors(a.descriptors, b.descriptors, params, threads)
+    matches = match_descriptors(a, b, params, threads)
     i, j = matches.indices.T
-    return verify(replace(matches, xy_a=a.xy[i], xy_b=b.xy[j]), params, a.image_size, b.image_size)
+    matches = verify(replace(matches, xy_a=a.xy[i], xy_b=b.xy[j]), params, a.image_size, b.image_size)
+    if params.guided and matches.model is not None:
+        sizes = a.image_size, b.image_size
+        matches = match_along(matches.model, (a.descriptors, b.descriptors), (a.xy, b.xy), sizes, params)
+    index_a, index_b = a.index[matches.indices[:, 0]], b.index[matches.indices[:, 1]]
+    return replace(matches, indices=np.stack([index_a, index_b], axis=1).astype(np.int32), sizes=(a.count, b.count))
 
 
-def match_descriptors(a: DescriptorSet, b: DescriptorSet, params: MatchParams, threads: int = 1) -> Matches:
-    """Match two sets of descriptors.
+def match_descriptors(a: Side, b: Side, params: MatchParams, threads: int = 1) -> Matches:
+    """Match two images by their descriptors alone.
 
-    One of `a` matches its nearest in `b` if their distance is below `params.ratio` times that to its second nearest
-    (there is no test where `b` has one, nor with the ratio 1), not above `params.max_distance`, and, with
-    `params.mutual`, if it is itself the nearest in `a` of the one found.  Of equally near ones, that with the lowest
-    index is the nearest.
+    One of `a` matches its nearest in `b` if their distance is not above `params.max_distance`, if, with
+    `params.mutual`, it is itself the nearest in `a` of the one found, and if the distance is below `params.ratio` times
+    that to the second nearest.  With the ratio test "fginn", the second nearest is the first geometrically inconsistent
+    one: the nearest of those that are more than `params.fginn_radius` from the nearest. [Mishkin15]  With
+    `params.ratio_both_ways`, the distance has to be below the same share of that from the one found to the second
+    nearest in `a` too.  There is no ratio test where there is no second, nor with the ratio 1.  Of equally near ones,
+    that with the lowest index is the nearest.
 
     Parameters
     ----------
-    a, b : DescriptorSet
+    a, b : Side
         Prepared with `params.metric`; may be empty.
     params : MatchParams
         The tests.
@@ -106,56 +140,58 @@ def match_descriptors(a: DescriptorSet, b: DescriptorSet, params: MatchParams, t
     Returns
     -------
     Matches
-        Without coordinates.
-    """
-    sizes = len(a), len(b)
-    if not all(sizes):
-        return Matches(np.empty((0, 2), np.int32), np.empty(0), np.empty(0), sizes=sizes)
-    fuzz = rounding(a, b)
-    rows, columns = band_maxima(a, b, threads)
-    query = np.flatnonzero(_may_match(rows, fuzz, params))
-    near = look_again(a.rows[query], b, rows[:, query], fuzz)
-    distance, ratio = np.sqrt(near.first), _ratios(near.first, near.second)
-    good = (ratio < params.ratio) if params.ratio < 1 else np.ones(len(query), bool)
-    if params.max_distance is not None:
-        good &= distance <= params.max_distance
-    if params.mutual:
-        j = near.index[good]
-        back = look_again(b.rows[j], a, columns[:, j], fuzz, -near.first[good])
-        good[good] = back.index == query[good]
-    indices = np.stack([query[good], near.index[good]], axis=1).astype(np.int32)
-    return Matches(indices, distance[good], ratio[good], sizes=sizes)
-
-
-def nearest_two(a: DescriptorSet, b: DescriptorSet, threads: int = 1) -> tuple[Index, Float64, Float64]:
-    """Find the nearest and the distance of the second nearest in `b`, for all of `a`.
-
-    Parameters
-    ----------
-    a, b : DescriptorSet
-        Prepared with the same metric; may be empty.
-    threads : int
-        How many may work at once; the result does not depend on it.
-
-    Returns
-    -------
-    index : (N,) intp
-        Of the nearest, the lowest of equally near ones; -1 if `b` is empty.
-    first, second : (N,) float64
-        The distances of the nearest and the second nearest; infinite where there is none.
+        Of descriptors, by their index in `a` and `b`; without coordinates.
     """
     if not len(a) or not len(b):
-        return np.full(len(a), -1), np.full(len(a), np.inf), np.full(len(a), np.inf)
-    rows, _ = band_maxima(a, b, threads)
-    near = look_again(a.rows, b, rows, rounding(a, b))
-    return near.index, np.sqrt(near.first), np.sqrt(near.second)
+        return Matches(np.empty((0, 2), np.int32), np.empty(0), np.empty(0))
+    base_a, base_b = a.descriptors, b.descriptors
+    fuzz = rounding(base_a, base_b)
+    rows, columns = band_maxima(base_a, base_b, threads)
+    i = np.flatnonzero(_may_match(rows, fuzz, params))
+    near = look_again(base_a.rows[i], base_b, rows[:, i], fuzz)
+
+    good = np.ones(len(i), np.bool_)
+    if params.max_distance is not None:
+        good &= np.sqrt(near.first) <= params.max_distance
+    if params.ratio_test == "nearest":
+        good &= _passes(ratios(near.first, near.second), params)
+    if params.mutual:
+        j = near.index[good]
+        good[good] = look_again(base_b.rows[j], base_a, columns[:, j], fuzz, -near.first[good]).index == i[good]
+    i, j, first, second = i[good], near.index[good], near.first[good], near.second[good]
+    if params.ratio_test == "fginn":
+        second = _inconsistent(base_a.rows[i], b, j, second, fuzz, params.fginn_radius)
+    ratio = ratios(first, second)
+    if params.ratio_both_ways:
+        back = look_again(base_b.rows[j], base_a, columns[:, j], fuzz)
+        second = np.where(back.index == i, back.second, back.first)
+        if params.ratio_test == "fginn":
+            second = _inconsistent(base_b.rows[j], a, i, second, fuzz, params.fginn_radius)
+        ratio = np.maximum(ratio, ratios(first, second))
+    good = _passes(ratio, params)
+    return Matches(np.stack([i, j], axis=1)[good].astype(np.int32), np.sqrt(first[good]), ratio[good])
 
 
-def _ratios(first: Float64, second: Float64) -> Float64:
-    """Divide distances, given squared; two neighbours at distance 0 are at ratio 1."""
-    ratio = np.ones(len(first))
-    np.divide(np.sqrt(first), np.sqrt(second), out=ratio, where=second > 0)
-    return ratio
+def _passes(ratio: Float64, params: MatchParams) -> npt.NDArray[np.bool_]:
+    """Tell which ratios pass the test; all do where there is none."""
+    return ratio < params.ratio if params.ratio < 1 else np.ones(len(ratio), np.bool_)
+
+
+def _inconsistent(query: Float32, base: Side, j: Index, second: Float64, fuzz: float, radius: float) -> Float64:
+    """Return the squared distance of the nearest that is more than `radius` from the one found, `base.xy[j]`.
+
+    Only where one of those around it is as near as the second nearest can it differ from `second`.
+    """
+    row, column = points_within(base.xy[j], base.xy, radius)
+    other = column != j[row]
+    near = squared_distances(query, base.descriptors.rows, row[other], column[other]) <= second[row[other]]
+    some = np.unique(row[other][near])
+    place = np.full(len(j), -1)
+    place[some] = np.arange(len(some))
+    hidden = place[row] >= 0
+    out = second.copy()
+    out[some] = nearest_others(query[some], base.descriptors, fuzz, place[row[hidden]], column[hidden])
+    return out
 
 
 def _may_match(rows: Float32, fuzz: float, params: MatchParams) -> npt.NDArray[np.bool_]:
@@ -167,6 +203,6 @@ def _may_match(rows: Float32, fuzz: float, params: MatchParams) -> npt.NDArray[n
     may = np.ones(rows.shape[1], bool)
     if params.max_distance is not None:
         may &= first <= params.max_distance
-    if params.ratio < 1:
+    if params.ratio < 1 and params.ratio_test == "nearest":
         may &= first <= params.ratio * np.sqrt(fuzz - second_largest(rows))
     return may

@@ -25,7 +25,18 @@ from ..errors import ParameterError
 from ..features import Float32
 from ..threads import share
 
-__all__ = ["DescriptorSet", "Nearest", "band_maxima", "look_again", "rounding", "second_largest"]
+__all__ = [
+    "DescriptorSet",
+    "Nearest",
+    "band_maxima",
+    "look_again",
+    "nearest_others",
+    "ratios",
+    "rounding",
+    "second_largest",
+    "smallest_two",
+    "squared_distances",
+]
 
 Float64 = npt.NDArray[np.float64]
 Index = npt.NDArray[np.intp]
@@ -255,9 +266,47 @@ def look_again(
     return near
 
 
-def _two_nearest(query: Float32, base: Float32, limit: Float64, fuzz: float) -> Nearest:
-    """Find the two nearest in one block exactly, or none of those that are farther than `limit`."""
+def nearest_others(query: Float32, base: DescriptorSet, fuzz: float, row: Index, column: Index) -> Float64:
+    """Compute the squared distance of the nearest that is not left out.
+
+    Parameters
+    ----------
+    query : (Q, 130) float32
+        As in `DescriptorSet`.
+    base : DescriptorSet
+        Where to look.
+    fuzz : float
+        See `look_again`.
+    row, column : (P,) intp
+        Pairs of a query and a descriptor of `base` that are left out.
+
+    Returns
+    -------
+    (Q,) float64
+        Infinite where all are left out.
+    """
+    near = Nearest.none(len(query))
+    order = np.argsort(row, kind="stable")
+    row, column = row[order], column[order]
+    limit = np.full(_BLOCK, -np.inf)
+    for i, i_stop in _starts(0, len(query)):
+        which = np.arange(i, i_stop)
+        some = slice(*np.searchsorted(row, (i, i_stop)))
+        rows, columns = row[some] - i, column[some]
+        for j, j_stop in _starts(0, len(base)):
+            here = (columns >= j) & (columns < j_stop)
+            left_out = rows[here], columns[here] - j
+            near.join(which, _two_nearest(query[which], base.rows[j:j_stop], limit[: len(which)], fuzz, left_out), j)
+    return near.first
+
+
+def _two_nearest(
+    query: Float32, base: Float32, limit: Float64, fuzz: float, left_out: tuple[Index, Index] | None = None
+) -> Nearest:
+    """Find the two nearest in one block exactly, or none of those that are left out or farther than `limit`."""
     product = _first_side(query) @ base.T
+    if left_out is not None:
+        product[left_out] = -np.inf
     every = np.arange(len(query))
     index = product.argmax(axis=1)
     first = product[every, index]
@@ -266,12 +315,13 @@ def _two_nearest(query: Float32, base: Float32, limit: Float64, fuzz: float) -> 
     if not fuzz:
         return Nearest(index, -first.astype(np.float64), -second.astype(np.float64))
     product[every, index] = first
-    row, column = np.nonzero(product >= np.maximum(limit, second.astype(np.float64) - 2 * fuzz)[:, None])
-    return _smallest_two(row, column, _squared_distances(query, base, row, column), len(query))
+    enough = product >= np.maximum(limit, second.astype(np.float64) - 2 * fuzz)[:, None]
+    row, column = np.nonzero(enough & (product > -np.inf))
+    return smallest_two(row, column, squared_distances(query, base, row, column), len(query))
 
 
-def _squared_distances(query: Float32, base: Float32, row: Index, column: Index) -> Float64:
-    """Compute squared distances of pairs in float64."""
+def squared_distances(query: Float32, base: Float32, row: Index, column: Index) -> Float64:
+    """Compute the squared distances, (P,), of pairs of rows of two `DescriptorSet`, in float64."""
     out = np.empty(len(row))
     for i in range(0, len(row), _PAIRS):
         pick = slice(i, i + _PAIRS)
@@ -280,7 +330,7 @@ def _squared_distances(query: Float32, base: Float32, row: Index, column: Index)
     return out
 
 
-def _smallest_two(row: Index, column: Index, value: Float64, n: int) -> Nearest:
+def smallest_two(row: Index, column: Index, value: Float64, n: int) -> Nearest:
     """Find the two smallest values of each row; of equal ones, the lowest column is the first."""
     order = np.lexsort((column, value, row))
     row, column, value = row[order], column[order], value[order]
@@ -291,3 +341,10 @@ def _smallest_two(row: Index, column: Index, value: Float64, n: int) -> Nearest:
     following = following[row[following] == row[following - 1]]
     near.second[row[following]] = value[following]
     return near
+
+
+def ratios(first: Float64, second: Float64) -> Float64:
+    """Divide distances, given squared; two neighbours at distance 0 are at ratio 1, and none exceeds it."""
+    ratio = np.ones(len(first))
+    np.divide(np.sqrt(first), np.sqrt(second), out=ratio, where=second > 0)
+    return np.minimum(ratio, 1)

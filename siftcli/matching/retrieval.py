@@ -33,10 +33,10 @@ _QUERIES = 256
 
 
 def _root(descriptors: npt.NDArray[np.uint8] | Float32) -> Float32:
-    """Bring descriptors into RootSIFT form."""
+    """Bring descriptors into RootSIFT form; zero ones are left out, they show nothing."""
     values = np.maximum(descriptors.astype(np.float32), 0)
-    total = values.sum(axis=1, keepdims=True)
-    return np.asarray(np.sqrt(values / np.where(total > 0, total, 1)))
+    values = values[values.any(axis=1)]
+    return np.asarray(np.sqrt(values / values.sum(axis=1, keepdims=True)))
 
 
 def sample(names: Sequence[str], read: Callable[[str], npt.NDArray[np.uint8] | Float32], seed: int) -> Float32:

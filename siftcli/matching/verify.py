@@ -22,7 +22,7 @@ from ..errors import ParameterError
 from ..matches import Matches, Model
 from ..params import MatchParams
 
-__all__ = ["errors", "require_estimator", "verify"]
+__all__ = ["errors", "pixel_fundamental", "require_estimator", "transferred", "verify"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -123,11 +123,22 @@ def errors(
     """
     if model.kind in ("homography", "similarity"):
         return _transfer(model.matrix, a, b)
-    fundamental = model.matrix
-    if model.kind == "essential":
-        to_a, to_b = _calibration(model.focal, size_a), _calibration(model.focal, size_b)
-        fundamental = np.linalg.inv(to_b).T @ fundamental @ np.linalg.inv(to_a)
-    return _sampson(np.asarray(fundamental), a, b)
+    return _sampson(pixel_fundamental(model, size_a, size_b), a, b)
+
+
+def pixel_fundamental(model: Model, size_a: tuple[int, int] | None, size_b: tuple[int, int] | None) -> Float64:
+    """Return the fundamental matrix, (3, 3), of a fundamental or essential model, for points in pixels."""
+    if model.kind == "fundamental":
+        return model.matrix
+    to_a, to_b = _calibration(model.focal, size_a), _calibration(model.focal, size_b)
+    return np.asarray(np.linalg.inv(to_b).T @ model.matrix @ np.linalg.inv(to_a))
+
+
+def transferred(matrix: Float64, points: Float64) -> Float64:
+    """Return where a homography sends points, (N, 2); infinite or NaN for those that it sends to infinity."""
+    image = _homogeneous(points) @ matrix.T
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(image[:, :2] / image[:, 2:])
 
 
 def _homogeneous(points: Float64) -> Float64:
@@ -135,9 +146,8 @@ def _homogeneous(points: Float64) -> Float64:
 
 
 def _transfer(matrix: Float64, a: Float64, b: Float64) -> Float64:
-    image = _homogeneous(a) @ matrix.T
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        error = np.hypot(*(image[:, :2] / image[:, 2:] - b).T)
+    with np.errstate(invalid="ignore", over="ignore"):
+        error = np.hypot(*(transferred(matrix, a) - b).T)
     return np.asarray(np.where(np.isfinite(error), error, np.inf))
 
 

@@ -50,6 +50,9 @@ PARAMS = st.builds(
     mutual=st.booleans(),
     max_distance=st.sampled_from([None, 0.0, 0.1, 0.5, 1.0]),
     metric=st.sampled_from(["l2", "root"]),
+    ratio_test=st.sampled_from(["nearest", "fginn"]),
+    fginn_radius=st.sampled_from([1.0, 3.0, 100.0]),
+    ratio_both_ways=st.booleans(),
 )
 
 
@@ -65,7 +68,8 @@ def pairs(a: Side, b: Side, params: MatchParams, threads: int = 1) -> list[tuple
 
 @given(st.sampled_from([np.uint8, np.float32]).flatmap(sides), PARAMS, st.integers(1, 3))
 def test_the_loop_finds_the_same(both: tuple[Side, Side], params: MatchParams, threads: int) -> None:
-    assert pairs(*both, params, threads) == brute_force(*both, params)
+    a, b = map(features, both)
+    assert pairs(*both, params, threads) == brute_force(*both, params, (a.xy, b.xy))
 
 
 @given(st.sampled_from([np.uint8, np.float32]).flatmap(sides), st.sampled_from([None, 0.5]))

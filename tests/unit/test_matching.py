@@ -18,7 +18,7 @@ from match_tools import brute_force, distances, features, related
 import siftcli
 from siftcli import MatchParams, ParameterError
 from siftcli.matching import neighbours
-from siftcli.matching.exact import DescriptorSet, match_descriptors, nearest_two
+from siftcli.matching.exact import match_features
 
 Any8 = npt.NDArray[np.uint8]
 
@@ -26,8 +26,9 @@ Any8 = npt.NDArray[np.uint8]
 def check(a: npt.NDArray, b: npt.NDArray, threads: int = 1, **tests: object) -> int:
     """Compare with the loop, and return how many matches there are."""
     params = MatchParams(**tests)  # type: ignore[arg-type]
-    found = match_descriptors(DescriptorSet.of(a, params.metric), DescriptorSet.of(b, params.metric), params, threads)
-    wanted = brute_force(a, b, params)
+    sides = features(a), features(b)
+    found = match_features(*sides, params, threads)
+    wanted = brute_force(a, b, params, (sides[0].xy, sides[1].xy))
     assert found.indices.dtype == np.int32
     assert found.indices.tolist() == [[i, j] for i, j, _, _ in wanted]
     np.testing.assert_array_equal(found.distances, [d for _, _, d, _ in wanted])
@@ -91,12 +92,33 @@ def test_threads_change_nothing(threads: int) -> None:
     assert check(a, b, threads) > 500
 
 
-def test_the_two_nearest_of_all() -> None:
-    a, b = related(np.random.default_rng(5), 300, 700, 200)
-    index, first, second = nearest_two(DescriptorSet.of(a), DescriptorSet.of(b))
-    distance = distances(a, b)
-    np.testing.assert_array_equal(index, distance.argmin(axis=1))
-    np.testing.assert_array_equal(np.stack([first, second], axis=1), np.sort(distance, axis=1)[:, :2])
+@pytest.mark.parametrize("tests", [{"ratio_test": "fginn"}, {"ratio_both_ways": True}])
+@pytest.mark.parametrize("mutual", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_other_ratio_tests_match_as_the_loop_says(dtype: type, mutual: bool, tests: dict[str, object]) -> None:
+    random = np.random.default_rng(12)
+    a, b = related(random, 700, 600, 400)
+    # Half of them are there twice, with noise: beside each other, where FGINN sees one place, or elsewhere.
+    a, b = (np.concatenate([d, np.clip(d[:300] + random.integers(-4, 5, (300, 128)), 0, 255)]) for d in (a, b))
+    order = np.argsort(np.concatenate([np.arange(len(b) - 300), np.where(np.arange(300) % 2, np.arange(300), 2000)]))
+    a, b = a.astype(np.uint8), b[order].astype(np.uint8)
+    if dtype is np.float32:
+        a, b = (d.astype(np.float32) / np.float32(500) for d in (a, b))
+    plain = check(a, b, mutual=mutual)
+    count = check(a, b, mutual=mutual, **tests)
+    assert count > plain > 0 if "ratio_test" in tests else 0 < count < plain
+    assert check(a, b, mutual=mutual, ratio_test="fginn", ratio_both_ways=True, ratio=0.85)
+
+
+@pytest.mark.parametrize("metric", ["l2", "root"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("tests", [{}, {"ratio": 1.0, "mutual": False}, {"ratio_test": "fginn"}])
+def test_no_descriptor_matches_nothing(tests: dict[str, object], dtype: type, metric: str) -> None:
+    a, b = (d.astype(dtype) for d in related(np.random.default_rng(13), 300, 200, 150))
+    a[::7], b[::5] = 0, 0
+    assert check(a, b, metric=metric, **tests)
+    assert check(np.zeros((3, 128), dtype), np.zeros((2, 128), dtype), metric=metric, **tests) == 0
+    assert check(a, np.zeros((2, 128), dtype), metric=metric, **tests) == 0
 
 
 # --- closed forms
@@ -117,7 +139,6 @@ def test_of_equals_the_first_is_the_nearest() -> None:
 
 def test_two_equal_neighbours_fail_the_ratio_test() -> None:
     assert match(flat(7), flat(7, 7)) == []
-    assert match(flat(0), flat(0, 0)) == []
 
 
 def test_a_perfect_neighbour_passes_it() -> None:
@@ -143,10 +164,6 @@ def test_nothing_matches_nothing(n: int, m: int, dtype: type) -> None:
     found = siftcli.match(features(a), features(b))
     assert found.indices.shape == (0, 2)
     assert found.sizes == (n, m)
-    index, first, second = nearest_two(DescriptorSet.of(a), DescriptorSet.of(b))
-    assert index.tolist() == [-1] * n
-    assert np.isinf(first).all()
-    assert np.isinf(second).all()
 
 
 def test_mutual_matches_are_one_to_one() -> None:
@@ -156,12 +173,15 @@ def test_mutual_matches_are_one_to_one() -> None:
 
 
 def test_the_largest_distance_there_can_be_is_exact() -> None:
-    a, b = flat(0), np.concatenate([flat(255), flat(255)])
-    b[1, 0] = 254  # 254² instead of 255²: one part in 16,000 of the sum, and the 24th bit of some partial sums
-    index, first, second = nearest_two(DescriptorSet.of(a), DescriptorSet.of(b))
-    assert index.tolist() == [1]
-    assert first.tolist() == [np.sqrt(127 * 255**2 + 254**2) / 512]
-    assert second.tolist() == [255 * STEP]
+    a, b = np.zeros((1, 128), np.uint8), np.full((2, 128), 255, np.uint8)
+    a[0, 0], b[:, 0], b[1, 1] = 1, 0, 254  # one part in 16,000 of the sum, and the 24th bit of some partial sums
+    found = siftcli.match(features(a), features(b), ratio=1.0)
+    first, second = 1 + 126 * 255**2 + 254**2, 1 + 127 * 255**2
+    assert found.indices.tolist() == [[0, 1]]
+    assert found.distances is not None
+    assert found.ratios is not None
+    assert found.distances.tolist() == [np.sqrt(first) / 512]
+    assert found.ratios.tolist() == [np.sqrt(first) / np.sqrt(second)]
 
 
 def test_neighbours_closer_than_float32_can_tell() -> None:
@@ -178,6 +198,25 @@ def test_tiny_and_large_descriptors() -> None:
     a, b = (random.random((50, 128)).astype(np.float32) for _ in "ab")
     assert check(a * np.float32(1e-25), b * np.float32(1e-25), ratio=1.0)
     assert check(a * np.float32(1e10), b * np.float32(1e10), ratio=1.0)
+
+
+def test_a_repeated_descriptor_passes_fginn_at_one_place_only() -> None:
+    a, b = flat(100), flat(101, 101, 180)
+    near, far = (features(b, np.array([[5, 5], [x, 5], [90, 90]])) for x in (15, 15.001))
+    for side, wanted in ((near, [[0, 0]]), (far, [])):
+        assert siftcli.match(features(a), side, ratio_test="fginn").indices.tolist() == wanted
+        assert siftcli.match(features(a), side).indices.tolist() == []
+    found = siftcli.match(features(a), near, ratio_test="fginn")
+    assert found.ratios is not None
+    assert found.ratios.tolist() == [1 / 80]
+
+
+def test_the_ratio_both_ways_asks_the_other_side_too() -> None:
+    # Of a, 104 and 105 are about as near to 100.
+    a, b = flat(104, 105), flat(100, 200)
+    assert match(a, b) == [[0, 0]]
+    assert match(a, b, ratio_both_ways=True) == []
+    assert match(b, a, ratio_both_ways=True) == match(b, a) == []
 
 
 # --- other programs, photographs
@@ -247,6 +286,8 @@ def test_the_root_of_a_negative_is_refused() -> None:
         ({"threshold": 0}, "threshold"),
         ({"min_inliers": 0}, "min_inliers"),
         ({"mutuel": True}, "mutuel"),
+        ({"ratio_test": "third"}, "ratio_test"),
+        ({"guided": True}, "guided"),
     ],
 )
 def test_wrong_tests_are_named(tests: dict[str, object], word: str) -> None:

@@ -128,3 +128,11 @@ def test_crops_look_most_like_crops_of_the_same_photograph(
 def vectors_of(names: list[str], read: Callable[[str], npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
     codebook = learn_codebook(sample(names, read, 0), 0)
     return np.stack([aggregate(read(name), codebook) for name in names])
+
+
+def test_zero_descriptors_change_no_vector() -> None:
+    d = np.random.default_rng(8).integers(0, 200, (50, 128)).astype(np.uint8)
+    codebook = learn_codebook(root(d).astype(np.float32), 0)
+    with_zeros = np.concatenate([d[:20], np.zeros((9, 128), np.uint8), d[20:]])
+    np.testing.assert_array_equal(aggregate(with_zeros, codebook), aggregate(d, codebook))
+    assert sample(["a"], lambda name: np.zeros((3, 128), np.uint8), 0).shape == (0, 128)
