@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import OutputError as OutputError
     from .errors import ParameterError as ParameterError
     from .errors import SiftError as SiftError
+    from .errors import WorkerError as WorkerError
     from .features import Features as Features
     from .io.image import read_image as read_image
     from .io.lowe_key import read_key as read_key
@@ -53,6 +54,7 @@ _HOME = {
     "ParameterError": "errors",
     "SelectionParams": "params",
     "SiftError": "errors",
+    "WorkerError": "errors",
     "describe": "api",
     "detect": "api",
     "draw_keypoints": "draw.keypoints",
@@ -82,6 +84,7 @@ __all__ = [
     "ParameterError",
     "SelectionParams",
     "SiftError",
+    "WorkerError",
     "describe",
     "detect",
     "draw_keypoints",

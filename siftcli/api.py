@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .engine import given, pipeline
+from .engine import describe_frames, pipeline
 from .engine.selection import select
 from .errors import ParameterError
 from .features import Features, Image
@@ -126,7 +126,7 @@ def describe(
     if bad_frames not in ("error", "zero"):
         raise ParameterError("bad_frames", f"must be error or zero, not {bad_frames!r}")
     pixels, skip = _grey(image)[None], bad_frames == "zero"
-    return given.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
+    return describe_frames.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
 
 
 def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matches:

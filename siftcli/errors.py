@@ -9,7 +9,16 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
-__all__ = ["FormatError", "FrameError", "ImageError", "OutputError", "ParameterError", "SiftError", "SiftWarning"]
+__all__ = [
+    "FormatError",
+    "FrameError",
+    "ImageError",
+    "OutputError",
+    "ParameterError",
+    "SiftError",
+    "SiftWarning",
+    "WorkerError",
+]
 
 
 class SiftError(Exception):
@@ -54,6 +63,10 @@ class FrameError(ParameterError):
 
     def __reduce__(self) -> tuple[type[ParameterError], tuple[Any, ...]]:
         return type(self), (self.index, self.reason)
+
+
+class WorkerError(SiftError):
+    """A worker process that was killed, and again when its task was repeated."""
 
 
 class _FileError(SiftError):

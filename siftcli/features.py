@@ -9,9 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Features", "Float32", "Image", "ParameterValue"]
+__all__ = ["Features", "Float32", "Float64", "Image", "Index", "Mask", "ParameterValue"]
 
 Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 """A grey image `[row, col]`: uint8 (0-255), uint16 (0-65535) or float32 (0-1)."""
 

@@ -1,4 +1,4 @@
-"""Ways into the engine: its levels, sheets with levels of one's own, and fields of features that have to be there."""
+"""Access to the engine: the levels of its tiles, tiles with given levels, and fields of features that must exist."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from siftcli import Features
-from siftcli.engine.localize import Points
-from siftcli.engine.octaves import WHITE
-from siftcli.engine.scale_space import ScaleSpace
-from siftcli.engine.sheets import Sheet
+from siftcli.engine.extrema import Extrema, find_candidates, verify_extrema
+from siftcli.engine.gaussian import whole_blocks
+from siftcli.engine.keypoints import Keypoints
+from siftcli.engine.octaves import INTENSITY_SCALE
+from siftcli.engine.pyramid import Pyramid
+from siftcli.engine.tiles import PADDING, Regions, Tile
 from siftcli.features import Float32, Image
 from siftcli.params import DetectorParams
 
@@ -36,41 +38,43 @@ def field(features: Features, name: str) -> npt.NDArray[Any]:
 
 
 def gaussian_levels(images: Image, detector: DetectorParams) -> dict[tuple[int, int], Float32]:
-    """Collect the Gaussian levels that pass by: (octave, image) to (levels, H, W)."""
+    """Collect the Gaussian levels of all tiles: (octave, image) to (levels, H, W)."""
     out: dict[tuple[int, int], Float32] = {}
-    for sheet in ScaleSpace(images, detector, HALO).sheets():
-        for _ in sheet.strips():
-            pass
-        regions = zip(sheet.octave, sheet.image, sheet.top, sheet.left, sheet.height, sheet.width, strict=True)
-        for octave, image, top, left, height, width in regions:
-            levels = out.setdefault((int(octave), int(image)), np.full((len(sheet.levels), height, width), np.nan))
-            rows = slice(max(sheet.first, top), min(sheet.last, top + height))
-            inner = sheet.levels[:, rows, left : left + width] / WHITE
+    for tile in Pyramid.of(images, detector, HALO).tiles():
+        for top, left, height, width, octave, image in np.transpose(tile.regions):
+            levels = out.setdefault((int(octave), int(image)), np.full((len(tile.levels), height, width), np.nan))
+            rows = slice(max(tile.core_start, top), min(tile.core_stop, top + height))
+            inner = tile.levels[:, rows, left : left + width] / INTENSITY_SCALE
             levels[:, rows.start - top : rows.stop - top] = inner
     return {key: levels.astype(np.float32) for key, levels in out.items()}
 
 
-def sheet_of(levels: npt.NDArray[np.floating], octave: int = 0) -> Sheet:
-    """Return a sheet with the given Gaussian levels (L, H, W) of one octave, white is 1."""
+def tile_of(levels: npt.NDArray[np.floating], octave: int = 0) -> Tile:
+    """Return a tile with the given Gaussian levels (L, H, W) of one octave, white is 1."""
     count, height, width = levels.shape
-    whole_blocks = -(-width // 16) * 16
-    buffer = np.zeros((count, height + 2 * HALO, whole_blocks + 2 * Sheet.margin), np.float32)
-    buffer[:, HALO : HALO + height, Sheet.margin : Sheet.margin + width] = levels * WHITE
-    return Sheet(buffer, np.array([[HALO], [Sheet.margin], [height], [width], [octave], [0]]), HALO, HALO + height)
+    buffer = np.zeros((count, height + 2 * HALO, whole_blocks(width) + 2 * PADDING), np.float32)
+    buffer[:, HALO : HALO + height, PADDING : PADDING + width] = levels * INTENSITY_SCALE
+    place = (HALO, PADDING, height, width, octave, 0)
+    return Tile(buffer, Regions(*(np.array([value]) for value in place)), HALO, HALO + height)
 
 
-def sheet_of_dog(dog: npt.NDArray[np.floating]) -> Sheet:
-    """Return a sheet whose differences of levels are `dog`, (L, H, W)."""
+def tile_of_dog(dog: npt.NDArray[np.floating]) -> Tile:
+    """Return a tile whose differences of levels are `dog`, (L, H, W)."""
     start = np.zeros_like(dog[:1])
-    return sheet_of(np.concatenate([start, np.cumsum(dog, axis=0, dtype=np.float64)]))
+    return tile_of(np.concatenate([start, np.cumsum(dog, axis=0, dtype=np.float64)]))
 
 
-def points_at(xy: Sequence[tuple[float, float]], sigma: float, level: int = 1) -> Points:
-    """Return points of the first region of a sheet, in octave pixels."""
+def find_extrema(tile: Tile, detector: DetectorParams) -> Extrema:
+    """Return the extrema of a tile that has been computed."""
+    return verify_extrema(tile, [find_candidates(tile, rows, detector) for rows in tile.strips()], detector)
+
+
+def keypoints_at(xy: Sequence[tuple[float, float]], sigma: float, level: int = 1) -> Keypoints:
+    """Return keypoints of the first region of a tile, in octave pixels."""
     x, y = np.array(xy, np.float32).reshape(-1, 2).T
     row, column = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
     n = len(x)
-    return Points(
+    return Keypoints(
         region=np.zeros(n, np.intp),
         level=np.full(n, level),
         row=row,
@@ -78,6 +82,6 @@ def points_at(xy: Sequence[tuple[float, float]], sigma: float, level: int = 1) -
         y=y.copy(),
         x=x.copy(),
         sigma=np.full(n, sigma, np.float32),
-        score=np.ones(n, np.float32),
-        scan=np.stack([row, column], axis=1),
+        response=np.ones(n, np.float32),
+        detected_at=np.stack([row, column], axis=1),
     )

@@ -1,17 +1,15 @@
-"""The references of the Python interface and of the engine, from the docstrings (Numpydoc)."""
+"""The reference of the Python interface, from the docstrings (Numpydoc)."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 import re
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import siftcli
 
-__all__ = ["engine_page", "page"]
+__all__ = ["page"]
 
 _GROUPS = {
     "Features": ("detect", "describe", "match"),
@@ -39,34 +37,6 @@ _HEAD = """\
 
 `import siftcli` gives the names below and imports nothing heavy: each name is imported when it is first used. Arrays
 follow the [conventions](conventions.md); parameters are those of the [command line](cli.md), with underscores.
-"""
-
-_STEPS = (
-    "pipeline",
-    "scale_space",
-    "sheets",
-    "octaves",
-    "gaussian",
-    "whole",
-    "extrema",
-    "localize",
-    "orientation",
-    "descriptor",
-    "selection",
-    "given",
-    "affine",
-    "pixel_descriptor",
-)
-"""The modules of the engine, in the order of the method."""
-
-_ENGINE_HEAD = """\
-# The engine, function by function
-
-<!-- Generated from the docstrings by `python -m docs.tools.generate`; a test compares the two. -->
-
-The steps of the method, for who reads or changes the code; [how SIFT works](how-sift-works.md) explains them, and
-[design](design.md) tells how they fit together. These functions may change from one version to the next: programs use
-[`siftcli`](api.md).
 """
 
 _LISTS = ("Parameters", "Returns", "Raises", "Attributes", "Yields")
@@ -213,35 +183,3 @@ def page() -> str:
         parts.append(f"## {title}\n")
         parts += [_entry(name) + "\n" for name in names if name in siftcli.__all__]
     return "\n".join(parts)
-
-
-def _engine_entry(module: ModuleType, name: str) -> str:
-    value = getattr(module, name)
-    parts = [f"### {name}"]
-    if inspect.isroutine(value):
-        parts.append(f"```text\n{_signature(name, value, module.__name__)}\n```")
-    parts += _documentation(inspect.cleandoc(value.__doc__ or ""))
-    if inspect.isclass(value):
-        parts += _methods(value)
-    return "\n\n".join(parts)
-
-
-def engine_page() -> str:
-    """Return the page of the engine, docs/engine.md."""
-    parts = [_ENGINE_HEAD]
-    for step in _STEPS:
-        module = import_module(f"siftcli.engine.{step}")
-        first, _, rest = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
-        parts.append(f"## engine.{step}\n\n{_joined(first.splitlines())}\n")
-        if rest:
-            parts += ["\n\n".join(_documentation(rest)) + "\n"]
-        parts += [
-            _engine_entry(module, name) + "\n"
-            for name in module.__all__
-            if callable(getattr(module, name)) and (getattr(module, name).__doc__ or "") and _own(module, name)
-        ]
-    return "\n".join(parts)
-
-
-def _own(module: ModuleType, name: str) -> bool:
-    return bool(getattr(module, name).__module__ == module.__name__)

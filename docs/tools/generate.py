@@ -21,7 +21,6 @@ def generated() -> dict[str, str]:
         "README.md": comparison.readme(),
         "docs/api.md": api_reference.page(),
         "docs/cli.md": cli_reference.page(),
-        "docs/engine.md": api_reference.engine_page(),
         "docs/images/conventions.svg": conventions_figure.figure(),
         "docs/parameters.md": parameter_tables.page(),
         **{f"docs/man/{name}": text for name, text in man_pages.pages().items()},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from ..engine.given import describe, find_faults_in
+from ..engine.describe_frames import describe, find_faults_in
 from ..errors import FormatError, FrameError
 from ..features import Features, Image
 from ..io.formats import FORMATS, format_for

@@ -1,51 +1,45 @@
-"""Where given frames lie in the scale space."""
+"""Given frames: which of them can be described, their octave and level, and their place in a tile."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import FrameError
-from ..features import Features
+from ..features import Features, Float64, Index, Mask
 from ..params import DetectorParams
-from .localize import Points
-from .octaves import Index
-from .sheets import Sheet
+from .keypoints import Keypoints
+from .octaves import Shape
+from .tiles import Tile
 
-__all__ = ["find_faults", "half_axes", "largest_scale", "levels_of", "place", "similar"]
-
-Float64 = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
-Shapes = list[tuple[int, int, int]]
-"""Octave, height and width of every octave."""
+__all__ = ["find_faults", "half_axes", "is_similarity", "largest_scale", "levels_of", "locate"]
 
 SMALLEST = 1e-3
-"""Sigma of the smallest frame, in pixels: no image tells anything at such a scale."""
+"""Sigma of the smallest frame, in pixels; the image has no information at smaller scales."""
 _ROUND = 1e-3
 """Frames whose half axes differ by less than this share are similarities."""
 
 
 def half_axes(frames: Features) -> Float64:
-    """Return the half axes of frames, (2, N), the longer first: the singular values of their affine maps, in pixels."""
+    """Return the half axes of frames in pixels, (2, N), the longer first: the singular values of their affine maps."""
     if frames.affine is None:
         return np.stack([frames.scales, frames.scales]).astype(np.float64)
     axes: Float64 = np.linalg.svd(frames.affine.astype(np.float64), compute_uv=False).T
     return axes
 
 
-def similar(frames: Features) -> Mask:
-    """Tell which frames are a rotation and a scale, (N,): no stretch, and no reflection."""
+def is_similarity(frames: Features) -> Mask:
+    """Tell which frames are a rotation and a scale, without stretch or reflection: (N,)."""
     if frames.affine is None:
         return np.ones(len(frames), np.bool_)
     longer, shorter = half_axes(frames)
-    alike: Mask = (longer <= shorter * (1 + _ROUND)) & (np.linalg.det(frames.affine) > 0)
-    return alike
+    similar: Mask = (longer <= shorter * (1 + _ROUND)) & (np.linalg.det(frames.affine) > 0)
+    return similar
 
 
-def largest_scale(shapes: Shapes, detector: DetectorParams) -> float:
-    """Return the largest sigma that the last level of a scale space is the nearest to; 0 if there is no octave."""
+def largest_scale(shapes: list[Shape], detector: DetectorParams) -> float:
+    """Return the largest sigma that is nearest to the last level of a pyramid; 0 if there is no octave."""
     if not shapes:
         return 0.0
     last_level = detector.scales_per_octave + 2.5
@@ -53,7 +47,7 @@ def largest_scale(shapes: Shapes, detector: DetectorParams) -> float:
 
 
 def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list[FrameError]:
-    """Find the frames that cannot be described, and say why.
+    """Find the frames that cannot be described.
 
     Parameters
     ----------
@@ -61,12 +55,12 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
     size : (width, height)
         Of the image.
     largest : float
-        Sigma of the largest frame that the scale space can hold, in pixels.
+        Largest sigma of a frame, in pixels; see `largest_scale`.
 
     Returns
     -------
     list of FrameError
-        One for each such frame, in their order.
+        One with the reason for each such frame, in their order.
     """
     numbers = [frames.xy, frames.scales, frames.orientations]
     numbers += [] if frames.affine is None else [frames.affine]
@@ -78,7 +72,7 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
         longer[finite], shorter[finite] = half_axes(frames.take(finite))
     width, height = size
     x, y = np.where(finite, frames.xy.T, 0)
-    # The first reason that holds is told.
+    # A frame's error has the first reason that applies.
     reasons: tuple[tuple[Mask, Callable[[int], str]], ...] = (
         (~finite, lambda i: "has a number that is not finite"),
         (shorter < SMALLEST, lambda i: f"has the scale {shorter[i]:g}; it must be at least {SMALLEST}"),
@@ -99,19 +93,19 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
     return [fault for _, fault in sorted(faults.items())]
 
 
-def levels_of(frames: Features, shapes: Shapes, detector: DetectorParams) -> tuple[Index, Index]:
+def levels_of(frames: Features, shapes: list[Shape], detector: DetectorParams) -> tuple[Index, Index]:
     """Return octave and level of every frame.
 
-    Those of its detection, where they are known and can be: the octave is one of the scale space, and the scale is
-    what a keypoint of that level may have.  Otherwise those nearest in scale; of a frame that is not a similarity, the
-    last level that is no wider than its narrow side.  Smaller frames than the first level take that one.
+    They are those of the detection, if the frame has them, the pyramid has the octave, and the scale is one that a
+    keypoint of that level may have.  Otherwise they are the nearest in scale; for a frame that is not a similarity, the
+    last level that is no wider than its shorter half axis.  Frames smaller than the first level get the first level.
 
     Parameters
     ----------
     frames : Features
         Without faults.
     shapes : list of (octave, height, width)
-        Of the scale space.
+        Of the pyramid.
     detector : DetectorParams
 
     Returns
@@ -121,7 +115,7 @@ def levels_of(frames: Features, shapes: Shapes, detector: DetectorParams) -> tup
     scales = detector.scales_per_octave
     _, shorter = half_axes(frames)
     height = scales * np.log2(shorter / detector.sigma_base)  # above level 0 of octave 0, in levels
-    step = np.where(similar(frames), np.rint(height), np.floor(height + _ROUND)).astype(np.intp)
+    step = np.where(is_similarity(frames), np.rint(height), np.floor(height + _ROUND)).astype(np.intp)
     octave: Index = (step - 1) // scales
     if shapes:
         octave = np.clip(octave, shapes[0][0], shapes[-1][0])
@@ -130,29 +124,30 @@ def levels_of(frames: Features, shapes: Shapes, detector: DetectorParams) -> tup
         return octave, level
     found = frames.octaves.astype(np.intp), frames.levels.astype(np.intp)
     known = (found[0] >= shapes[0][0]) & (found[0] <= shapes[-1][0]) & (found[1] >= 0) & (found[1] <= scales + 2)
-    known &= (np.abs(height - found[0] * scales - found[1]) <= 1.5 + _ROUND) & similar(frames)
+    known &= (np.abs(height - found[0] * scales - found[1]) <= 1.5 + _ROUND) & is_similarity(frames)
     return np.where(known, found[0], octave), np.where(known, found[1], level)
 
 
-def place(sheet: Sheet, frames: Features, octave: Index, level: Index) -> tuple[Index, Points]:
-    """Return which frames belong to a sheet of one image, and where they lie in it.
+def locate(tile: Tile, frames: Features, octave: Index, level: Index) -> tuple[Index, Keypoints]:
+    """Return the indices of the frames that belong to a tile of one image, and the frames as keypoints of the tile.
 
-    They come in the order in which `detect` handles them, so that each meets the same arithmetic.
+    They are in the order of `detect`, so that each is subject to the same rounding.
     """
+    regions = tile.regions
     unit = np.exp2(-octave).astype(np.float32)
     x, y = frames.xy[:, 0] * unit, frames.xy[:, 1] * unit
-    indices, regions = [], []
-    for i in range(len(sheet.top)):
-        # A band takes the frames of its rows; those beyond the image go to its first or last.
-        row = np.clip(np.rint(y), 0, sheet.height[i] - 1) + sheet.top[i]
-        here = np.flatnonzero((octave == sheet.octave[i]) & (row >= sheet.first) & (row < sheet.last))
+    indices, places = [], []
+    for i in range(len(regions.top)):
+        # A row tile has the frames of its core rows; those beyond the image belong to the first or last tile.
+        row = np.clip(np.rint(y), 0, regions.height[i] - 1) + regions.top[i]
+        here = np.flatnonzero((octave == regions.octave[i]) & (row >= tile.core_start) & (row < tile.core_stop))
         indices.append(here)
-        regions.append(np.full(len(here), i))
-    index, region = np.concatenate(indices), np.concatenate(regions)
+        places.append(np.full(len(here), i))
+    index, region = np.concatenate(indices), np.concatenate(places)
     order = np.lexsort((-index, level[index]))
     index, region = index[order], region[order]
     row, column = np.rint(y[index]).astype(np.intp), np.rint(x[index]).astype(np.intp)
-    points = Points(
+    keypoints = Keypoints(
         region=region,
         level=level[index],
         row=row,
@@ -160,7 +155,7 @@ def place(sheet: Sheet, frames: Features, octave: Index, level: Index) -> tuple[
         y=y[index],
         x=x[index],
         sigma=frames.scales[index] * unit[index],
-        score=np.zeros(len(index), np.float32),
-        scan=np.stack([row, column], axis=1),
+        response=np.zeros(len(index), np.float32),
+        detected_at=np.stack([row, column], axis=1),
     )
-    return index, points
+    return index, keypoints

@@ -1,8 +1,8 @@
-"""Gaussian blur as a matrix product.
+"""Gaussian filters as banded matrices, and the two passes that apply them.
 
-A block of output samples is a small banded matrix times the inputs that it needs, so a whole pass is one ``matmul``
-over overlapping strided views, which runs at the speed of sgemm.  The same form holds for "upsample, then blur"
-and "blur, then keep every second sample": each is one :class:`Operator`.
+A block of 16 output samples is a banded matrix times the input samples that it depends on.  A pass along one axis is
+therefore a single ``matmul`` over overlapping strided views, at the speed of BLAS.  "Upsample, then blur" and "blur,
+then decimate" have the same form: each is one :class:`BandedFilter`.
 """
 
 from __future__ import annotations
@@ -15,33 +15,41 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
+from ..features import Float64, Index
+
 Floats = npt.NDArray[np.floating]
 
-__all__ = ["BLOCK", "Operator", "blocks", "blur_columns", "blur_rows", "kernel", "operator", "view", "widening"]
+__all__ = [
+    "BLOCK",
+    "BandedFilter",
+    "blur_columns",
+    "blur_rows",
+    "decimated_filter",
+    "edge_index",
+    "gaussian_filter",
+    "kernel",
+    "strided_view",
+    "whole_blocks",
+]
 
 BLOCK = 16
-"""Output samples of an operator.  Along rows, a product of 8 columns does not fill the processor's vectors, and one of
-32 costs more per sample."""
+"""Output samples of one application of the matrix.  Along rows, products of 8 columns do not fill the vector registers,
+and products of 32 multiply more zeros."""
 
-_SMALL = 10**6
-"""Multiplications of a product that OpenBLAS does without copying the factors first, on processors with AVX-512."""
+_SMALL_PRODUCT = 10**6
+"""Most multiplications of a product for which OpenBLAS does not copy its factors first (with AVX-512)."""
 
 
-def blocks(n: int) -> int:
-    """Round up to whole blocks."""
+def whole_blocks(n: int) -> int:
+    """Round up to a multiple of `BLOCK`."""
     return -(-n // BLOCK) * BLOCK
 
 
-def kernel(sigma: float) -> npt.NDArray[np.float64]:
-    """Return the taps of a Gaussian, about 4 sigma to each side.
+def kernel(sigma: float) -> Float64:
+    """Return the taps of a Gaussian, about 4 sigma to each side; a single 1 if sigma is 0.
 
-    They are divided by the sum over one tap too many, as in Lowe's program: the gain is short by about 1e-5, which
+    The taps are divided by their sum over one sample too many, as in Lowe's program.  The gain is 1e-5 too small, which
     decides on some keypoints at the contrast threshold.
-
-    Parameters
-    ----------
-    sigma : float
-        In samples; 0 gives the identity.
     """
     if sigma <= 0:
         return np.ones(1)
@@ -51,8 +59,8 @@ def kernel(sigma: float) -> npt.NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Operator:
-    """A resampling blur of one axis: ``out[B j + i] = sum_k matrix[i, k] in[step j - before + k]``.
+class BandedFilter:
+    """A resampling blur of one axis: ``out[B j + i] = sum_k matrix[i, k] in[step j - left_support + k]``.
 
     Attributes
     ----------
@@ -60,22 +68,22 @@ class Operator:
         B output samples from K input samples; its dtype is that of the arithmetic.
     step : int
         Input samples from one block to the next; B for a plain blur.
-    before : int
+    left_support : int
         Input samples that a block needs before its own first.
     """
 
     matrix: Floats
     step: int
-    before: int
+    left_support: int
 
     @cached_property
     def transposed(self) -> Floats:
-        """The matrix for samples along rows, contiguous: a transposed view costs twice the time."""
+        """The transposed matrix, contiguous: `matmul` takes twice the time with a transposed view."""
         return np.ascontiguousarray(self.matrix.T)
 
     @cached_property
-    def upper(self) -> Floats:
-        """The matrix of the first half of the output samples: its band is fuller, which pays down columns."""
+    def half_block(self) -> Floats:
+        """The matrix of the first half of the output samples: it has fewer zeros, which pays down columns."""
         return self.matrix[: BLOCK // 2, : self.matrix.shape[1] - self.step // 2]
 
     @property
@@ -84,125 +92,140 @@ class Operator:
         return self.step == self.matrix.shape[1] == BLOCK and self.matrix[0, 0] == 1
 
     @property
-    def after(self) -> int:
+    def right_support(self) -> int:
         """Input samples that a block needs from its own first on."""
-        return self.matrix.shape[1] - self.before
+        return self.matrix.shape[1] - self.left_support
 
     @property
-    def reach(self) -> int:
-        """How far beyond a block the input is needed, in output samples."""
-        return (self.after - self.step) * BLOCK // self.step
+    def radius(self) -> int:
+        """Samples beyond a block that the output depends on, in output samples."""
+        return (self.right_support - self.step) * BLOCK // self.step
 
 
 @lru_cache(maxsize=256)
-def operator(sigma: float, octave: int = 0, double: bool = False, gain: float = 1.0) -> Operator:
-    """Return the operator from samples of spacing 1 to samples of spacing ``2**octave``, blurred by `sigma`.
+def gaussian_filter(sigma: float, octave: int = 0, double: bool = False, gain: float = 1.0) -> BandedFilter:
+    """Return the filter from samples of spacing 1 to samples of spacing ``2**octave``, blurred by `sigma`.
 
     Parameters
     ----------
     sigma : float
         In samples of the finer of the two grids.
     octave : int
-        Negative, down to -3: upsample linearly by ``2**-octave``, then blur.  Positive: blur, then keep every
-        ``2**octave``-th sample.  Zero: blur.
+        Negative, down to -3: upsample linearly by ``2**-octave``, then blur.  Positive: blur, then decimate by
+        ``2**octave``.  Zero: blur.
     double : bool
-        Compute in double precision, which comes nearest to the numbers of Lowe's program.
+        Compute in float64, which comes closest to the values of Lowe's program.
     gain : float
-        What the output of one axis is multiplied by, a power of 2.
+        Factor of the output, a power of 2.
     """
     taps = kernel(sigma) * gain
     radius = len(taps) // 2
     up, down = 2 ** max(-octave, 0), 2 ** max(octave, 0)
-    # Blur on the fine grid, from index -radius on.
+    # The blur on the fine grid; column 0 is sample -radius.
     fine = np.zeros((BLOCK, (BLOCK - 1) * down + 2 * radius + 1))
     for i in range(BLOCK):
         fine[i, i * down : i * down + len(taps)] = taps
-    # Linear interpolation of the fine grid from the coarse one, from index -before on.
-    before = -(-radius // up)
-    position = (np.arange(fine.shape[1]) - radius) / up + before
+    # Linear interpolation from the coarse grid to the fine one; column 0 is coarse sample -left_support.
+    left_support = -(-radius // up)
+    position = (np.arange(fine.shape[1]) - radius) / up + left_support
     width = math.ceil(position[-1]) + 1
     interpolate = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(width)))
     matrix = (fine @ interpolate).astype(np.float64 if double else np.float32)
-    return Operator(matrix, BLOCK * down // up, before)
+    return BandedFilter(matrix, BLOCK * down // up, left_support)
 
 
 @lru_cache(maxsize=256)
-def widening(sigma: float, smooth: float) -> Operator:
-    """Return the operator from every second sample to all, blurred by `sigma`, for inputs that are smooth already.
+def decimated_filter(sigma: float, input_sigma: float) -> BandedFilter:
+    """Return the filter that blurs by `sigma` and reads only every second sample of an input that is smooth.
 
-    Those are sums of Gaussians.  The weights are the ones that give, for a Gaussian around any sample, what all samples
-    would, as nearly as least squares can.
+    Least squares fit the weights, separately for even and odd outputs: for a Gaussian of `input_sigma` around any
+    sample, they give what the full kernel gives.
 
     Parameters
     ----------
     sigma : float
         In samples of the output.
-    smooth : float
-        The blur of the input, in the same.
+    input_sigma : float
+        Blur that the input has already, in the same unit.
     """
     taps = kernel(sigma)
     radius = len(taps) // 2
-    before, reach = -(-radius // 2), radius + math.ceil(4 * smooth)
-    around = np.arange(-reach, reach + 1)[:, None]
+    left_support, reach = -(-radius // 2), radius + math.ceil(4 * input_sigma)
+    centres = np.arange(-reach, reach + 1)[:, None]
 
-    def values(at: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-        """Of the Gaussians around all places, at these."""
-        return np.exp(-0.5 * ((at - around) / smooth) ** 2)
+    def gaussians(at: Index) -> Float64:
+        return np.exp(-0.5 * ((at - centres) / input_sigma) ** 2)
 
-    matrix = np.zeros((BLOCK, BLOCK // 2 + 2 * before))
+    matrix = np.zeros((BLOCK, BLOCK // 2 + 2 * left_support))
     for odd in (0, 1):
-        seconds = 2 * np.arange(odd - before, before + 1)
-        blurred = values(odd + np.arange(-radius, radius + 1)) @ taps
-        weights = np.linalg.lstsq(values(seconds), blurred, rcond=None)[0]
+        inputs = 2 * np.arange(odd - left_support, left_support + 1)
+        blurred = gaussians(odd + np.arange(-radius, radius + 1)) @ taps
+        weights = np.linalg.lstsq(gaussians(inputs), blurred, rcond=None)[0]
         weights *= taps.sum() / weights.sum()
         for i in range(BLOCK // 2):
             matrix[2 * i + odd, i + odd : i + odd + len(weights)] = weights
-    return Operator(matrix.astype(np.float32), BLOCK // 2, before)
+    return BandedFilter(matrix.astype(np.float32), BLOCK // 2, left_support)
 
 
-def view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:
-    """Return `as_strided`, which takes 2 us longer than an array over a contiguous one."""
+@lru_cache(maxsize=1024)
+def edge_index(start: int, stop: int, size: int, *, alternate: bool) -> Index:
+    """Return the samples that stand for start to stop of an axis of `size` samples; beyond its ends, the edge repeats.
+
+    With `alternate`, for filters that upsample, the last two samples repeat in turn: the doubled image ends between
+    them, and their interpolation comes closest to repeating its last sample.
+    """
+    index = np.arange(start, stop)
+    if alternate:
+        index[index >= size] = size - 1 - (index[index >= size] - (size - 1)) % 2
+    return np.minimum(np.maximum(index, 0), size - 1)
+
+
+def strided_view(source: Floats, shape: tuple[int, ...], strides: tuple[int, ...]) -> Floats:
+    """Return `as_strided`; of a contiguous array by the constructor, which is 2 microseconds faster."""
     if source.flags.c_contiguous:
         return np.ndarray(shape, source.dtype, source, 0, strides)
     return as_strided(source, shape, strides)
 
 
-def blur_columns(source: Floats, op: Operator, out: Floats) -> None:
-    """Apply an operator down the columns of a stack of images.
+def blur_columns(source: Floats, banded: BandedFilter, out: Floats) -> None:
+    """Filter a stack of images down their columns.
 
     Parameters
     ----------
     source : (images, rows, W) array
-        From `op.before` rows before the first block to what the last block needs; neighbours in a row adjoin.
-    op : Operator
+        Begins `left_support` rows before the first block and ends where the last block's support does; samples of a
+        row are adjacent in memory.
+    banded : BandedFilter
     out : (images, blocks * BLOCK, W) array
-        Written.
+        Receives the result.
     """
     (n, rows, width), (image, row, sample) = out.shape, source.strides
-    matrix, step = op.upper, op.step // 2
-    samples, needed = matrix.shape
-    windows = view(source, (n, rows // samples, needed, width), (image, step * row, row, sample))
+    matrix, step = banded.half_block, banded.step // 2
+    samples, taps = matrix.shape
+    windows = strided_view(source, (n, rows // samples, taps, width), (image, step * row, row, sample))
     parts = out.reshape(n, rows // samples, samples, width)
-    # Several products of about the same width where one would be too large.
-    count = -(-width // max(1, _SMALL // matrix.size))
+    # Several products of equal width where one would be too large.
+    count = -(-width // max(1, _SMALL_PRODUCT // matrix.size))
     wide = -(-width // count // 64) * 64
     for left in range(0, width, wide):
         np.matmul(matrix, windows[..., left : left + wide], out=parts[..., left : left + wide])
 
 
-def blur_rows(source: Floats, op: Operator, out: Floats) -> None:
-    """Apply an operator along the rows of a stack of images.
+def blur_rows(source: Floats, banded: BandedFilter, out: Floats) -> None:
+    """Filter a stack of images along their rows.
 
     Parameters
     ----------
     source : (images, blocks * BLOCK, columns) array
-        From `op.before` columns before the first block to what the last block needs; neighbours in a row adjoin.
-    op : Operator
+        Begins `left_support` columns before the first block and ends where the last block's support does; samples of a
+        row are adjacent in memory.
+    banded : BandedFilter
     out : (images, blocks * BLOCK, blocks * BLOCK) array
-        Written.
+        Receives the result.
     """
-    # Products of one block of rows each: with more, the rounding of a row could depend on how many are done at once.
+    # One product for each block of rows: otherwise the rounding of a row could depend on the number of rows.
     (n, rows, columns), (image, row, sample) = out.shape, source.strides
-    shape = (n, rows // BLOCK, columns // BLOCK, BLOCK, op.matrix.shape[1])
-    windows = view(source, shape, (image, BLOCK * row, op.step * sample, row, sample))
-    np.matmul(windows, op.transposed, out=out.reshape(n, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(2, 3))
+    shape = (n, rows // BLOCK, columns // BLOCK, BLOCK, banded.matrix.shape[1])
+    windows = strided_view(source, shape, (image, BLOCK * row, banded.step * sample, row, sample))
+    products = out.reshape(n, rows // BLOCK, BLOCK, columns // BLOCK, BLOCK).swapaxes(2, 3)
+    np.matmul(windows, banded.transposed, out=products)

@@ -1,32 +1,26 @@
-"""Which of the keypoints that were found are kept: by mask, region, scale and number."""
+"""Selection of keypoints by mask, region, scale and number."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from ..features import Features
+from ..features import Features, Float32, Float64, Index, Mask
 from ..params import SelectionParams
-from .octaves import Index
 
 __all__ = ["inside", "select", "spread_radii"]
 
-Mask = npt.NDArray[np.bool_]
-Float64 = npt.NDArray[np.float64]
-
 _ROBUST = 0.9
-"""Only keypoints stronger by more than this suppress another. [Brown05 §3: c_robust]"""
+"""A keypoint is suppressed by those that have a larger response even times this. [Brown05 §3: c_robust]"""
 _NEIGHBOURS = 8
-"""Nearest keypoints that are looked at first; twice as many each time that they are too weak."""
+"""Nearest keypoints of the first query; the number doubles while none of them suppresses."""
 
 
 def select(features: Features, selection: SelectionParams, mask: Mask | None = None) -> Features:
-    """Return the features that are kept, in the order in which they are.
+    """Return the selected features, in their order.
 
-    Mask, region and scales come first.  If more than `max_keypoints` are left, the first so many are kept of a total
-    order: strongest, by descending score; largest, by descending scale, then score; spread, by descending suppression
-    radius, then score.  What is equal in that keeps the order of `features`, which is total as well, so nothing is
-    left to chance.
+    Mask, region and scales come first.  If more than `max_keypoints` remain, the first of a total order are kept:
+    strongest, by descending response; largest, by descending scale, then response; spread, by descending suppression
+    radius, then response.  Ties are broken by the order of `features`, so the selection is deterministic.
 
     Parameters
     ----------
@@ -41,7 +35,7 @@ def select(features: Features, selection: SelectionParams, mask: Mask | None = N
     keep = np.ones(len(features), np.bool_)
     if selection.region is not None:
         x, y, width, height = selection.region
-        # Pixels reach half their side beyond their centres.
+        # A pixel extends half its side around its centre.
         for values, start, size in ((features.xy[:, 0], x, width), (features.xy[:, 1], y, height)):
             keep &= (values >= start - 0.5) & (values < start + size - 0.5)
     if selection.min_scale is not None:
@@ -72,27 +66,27 @@ def inside(features: Features, mask: Mask) -> Features:
 
 
 def _ranked(features: Features, keep: str) -> Index:
-    """Return the indices of features, the one to be kept first in front."""
+    """Return the indices of features, in the order of preference."""
     scores = np.zeros(len(features)) if features.scores is None else features.scores.astype(np.float64)
     keys = {
         "strongest": (-scores,),
         "largest": (-scores, -features.scales),
         "spread": (-scores, -spread_radii(features.xy, scores) if keep == "spread" else scores),
     }
-    return np.lexsort(keys[keep])  # stable, and the last key counts first
+    return np.lexsort(keys[keep])  # stable; the last key is the primary one
 
 
-def spread_radii(xy: npt.NDArray[np.float32], scores: Float64) -> Float64:
-    """Return the suppression radius of keypoints: how far it is to the nearest that is clearly stronger. [Brown05 §3]
+def spread_radii(xy: Float32, scores: Float64) -> Float64:
+    """Return the suppression radius of keypoints: the distance to the nearest clearly stronger one. [Brown05 §3]
 
-    Keypoints of the largest radii are well distributed over the image.  Those of one location share a radius.
+    Keypoints with the largest radii are well distributed over the image.  Keypoints of one location share a radius.
 
     Parameters
     ----------
     xy : (N, 2) float32
         Centres.
     scores : (N,) float64
-        Strength; a keypoint suppresses those of less than 0.9 times its own.
+        Responses; a keypoint suppresses those of less than 0.9 times its own.
 
     Returns
     -------
@@ -101,7 +95,7 @@ def spread_radii(xy: npt.NDArray[np.float32], scores: Float64) -> Float64:
     """
     from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 
-    # As complex numbers, which sort ten times faster than pairs.
+    # Complex numbers sort ten times faster than pairs.
     places, which = np.unique(xy.astype(np.float64) @ np.array([1, 1j]), return_inverse=True)
     points = np.column_stack([places.real, places.imag])
     strength = np.full(len(points), -np.inf)

@@ -14,7 +14,7 @@ from doc_tools import PAGES, ROOT, Block, Reader
 
 from siftcli.cli.main import COMMANDS, cli
 
-GENERATED = {"cli.md", "api.md", "engine.md"}
+GENERATED = {"cli.md", "api.md"}
 ABOUT_THE_CODE = {"accuracy.md", "design.md", "performance.md"}
 """Pages that name options of other programs and names that stand for any."""
 

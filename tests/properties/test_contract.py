@@ -23,7 +23,9 @@ from hypothesis.extra.numpy import arrays
 
 import siftcli
 from siftcli import Features, ParameterError
-from siftcli.engine import octaves, pipeline, processes, shares, sheets
+from siftcli.engine import pipeline
+from siftcli.engine.tuning import TUNING
+from siftcli.engine.workers import dismiss
 from siftcli.params import parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -95,24 +97,24 @@ def test_detect_without_descriptors(sample_images: Path, pixels: Pixels, detecte
 
 
 @PRESETS
-def test_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str) -> None:
-    """Invariance: octaves in one piece, in bands of many heights, and all in bands: a few in ten thousand differ."""
+def test_row_tiles(pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str) -> None:
+    """Invariance: octaves in one tile, and in row tiles of many heights: a few in ten thousand differ."""
     image = pixels("hubble_deep_field.jpg")[:480, :640]
     plain = siftcli.detect(image, preset)
-    for small, band, rows in ((10**9, 1 << 21, 256), (0, 1, 64), (0, 1, 112), (20_000, 1 << 18, 80)):
-        monkeypatch.setattr(octaves, "SMALL", small)
-        monkeypatch.setattr(sheets, "BAND", band)
-        monkeypatch.setattr(sheets, "BAND_ROWS", rows)
+    for small, pixels_each, rows in ((10**9, 1 << 21, 256), (0, 1, 64), (0, 1, 112), (20_000, 1 << 18, 80)):
+        monkeypatch.setattr(TUNING, "small_octave", small)
+        monkeypatch.setattr(TUNING, "tile_pixels", pixels_each)
+        monkeypatch.setattr(TUNING, "tile_rows", rows)
         other = siftcli.detect(image, preset)
         assert differing(plain, other) <= tolerances.CHUNKED_SHARE
         assert differing(other, plain) <= tolerances.CHUNKED_SHARE
 
 
-def test_describe_in_bands(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Invariance: frames near the ends of bands get detect's descriptors too."""
-    monkeypatch.setattr(octaves, "SMALL", 0)
-    monkeypatch.setattr(sheets, "BAND", 1)
-    monkeypatch.setattr(sheets, "BAND_ROWS", 64)
+def test_describe_in_row_tiles(pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariance: frames near the ends of row tiles get detect's descriptors too."""
+    monkeypatch.setattr(TUNING, "small_octave", 0)
+    monkeypatch.setattr(TUNING, "tile_pixels", 1)
+    monkeypatch.setattr(TUNING, "tile_rows", 64)
     image = pixels("hubble_deep_field.jpg")[:300, :320]
     features = siftcli.detect(image)
     assert_described(siftcli.describe(image, features.without_descriptors()), features)
@@ -172,15 +174,15 @@ def test_shared_between_threads(
     pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str, threads: int, forks: bool
 ) -> None:
     """Invariance: one picture shared between processes, or threads where there is no forking, gives the same bytes."""
-    monkeypatch.setattr(processes, "_FORKS", forks and processes._FORKS)
-    monkeypatch.setattr(octaves, "SMALL", 5_000)
-    monkeypatch.setattr(sheets, "BAND", 1 << 16)
-    monkeypatch.setattr(sheets, "BAND_ROWS", 64)
-    monkeypatch.setattr(shares, "_GROUP", 30)
-    processes.dismiss()  # others have other constants
+    monkeypatch.setattr(TUNING, "forks", forks and TUNING.forks)
+    monkeypatch.setattr(TUNING, "small_octave", 5_000)
+    monkeypatch.setattr(TUNING, "tile_pixels", 1 << 16)
+    monkeypatch.setattr(TUNING, "tile_rows", 64)
+    monkeypatch.setattr(TUNING, "batch_size", 30)
+    dismiss()  # those that are kept have other values
     images = pixels("hubble_deep_field.jpg")[None, :400, :480]
     alone, shared = (pipeline.detect(images, *parameters(preset), threads=n)[0] for n in (1, threads))
-    processes.dismiss()
+    dismiss()
     assert len(alone) > 300
     assert_identical(shared, alone)
 
@@ -336,19 +338,20 @@ def test_pictures_of_two_values(preset: str) -> None:
 _SAME = """
 import numpy as np, sys
 from PIL import Image
-from siftcli.engine import octaves, pipeline, shares, sheets
+from siftcli.engine import pipeline
+from siftcli.engine.tuning import TUNING
 from siftcli.params import parameters
 pixels = np.array(Image.open(sys.argv[1]).convert("L"))
 def same(a, b):
     return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("xy", "scales", "orientations", "descriptors"))
-shares._GROUP, shares._BLOCK = 20, 60  # so that some crops have more points
-usual = octaves.SMALL, sheets.BAND, sheets.BAND_ROWS
+TUNING.batch_size = 20  # so that some crops have more keypoints
+usual = TUNING.small_octave, TUNING.tile_pixels, TUNING.tile_rows
 for preset in ("default", "lowe"):
     given = parameters(preset)
-    octaves.SMALL, sheets.BAND, sheets.BAND_ROWS = 5_000, 1 << 16, 64
+    TUNING.small_octave, TUNING.tile_pixels, TUNING.tile_rows = 5_000, 1 << 16, 64
     alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, threads=n)[0] for n in (1, 3))
     assert len(alone) > 300 and same(alone, shared), preset
-    octaves.SMALL, sheets.BAND, sheets.BAND_ROWS = usual
+    TUNING.small_octave, TUNING.tile_pixels, TUNING.tile_rows = usual
     crops = [pixels[y : y + 64, x : x + 96] for y in range(0, 320, 64) for x in range(0, 384, 96)]
     whole = pipeline.detect(np.stack(crops), *given)
     back = pipeline.detect(np.stack(crops[::-1]), *given)[::-1]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tolerances
-from engine_tools import points_at, sheet_of
+from engine_tools import keypoints_at, tile_of
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad  # type: ignore[import-untyped]
@@ -30,9 +30,9 @@ def ramp(angle: float, slope: float = 0.003) -> Array:
 
 def describe(image: Array, angle: float, descriptor: DescriptorParams, sigma: float = 2.4) -> Array:
     """Describe one point of an image; (4, 4, 8) of y, x, orientation."""
-    sheet = sheet_of(np.repeat(image[None], 6, axis=0))
-    sheet.extrapolate()
-    out = compute_descriptors(sheet, points_at([CENTRE], sigma), np.array([angle], np.float32), descriptor)
+    tile = tile_of(np.repeat(image[None], 6, axis=0))
+    tile.extrapolate_borders()
+    out = compute_descriptors(tile, keypoints_at([CENTRE], sigma), np.array([angle], np.float32), descriptor)
     assert out.dtype == np.float32
     return out.astype(np.float64).reshape(4, 4, 8)
 
@@ -130,11 +130,11 @@ def test_nothing_beyond_two_and_a_half_cells_counts(sampling: str) -> None:
 @BOTH
 def test_samples_outside_the_image_count_nothing(sampling: str) -> None:
     """Closed form: half of the cells of a point on the border are empty, as the ramp goes on only inside."""
-    sheet = sheet_of(np.repeat(ramp(0.0)[None], 6, axis=0))
-    sheet.extrapolate()
+    tile = tile_of(np.repeat(ramp(0.0)[None], 6, axis=0))
+    tile.extrapolate_borders()
     descriptor = DescriptorParams(sampling=sampling)  # type: ignore[arg-type]
     for xy, empty in (((0.0, 64.0), np.s_[:, 0]), ((64.0, 0.0), np.s_[0]), ((128.0, 64.0), np.s_[:, 3])):
-        out = compute_descriptors(sheet, points_at([xy], 2.4), np.zeros(1, np.float32), descriptor).reshape(4, 4, 8)
+        out = compute_descriptors(tile, keypoints_at([xy], 2.4), np.zeros(1, np.float32), descriptor).reshape(4, 4, 8)
         assert not out[empty].any()
         assert np.linalg.norm(out) == pytest.approx(1, abs=1e-6)
 
@@ -177,14 +177,14 @@ def test_root_sift_is_the_root_of_the_shares(values: list[float]) -> None:
 def test_one_by_one_as_together() -> None:
     """Invariance: 200 points in one call, and each alone, byte for byte after quantising."""
     rng = np.random.default_rng(2)
-    sheet = sheet_of(rng.random((6, SIZE, SIZE)))
-    sheet.extrapolate()
+    tile = tile_of(rng.random((6, SIZE, SIZE)))
+    tile.extrapolate_borders()
     xy = rng.uniform(0, SIZE - 1, (200, 2))
-    points = points_at([tuple(p) for p in xy], 2.0)
+    points = keypoints_at([tuple(p) for p in xy], 2.0)
     angle = rng.uniform(-np.pi, np.pi, 200).astype(np.float32)
     for descriptor in (GRID, PIXELS):
-        together = compute_descriptors(sheet, points, angle, descriptor)
+        together = compute_descriptors(tile, points, angle, descriptor)
         alone = [
-            compute_descriptors(sheet, points.take(np.array([i])), angle[i : i + 1], descriptor)[0] for i in range(200)
+            compute_descriptors(tile, points.take(np.array([i])), angle[i : i + 1], descriptor)[0] for i in range(200)
         ]
         np.testing.assert_allclose(together, alone, atol=tolerances.FLOAT32)

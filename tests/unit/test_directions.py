@@ -1,4 +1,4 @@
-"""Gradients divided between directions: against the parallelogram, and beside a division linear in the angle."""
+"""Orientation bins by basis functions: against the parallelogram, and beside bins that are linear in the angle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 import tolerances
 
-from siftcli.engine import directions, orientation_bins
+from siftcli.engine import descriptor, lowe_descriptor
 
 Array = npt.NDArray[np.float64]
 
@@ -15,11 +15,11 @@ TURN = np.linspace(-np.pi, np.pi, 8 * 101)
 
 
 def bins_of(x: Array, y: Array) -> Array:
-    """The eight bins of vectors, (8, N), by the planes."""
-    planes = np.empty((directions.PLANES, x.size), np.float32)
-    planes[:2] = x, y
-    directions.fill_planes(planes)
-    return np.asarray(directions.bins_of_planes() @ planes, np.float64)
+    """The eight bins of vectors, (8, N), by the basis functions."""
+    basis = np.empty((descriptor.BASIS, x.size), np.float32)
+    basis[:2] = x, y
+    descriptor.fill_basis(basis)
+    return np.asarray(descriptor.basis_to_bins() @ basis, np.float64)
 
 
 def parallelogram(x: float, y: float) -> Array:
@@ -51,9 +51,9 @@ def test_bins_add_up_to_the_vector() -> None:
 def test_how_far_bins_are_from_linear_ones() -> None:
     """Closed form: what the module's text says of them; linear ones are those that the preset lowe has."""
     found = bins_of(np.cos(TURN), np.sin(TURN))
-    planes = np.empty((orientation_bins.PLANES, TURN.size), np.float32)
-    orientation_bins.fill_planes(TURN.astype(np.float32), planes)
-    linear = orientation_bins.bins_of_planes() @ planes
+    basis = np.empty((lowe_descriptor.BASIS, TURN.size), np.float32)
+    lowe_descriptor.fill_basis(TURN.astype(np.float32), basis)
+    linear = lowe_descriptor.basis_to_bins() @ basis
     total = found.sum(axis=0)
     assert total.min() == pytest.approx(1, abs=1e-6)
     assert total.max() == pytest.approx(1 / np.cos(np.pi / 8), abs=1e-4)

@@ -78,7 +78,7 @@ def test_extrema_are_those_of_a_slow_search(shown: tuple[list[OctaveView], dict[
         expected = set(zip((level + 1).tolist(), (row + 5).tolist(), (column + 5).tolist(), strict=True))
         found = octave.stages["extrema"]
         assert set(zip(found.level.tolist(), found.row.tolist(), found.column.tolist(), strict=True)) == expected
-        np.testing.assert_allclose(found.score, np.abs(dog[found.level, found.row, found.column]))
+        np.testing.assert_allclose(found.response, np.abs(dog[found.level, found.row, found.column]))
 
 
 def test_extrema_without_contrast_lack_it(shown: tuple[list[OctaveView], dict[str, Features]]) -> None:
@@ -98,7 +98,7 @@ def test_extrema_on_edges_have_curvatures_of_unequal_size(shown: tuple[list[Octa
         dog = octave.gaussians[1:].astype(float) - octave.gaussians[:-1]
         for name, on_edge in (("edge", True), ("refined", False)):
             points = octave.stages[name]
-            s, (y, x) = points.level, points.scan.T
+            s, (y, x) = points.level, points.detected_at.T
             c = dog[s, y, x]
             xx, yy = dog[s, y, x + 1] + dog[s, y, x - 1] - 2 * c, dog[s, y + 1, x] + dog[s, y - 1, x] - 2 * c
             xy = (dog[s, y + 1, x + 1] - dog[s, y + 1, x - 1] - dog[s, y - 1, x + 1] + dog[s, y - 1, x - 1]) / 4

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pytest
 import reference
 import tolerances
-from engine_tools import sheet_of_dog
+from engine_tools import tile_of_dog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from siftcli.engine.extrema import Extrema
-from siftcli.engine.localize import Points, refine
+from siftcli.engine.keypoints import Keypoints, refine
 from siftcli.params import DetectorParams
 
 DETECTOR = DetectorParams()
@@ -28,10 +28,10 @@ def quadratic(x: float, y: float, s: float, top: float = 0.5, cross: tuple[float
     return np.asarray(top - 0.002 * shape)
 
 
-def refined(dog: Array, *where: tuple[int, int, int], detector: DetectorParams = DETECTOR) -> Points:
+def refined(dog: Array, *where: tuple[int, int, int], detector: DetectorParams = DETECTOR) -> Keypoints:
     """Refine extrema at (level, row, column)."""
     level, row, column = (np.array(v) for v in zip(*where, strict=True))
-    return refine(sheet_of_dog(dog), Extrema(np.zeros_like(level), level, row, column), detector)
+    return refine(tile_of_dog(dog), Extrema(np.zeros_like(level), level, row, column), detector)
 
 
 offsets = st.floats(-0.55, 0.55)
@@ -49,7 +49,7 @@ def test_quadratics_are_found_exactly(
         [x, y, s],
         atol=tolerances.QUADRATIC,
     )
-    assert points.score[0] == pytest.approx(abs(top), abs=tolerances.FLOAT32)
+    assert points.response[0] == pytest.approx(abs(top), abs=tolerances.FLOAT32)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -62,7 +62,7 @@ def test_fit_of_any_values(seed: int) -> None:
     assert len(points) == 1
     np.testing.assert_allclose([points.x[0] - 20, points.y[0] - 15], offset[:2], atol=tolerances.FIT)
     assert 3 * np.log2(points.sigma[0] / 1.6) - 2 == pytest.approx(offset[2], abs=tolerances.FIT)
-    assert points.score[0] == pytest.approx(abs(value), abs=tolerances.FIT)
+    assert points.response[0] == pytest.approx(abs(value), abs=tolerances.FIT)
 
 
 def test_a_far_maximum_is_walked_to() -> None:
@@ -70,7 +70,7 @@ def test_a_far_maximum_is_walked_to() -> None:
     points = refined(quadratic(24 + 3.2, 20 - 2.3, 2.0), (2, 20, 24))
     assert (points.row.tolist(), points.column.tolist()) == ([18], [27])
     np.testing.assert_allclose([points.x[0], points.y[0]], [27.2, 17.7], atol=tolerances.QUADRATIC)
-    assert points.scan.tolist() == [[20, 24]]
+    assert points.detected_at.tolist() == [[20, 24]]
 
 
 @pytest.mark.parametrize(("distance", "column"), [(0.59, 24), (0.61, 25), (5.4, 29), (6.4, 29)])
@@ -115,9 +115,9 @@ def test_contrast_threshold_is_that_of_the_refined_value(top: float, kept: int) 
 def test_a_pixel_gives_one_keypoint() -> None:
     """Closed form: two extrema that walk to one pixel; the first in order counts, on whichever level it is."""
     dog = quadratic(26.0, 20.0, 2.0)
-    assert refined(dog, (2, 20, 24), (2, 20, 27)).scan.tolist() == [[20, 24]]
+    assert refined(dog, (2, 20, 24), (2, 20, 27)).detected_at.tolist() == [[20, 24]]
     points = refined(dog, (1, 20, 27), (2, 20, 24))
-    assert (points.scan.tolist(), points.level.tolist()) == ([[20, 27]], [1])
+    assert (points.detected_at.tolist(), points.level.tolist()) == ([[20, 27]], [1])
 
 
 def test_flat_surroundings_give_no_keypoint() -> None:

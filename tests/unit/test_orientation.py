@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tolerances
-from engine_tools import points_at, sheet_of
+from engine_tools import keypoints_at, tile_of
 
-from siftcli.engine import arctan
-from siftcli.engine.orientation import assign_orientations, windows
+from siftcli.engine import gradients
+from siftcli.engine.orientation import assign_orientations
 from siftcli.params import DetectorParams
 
 STANDARD, LOWE = DetectorParams(), DetectorParams(variant="lowe")
@@ -32,9 +32,9 @@ def orientations(
     sigma: float = 2.0,
 ) -> npt.NDArray[np.float64]:
     """Orientations in degrees of one point."""
-    sheet = sheet_of(np.repeat(image[None], 6, axis=0))
-    sheet.extrapolate()
-    index, angle = assign_orientations(sheet, points_at([xy], sigma), detector)
+    tile = tile_of(np.repeat(image[None], 6, axis=0))
+    tile.extrapolate_borders()
+    index, angle = assign_orientations(tile, keypoints_at([xy], sigma), detector)
     assert (index == 0).all()
     assert angle.dtype == np.float32
     assert ((angle >= -np.pi) & (angle < np.pi)).all()
@@ -60,7 +60,7 @@ def test_orientation_without_vectors_for_the_arc_tangent(monkeypatch: pytest.Mon
     usual, found = [], []
     for d in DEGREES:
         for vectorised, out in ((True, usual), (False, found)):
-            monkeypatch.setattr(arctan, "_vectorised", lambda answer=vectorised: answer)
+            monkeypatch.setattr(gradients, "_has_fast_arctan2", lambda answer=vectorised: answer)
             out.append(orientations(ramp(d)))
     assert gap(np.concatenate(found), DEGREES).max() < tolerances.RAMP_DEGREES
     assert 0 < gap(np.concatenate(found), np.concatenate(usual)).max() < tolerances.POLYNOMIAL_DEGREES
@@ -166,11 +166,11 @@ def test_last_two_rows_and_columns_are_left_out(detector: DetectorParams) -> Non
 
 @pytest.mark.parametrize("radius", [1, 7, 40])
 def test_windows_are_squares_around_their_pixels(radius: int) -> None:
-    """Closed form: the sheet's own pixels, of windows wider than its rows too, up to its last pixel."""
-    sheet = sheet_of(np.random.default_rng(5).random((2, 40, 21)))
-    flat, stride = sheet.levels.reshape(-1), sheet.stride
+    """Closed form: the tile's own pixels, of windows wider than its rows too, up to its last pixel."""
+    tile = tile_of(np.random.default_rng(5).random((2, 40, 21)))
+    flat, stride = tile.levels.reshape(-1), tile.stride
     last = flat.size - 1 - radius * (stride + 1)
     centre = np.array([radius * (stride + 1), flat.size // 2, last])
     square = np.arange(-radius, radius + 1)
     expected = flat[centre[:, None, None] + square[:, None] * stride + square]
-    np.testing.assert_array_equal(windows(sheet, centre, radius), expected)
+    np.testing.assert_array_equal(gradients.windows(tile, centre, radius), expected)

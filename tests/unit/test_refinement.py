@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tolerances
-from engine_tools import points_at, sheet_of, sheet_of_dog
+from engine_tools import find_extrema, keypoints_at, tile_of, tile_of_dog
 from scipy.ndimage import gaussian_filter
 
-from siftcli.engine.extrema import find_extrema
-from siftcli.engine.localize import refine
-from siftcli.engine.orientation import BINS, assign_orientations, peaks
+from siftcli.engine.keypoints import refine
+from siftcli.engine.orientation import BINS, assign_orientations, histogram_peaks
 from siftcli.params import PRESETS, DetectorParams
 
 Array = npt.NDArray[np.float64]
@@ -110,8 +109,8 @@ def slow_refine(d: Array, detector: DetectorParams) -> list[Keypoint]:
 def test_refinement(rule: str, seed: int) -> None:
     """Slow reference: every keypoint of three fields of hills and ridges, by each program's rule."""
     dog, detector = field(seed).astype(np.float32), RULES[rule]
-    sheet = sheet_of_dog(dog)
-    points = refine(sheet, find_extrema(sheet, detector), detector)
+    tile = tile_of_dog(dog)
+    points = refine(tile, find_extrema(tile, detector), detector)
     expected = slow_refine(dog.astype(np.float64), detector)
     found = sorted(
         zip(
@@ -148,7 +147,7 @@ def test_border(border: int) -> None:
         for row, column in ((near, 25), (height - 1 - near, 25), (20, near), (20, width - 1 - near)):
             dog = np.zeros((5, height, width))
             dog[2, row, column] = 0.5
-            found = find_extrema(sheet_of_dog(dog), DetectorParams(border=border))
+            found = find_extrema(tile_of_dog(dog), DetectorParams(border=border))
             assert len(found.row) == (near == border)
 
 
@@ -165,7 +164,7 @@ def test_orientation_smoothings(times: int, variant: str) -> None:
         (smooth > np.roll(smooth, 1)) & (smooth > np.roll(smooth, -1)) & (smooth >= 0.8 * smooth.max())
     )
     detector = DetectorParams(orientation_smoothings=times, variant=variant)  # type: ignore[arg-type]
-    index, angle = peaks(histogram[None], detector)
+    index, angle = histogram_peaks(histogram[None], detector)
     assert index.tolist() == [0] * len(top)
     before, here, after = smooth[top - 1], smooth[top], smooth[(top + 1) % BINS]
     expected = np.pi - (top + 0.5 + 0.5 * (before - after) / (before - 2 * here + after)) * 2 * np.pi / BINS
@@ -178,13 +177,11 @@ def test_fewer_smoothings_find_more_peaks() -> None:
     y, x = np.mgrid[:97, :97] - 48.0
     sides = np.deg2rad(np.arange(0, 360, 36) + 7)
     pyramid = 0.5 + 0.004 * np.max([np.cos(a) * x + np.sin(a) * y for a in sides], axis=0)
-    sheet = sheet_of(np.repeat(pyramid[None], 6, axis=0))
-    sheet.extrapolate()
-    point = points_at([(48.0, 48.0)], 4.0)
+    tile = tile_of(np.repeat(pyramid[None], 6, axis=0))
+    tile.extrapolate_borders()
+    point = keypoints_at([(48.0, 48.0)], 4.0)
     counts = [
-        len(
-            assign_orientations(sheet, point, replace(DetectorParams(max_orientations=36), orientation_smoothings=n))[0]
-        )
+        len(assign_orientations(tile, point, replace(DetectorParams(max_orientations=36), orientation_smoothings=n))[0])
         for n in (1, 40)
     ]
     assert counts[0] >= 10 > counts[1]

@@ -1,4 +1,4 @@
-"""The Gaussian scale space: sizes, levels and borders, whichever way the image passes through the engine."""
+"""The Gaussian scale space: sizes, levels and borders, in row tiles and in the atlas."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from engine_tools import gaussian_levels
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siftcli.engine import octaves, scale_space, sheets
-from siftcli.engine.octaves import octave_shapes, to_unit
+from siftcli.engine.octaves import INTENSITY_SCALE, Octave, octave_shapes, to_unit
+from siftcli.engine.pyramid import Pyramid
+from siftcli.engine.tuning import TUNING
 from siftcli.params import DetectorParams
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -66,7 +67,7 @@ def test_levels_without_doubling(crop: npt.NDArray[np.uint8], detector: Detector
 def test_levels_of_large_octaves(crop: npt.NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
     """Slow reference: the first levels to rounding; those from every second sample nearly, but for the border."""
     margin = 24
-    monkeypatch.setattr(octaves, "SMALL", 0)
+    monkeypatch.setattr(TUNING, "small_octave", 0)
     levels = gaussian_levels(crop[None], DetectorParams(first_octave=0))
     expected = reference.scale_space(crop / 255.0, doubling=False)
     assert sorted(levels) == [(octave, 0) for octave in range(len(expected))]
@@ -127,17 +128,17 @@ def test_constant_stays_constant(detector: DetectorParams) -> None:
 
 
 @pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
-def test_bands_make_no_difference(
+def test_row_tiles_make_no_difference(
     crop: npt.NDArray[np.uint8], detector: DetectorParams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Invariance: an octave in one piece, and the same in bands of 32 rows."""
-    monkeypatch.setattr(octaves, "SMALL", 0)
+    """Invariance: an octave in one tile, and in tiles of 32 rows."""
+    monkeypatch.setattr(TUNING, "small_octave", 0)
     whole = gaussian_levels(crop[None], detector)
-    monkeypatch.setattr(sheets, "BAND", 32 * 240)
-    monkeypatch.setattr(sheets, "BAND_ROWS", 32)
-    bands = gaussian_levels(crop[None], detector)
-    assert sorted(bands) == sorted(whole)
-    for key, levels in bands.items():
+    monkeypatch.setattr(TUNING, "tile_pixels", 32 * 240)
+    monkeypatch.setattr(TUNING, "tile_rows", 32)
+    tiles = gaussian_levels(crop[None], detector)
+    assert sorted(tiles) == sorted(whole)
+    for key, levels in tiles.items():
         np.testing.assert_allclose(levels, whole[key], atol=tolerances.CHUNKING)
 
 
@@ -151,35 +152,37 @@ def test_stack_makes_no_difference(crop: npt.NDArray[np.uint8]) -> None:
 
 
 @given(st.integers(10, 70), st.integers(10, 70), st.integers(1, 3), st.integers(-2, 1))
-def test_octaves_of_a_stack_lie_apart(height: int, width: int, images: int, first: int) -> None:
+def test_octaves_of_an_atlas_lie_apart(height: int, width: int, images: int, first: int) -> None:
     """Brute force: no pixel is in two regions or next to two, each is told its own, and each region ends linearly.
 
     What continues it may come from another product than what it continues, and both are rounded.
     """
     stack = np.random.default_rng(1).random((images, height, width), np.float32)
-    for sheet in scale_space.ScaleSpace(stack, DetectorParams(first_octave=first), 9).sheets():
-        taken = np.zeros(sheet.levels[0].shape, np.intp)
-        sheet.extrapolate()
-        for i, (top, left, rows, columns, _, _) in enumerate(sheet.table.T):
+    for tile in Pyramid.of(stack, DetectorParams(first_octave=first), 9).tiles():
+        taken = np.zeros(tile.levels[0].shape, np.intp)
+        tile.extrapolate_borders()
+        for i, (top, left, rows, columns, _, _) in enumerate(np.transpose(tile.regions)):
             taken[top - 1 : top + rows + 1, left - 1 : left + columns + 1] += 1
             row, column = (grid.ravel() for grid in np.mgrid[top : top + rows, left : left + columns])
-            np.testing.assert_array_equal(sheet.region(row, column), i)
-            around = sheet.levels[:, top - 1 : top + rows + 1, left - 1 : left + columns + 1]
+            np.testing.assert_array_equal(tile.region_at(row, column), i)
+            around = tile.levels[:, top - 1 : top + rows + 1, left - 1 : left + columns + 1]
             for values in (around, around.swapaxes(1, 2)):
                 for a, b, c in (values[:, :3].swapaxes(0, 1), values[:, :-4:-1].swapaxes(0, 1)):
                     np.testing.assert_allclose(a[0] + c[0], 2 * b[0], atol=1e-2)  # white is 16,384
-                    np.testing.assert_allclose(a + c, 2 * b, atol=4 * tolerances.CHUNKING * octaves.WHITE)
+                    np.testing.assert_allclose(a + c, 2 * b, atol=4 * tolerances.CHUNKING * INTENSITY_SCALE)
         assert taken.max(initial=0) == 1
 
 
 @given(st.integers(10, 150), st.integers(10, 150), st.integers(1, 3), st.integers(-2, 1))
-def test_octaves_done_whole_are_those_done_in_pieces(height: int, width: int, images: int, first: int) -> None:
+def test_small_octaves_blurred_at_once_are_those_blurred_in_blocks(
+    height: int, width: int, images: int, first: int
+) -> None:
     """Another method: borders that are copied, for any size and beginning."""
     stack = np.random.default_rng(1).random((images, height, width), np.float32)
     detector = DetectorParams(first_octave=first, octaves=2)
     found = gaussian_levels(stack, detector)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(octaves.Octave, "whole", False)
+        patch.setattr(Octave, "blur_at_once", lambda *_: False)
         pieces = gaussian_levels(stack, detector)
     assert found.keys() == pieces.keys()
     for octave, levels in pieces.items():
@@ -187,17 +190,17 @@ def test_octaves_done_whole_are_those_done_in_pieces(height: int, width: int, im
 
 
 @given(st.integers(10, 70), st.integers(10, 70), st.integers(1, 3), st.integers(1, 40))
-def test_marks_outside_the_octaves_of_a_stack_are_left_out(height: int, width: int, images: int, border: int) -> None:
+def test_marks_outside_the_octaves_of_an_atlas_are_cleared(height: int, width: int, images: int, border: int) -> None:
     """Brute force: what is left are the pairs of rows that have a pixel inside an octave, as far as its border."""
     stack = np.random.default_rng(1).random((images, height, width), np.float32)
-    for sheet in scale_space.ScaleSpace(stack, DetectorParams(border=border), 9).sheets():
-        inside = np.zeros(sheet.levels[0].shape, np.bool_)
-        for top, left, rows, columns, _, _ in sheet.table.T:
+    for tile in Pyramid.of(stack, DetectorParams(border=border), 9).tiles():
+        inside = np.zeros(tile.levels[0].shape, np.bool_)
+        for top, left, rows, columns, _, _ in np.transpose(tile.regions):
             for row in range(top + border, top + rows - border):
                 inside[row, np.arange(left + border, left + columns - border)] = True
-        for start, stop in sheet.strips():
-            marks = np.ones((2, (stop - start) // 2, sheet.stride), np.bool_)
-            sheet.leave_out(marks, start)
+        for start, stop in tile.strips():
+            marks = np.ones((2, (stop - start) // 2, tile.stride), np.bool_)
+            tile.mask_padding(marks, start)
             pairs = inside[start:stop:2] | inside[start + 1 : stop : 2]
             np.testing.assert_array_equal(marks, np.broadcast_to(pairs, marks.shape))
 
@@ -208,7 +211,7 @@ def test_every_second_sample_is_enough_where_it_is_taken(
 ) -> None:
     """Slow reference: for other numbers of scales too, away from the border; fine steps do not take every second."""
     margin = 40
-    monkeypatch.setattr(octaves, "SMALL", 0)
+    monkeypatch.setattr(TUNING, "small_octave", 0)
     detector = DetectorParams(first_octave=0, octaves=1, scales_per_octave=scales)
     level = crop / 255.0
     sigma = 0.5

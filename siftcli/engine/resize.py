@@ -1,4 +1,4 @@
-"""Large images at a smaller size, and the way back to their own pixels."""
+"""Reduction of large images, and conversion of frames to the pixels of the original."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from ..features import Features, Float32, Image
+from ..features import Features, Float32, Float64, Image
 from .octaves import to_unit
 
-__all__ = ["Reduction", "reduced", "reduced_size"]
+__all__ = ["Resize", "limit_size", "limited_size"]
 
 _COLUMNS = 256
 """Columns averaged at a time, to bound the memory of the running sums."""
 
 
-class Reduction(NamedTuple):
-    """How an image was reduced.
+class Resize(NamedTuple):
+    """How an image was resized.
 
     Attributes
     ----------
     size : (width, height)
-        Of the image as it was.
+        Of the original.
     x, y : float
-        Pixels of it for one of the reduced image.
+        Original pixels for one pixel of the resized image.
     """
 
     size: tuple[int, int]
@@ -35,19 +34,19 @@ class Reduction(NamedTuple):
 
     @property
     def scale(self) -> float:
-        """Side of a square of the area that one pixel of the reduced image stands for."""
+        """Side of a square of the area that one pixel of the resized image covers."""
         return math.sqrt(self.x * self.y)
 
-    def outward(self, features: Features) -> Features:
-        """Bring frames of the reduced image to the pixels of the image as it was.
+    def to_original(self, features: Features) -> Features:
+        """Convert frames to pixels of the original.
 
-        Pixels are areas: the corner of the first is the same in both.  Octaves and levels stay those of the reduced
-        image.
+        Pixels are areas: the corner of the first is the same in both images.  Octaves and levels stay those of the
+        resized image.
         """
         return self._scaled(features, self.x, self.y, self.scale)
 
-    def inward(self, features: Features) -> Features:
-        """Bring frames to the reduced image."""
+    def to_resized(self, features: Features) -> Features:
+        """Convert frames to pixels of the resized image."""
         return self._scaled(features, 1 / self.x, 1 / self.y, 1 / self.scale)
 
     def _scaled(self, features: Features, x: float, y: float, scale: float) -> Features:
@@ -62,17 +61,17 @@ class Reduction(NamedTuple):
         )
 
 
-def reduced_size(height: int, width: int, longest: int | None) -> tuple[int, int, Reduction]:
-    """Return the height and width that an image is reduced to, and how."""
+def limited_size(height: int, width: int, longest: int | None) -> tuple[int, int, Resize]:
+    """Return height and width of an image whose longer side is limited to `longest` pixels, and the resizing."""
     side = max(height, width)
     if longest is None or side <= longest:
-        return height, width, Reduction((width, height))
+        return height, width, Resize((width, height))
     h, w = (max(1, round(length * longest / side)) for length in (height, width))
-    return h, w, Reduction((width, height), width / w, height / h)
+    return h, w, Resize((width, height), width / w, height / h)
 
 
-def reduced(images: Image, longest: int | None) -> tuple[Image, Reduction]:
-    """Reduce images whose longer side is above a limit, by averaging areas; others are returned as they are.
+def limit_size(images: Image, longest: int | None) -> tuple[Image, Resize]:
+    """Reduce images whose longer side exceeds a limit, by area averaging; return others as they are.
 
     Parameters
     ----------
@@ -83,13 +82,13 @@ def reduced(images: Image, longest: int | None) -> tuple[Image, Reduction]:
     Returns
     -------
     images : (N, h, w) array
-        In [0, 1] if they were reduced.
-    Reduction
+        float32 in [0, 1] if they were reduced.
+    Resize
     """
     _, height, width = images.shape
-    h, w, reduction = reduced_size(height, width, longest)
+    h, w, resize = limited_size(height, width, longest)
     if (h, w) == (height, width):
-        return images, reduction
+        return images, resize
     out = np.empty((len(images), h, w), np.float32)
     for image, target in zip(images, out, strict=True):
         narrow = np.empty((height, w), np.float32)
@@ -99,16 +98,16 @@ def reduced(images: Image, longest: int | None) -> tuple[Image, Reduction]:
         for start in range(0, w, _COLUMNS):
             columns = slice(start, start + _COLUMNS)
             target[:, columns] = _averages(narrow[:, columns], h)
-    return out, reduction
+    return out, resize
 
 
-def _averages(values: Float32, count: int) -> npt.NDArray[np.float64]:
-    """Return the means of `count` equal stretches of the first axis, which may begin and end inside a sample."""
+def _averages(values: Float32, count: int) -> Float64:
+    """Return the means of `count` equal intervals of the first axis, which may begin and end inside a sample."""
     size = len(values)
     edges = np.arange(count + 1) * (size / count)
     whole = np.minimum(edges.astype(np.intp), size - 1)
     sums = np.zeros((size + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, dtype=np.float64, out=sums[1:])
     up_to = sums[whole] + (edges - whole)[:, None] * values[whole]
-    means: npt.NDArray[np.float64] = np.diff(up_to, axis=0) * (count / size)
+    means: Float64 = np.diff(up_to, axis=0) * (count / size)
     return means

@@ -1,0 +1,406 @@
+"""Workers that share the work on an image: this process alone, forked processes, or threads.
+
+A task is a function and its arguments; it returns a result and the tasks that follow from it.  The dispatcher, in the
+calling process, gives the next task to whichever worker is idle, so all are busy until the end.
+
+Most NumPy calls of the engine take 20 microseconds, which is too short for Python's threads: they spend more time on
+waking each other than they gain.  So workers are forked processes where possible.  They share nothing but the buffers
+of `workspace.shared_scratch`.  To fork takes milliseconds, and a new process is slow until it has touched its memory;
+so processes are kept for the next image.  They end when they have been idle for some seconds, when the process that
+forked them ends, or when a task fails.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import select
+import signal
+import threading
+import time
+import warnings
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple, NoReturn
+from weakref import finalize
+
+from ..errors import WorkerError
+from .tuning import TUNING
+from .workspace import adopt_shared, release_shared, shared_buffers
+
+__all__ = ["Executor", "Task", "dismiss", "executor"]
+
+
+class Task(NamedTuple):
+    """The call ``function(job, *arguments)``; it returns a result, or None, and the tasks that follow from it.
+
+    A task is run again if the process that runs it is killed, so its effects on shared memory have to be repeatable.
+    """
+
+    function: Callable[..., tuple[Any, list[Task]]]
+    arguments: tuple[Any, ...]
+
+    def __call__(self, job: Any) -> tuple[Any, list[Task]]:
+        return self.function(job, *self.arguments)
+
+
+class Executor(ABC):
+    """Runs tasks."""
+
+    def run(self, job: Any, tasks: Sequence[Task], then: Task | None = None) -> list[Any]:
+        """Run tasks and all that follow from them, and return their results in any order.
+
+        Parameters
+        ----------
+        job : Any
+            First argument of every task.  Processes get a pickled copy of it once, threads share it.
+        tasks : sequence of Task
+        then : Task, optional
+            Starts as soon as `tasks` are done, perhaps before those that follow from them.
+
+        Raises
+        ------
+        Exception
+            The first one that a task raises.
+        WorkerError
+            If a task's process was killed, and again when the task was repeated.
+        """
+        results: list[Any] = []
+        first = len(tasks)
+        waiting = deque((task, True) for task in tasks)
+        running = 0
+        while True:
+            if first == 0 and then is not None:
+                waiting.appendleft((then, False))
+                then = None
+            while waiting and running < self.capacity:
+                self.start(job, *waiting.popleft())
+                running += 1
+            if not running:
+                return results
+            (result, following), is_first = self.finished()
+            running -= 1
+            first -= is_first
+            if result is not None:
+                results.append(result)
+            waiting.extend((task, False) for task in following)
+
+    @property
+    @abstractmethod
+    def capacity(self) -> int:
+        """How many tasks may run at the same time."""
+
+    @abstractmethod
+    def start(self, job: Any, task: Task, tag: bool) -> None:
+        """Start a task; fewer than `capacity` are running."""
+
+    @abstractmethod
+    def finished(self) -> tuple[tuple[Any, list[Task]], bool]:
+        """Wait for a task, and return what it returned, and its tag."""
+
+
+@contextmanager
+def executor(workers: int) -> Iterator[Executor]:
+    """Provide so many workers, which share the `shared_scratch` buffers that this thread has by now.
+
+    If the system has no room for as many processes, there is one worker, and a warning.
+    """
+    if workers == 1:
+        yield _Serial()
+    elif TUNING.forks:
+        try:
+            processes = _kept.take(workers)
+        except OSError as error:
+            warnings.warn(f"cannot start {workers} workers ({error.strerror}): one does the work", stacklevel=5)
+            yield _Serial()
+            return
+        try:
+            yield processes
+        except BaseException:
+            dismiss()  # whatever they are doing
+            raise
+        finally:
+            processes.last_used = time.monotonic()
+            if release_shared(TUNING.kept_bytes):
+                dismiss()
+    else:
+        threads = _Threads(workers)
+        try:
+            yield threads
+        finally:
+            threads.end()
+            release_shared(TUNING.kept_bytes)
+
+
+def dismiss() -> None:
+    """End the processes that are kept for this thread."""
+    _kept.end()
+
+
+class _Serial(Executor):
+    """Runs one task at a time, in this process."""
+
+    capacity = 1
+
+    def start(self, job: Any, task: Task, tag: bool) -> None:
+        self._outcome = task(job), tag
+
+    def finished(self) -> tuple[tuple[Any, list[Task]], bool]:
+        return self._outcome
+
+
+class _Threads(Executor):
+    """Runs tasks in threads."""
+
+    def __init__(self, workers: int) -> None:
+        from concurrent.futures import Future, ThreadPoolExecutor  # slow to import
+
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, initializer=adopt_shared, initargs=(shared_buffers(),))
+        self._running: dict[Future[Any], bool] = {}
+
+    @property
+    def capacity(self) -> int:
+        return self._workers
+
+    def start(self, job: Any, task: Task, tag: bool) -> None:
+        self._running[self._pool.submit(task.__call__, job)] = tag
+
+    def finished(self) -> tuple[tuple[Any, list[Task]], bool]:
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        future = wait(self._running, return_when=FIRST_COMPLETED).done.pop()
+        tag = self._running.pop(future)
+        return future.result(), tag
+
+    def end(self) -> None:
+        """Wait for the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+# --- processes
+
+
+class _Processes(Executor):
+    """Runs tasks in forked processes."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers, self.buffers, self.last_used = workers, shared_buffers(), time.monotonic()
+        self.children: list[_Child] = []
+        self.end = finalize(self, _end, os.getpid(), self.children)  # at the latest when the thread ends
+        try:
+            for _ in range(workers):
+                self.children.append(_Child.fork(self.buffers))
+        except BaseException:
+            self.end()
+            raise
+
+    def serves(self, workers: int) -> bool:
+        """Whether it has so many processes, all alive and used lately, and they know all shared buffers."""
+        now = shared_buffers()
+        known = self.buffers.keys() == now.keys() and all(self.buffers[name] is now[name] for name in now)
+        lately = time.monotonic() - self.last_used < TUNING.idle_seconds / 2
+        return workers == self.workers and known and lately and all(child.is_alive() for child in self.children)
+
+    @property
+    def capacity(self) -> int:
+        return len(self.children)
+
+    def start(self, job: Any, task: Task, tag: bool) -> None:
+        next(child for child in self.children if child.task is None).send(job, task, tag)
+
+    def finished(self) -> tuple[tuple[Any, list[Task]], bool]:
+        while True:
+            waiting = select.poll()
+            busy = {child.source.fileno(): child for child in self.children if child.task is not None}
+            for file in busy:
+                waiting.register(file, select.POLLIN)
+            child = busy[waiting.poll()[0][0]]
+            try:
+                return child.receive(), child.tag
+            except _Killed:
+                self._replace(child)
+
+    def _replace(self, child: _Child) -> None:
+        """Let another process repeat the task of one that was killed."""
+        self.children.remove(child)
+        child.end()
+        child.close()
+        message = "a worker process was killed{}; is there enough memory? Use fewer threads"
+        if child.is_second_try:
+            raise WorkerError(message.format(" twice"))
+        try:
+            other = _Child.fork(self.buffers)
+        except OSError as error:
+            raise WorkerError(message.format(f", and no other can be started ({error.strerror})")) from None
+        self.children.append(other)
+        assert child.task is not None
+        other.send(child.job, child.task, child.tag)
+        other.is_second_try = True
+
+
+def _end(owner: int, children: list[_Child]) -> None:
+    """End processes; in a fork of the process that started them, only close the pipes to them."""
+    for child in children:
+        if os.getpid() == owner:
+            child.end()
+        child.close()
+    children.clear()
+
+
+class _Killed(Exception):
+    """A process has ended without an answer."""
+
+
+class _Failure(NamedTuple):
+    """The answer of a process whose task raised an exception."""
+
+    error: Exception
+
+
+class _Child:
+    """A forked process, the pipes to it, and what it is doing.
+
+    Attributes
+    ----------
+    job : Any
+        The one that it has a copy of.
+    task : Task or None
+        What it is doing.
+    tag : bool
+    is_second_try : bool
+        Whether the task has cost another process already.
+    """
+
+    def __init__(self, pid: int, source: int, target: int) -> None:
+        self.pid, self.source, self.target = pid, os.fdopen(source, "rb"), os.fdopen(target, "wb")
+        self.job: Any = None
+        self.task: Task | None = None
+        self.tag = self.is_second_try = False
+
+    @classmethod
+    def fork(cls, buffers: dict[str, Any]) -> _Child:
+        """Fork this process; raise OSError if the system has no room."""
+        pipes = [*os.pipe()]
+        # Signals that interrupt the terminal's programs are left to the parent, which ends its children.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            pipes += os.pipe()
+            from_child, to_parent, from_parent, to_child = pipes
+            with warnings.catch_warnings():
+                # Other threads may be running, such as a progress display; the child takes none of their locks.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+            if pid == 0:
+                _serve(from_parent, to_parent, buffers)
+        except BaseException:
+            for file in pipes:
+                os.close(file)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        os.close(to_parent)
+        os.close(from_parent)
+        return cls(pid, from_child, to_child)
+
+    def send(self, job: Any, task: Task, tag: bool) -> None:
+        """Start a task."""
+        message = (None if job is self.job else job), task
+        self.job, self.task, self.tag, self.is_second_try = job, task, tag, False
+        with suppress(BrokenPipeError):  # `receive` notices
+            pickle.dump(message, self.target, pickle.HIGHEST_PROTOCOL)
+            self.target.flush()
+
+    def receive(self) -> tuple[Any, list[Task]]:
+        """Return what the task returned; raise its exception, or `_Killed`."""
+        try:
+            answer = pickle.load(self.source)
+        except (EOFError, pickle.UnpicklingError):
+            raise _Killed from None
+        self.task = None
+        if isinstance(answer, _Failure):
+            raise answer.error
+        result, following = answer
+        return result, following
+
+    def is_alive(self) -> bool:
+        """Whether the process is still there."""
+        with suppress(ChildProcessError):  # somebody else has waited for it
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+        return False
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        if self.is_alive():
+            with suppress(ChildProcessError, ProcessLookupError):  # somebody else waits for all children
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+
+    def close(self) -> None:
+        """Close the pipes."""
+        with suppress(BrokenPipeError):
+            self.target.close()
+        self.source.close()
+
+
+def _serve(source: int, target: int, buffers: dict[str, Any]) -> NoReturn:
+    """Be a forked process: run one task after the other, until there has been none for a while."""
+    try:
+        adopt_shared(buffers)
+        gc.freeze()  # a collection would copy every page that it visits
+        _close_all_but(source, target)
+        job, waiting = None, select.poll()
+        waiting.register(source, select.POLLIN)
+        with os.fdopen(source, "rb") as tasks, os.fdopen(target, "wb") as answers:
+            while waiting.poll(1000 * TUNING.idle_seconds):
+                other, task = pickle.load(tasks)
+                job = job if other is None else other
+                try:
+                    answer = task(job)
+                except Exception as error:
+                    answer = _Failure(error)
+                pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
+                answers.flush()
+    finally:
+        os._exit(0)  # without the caller's exit handlers
+
+
+def _close_all_but(*kept: int) -> None:
+    """Close the caller's files, whose ends somebody may wait for; standard streams lead to nowhere."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in {0, 1, 2}.difference(kept):
+        os.dup2(null, standard)
+    first = 3
+    for file in sorted(kept):
+        if file < first:
+            continue
+        os.closerange(first, file)
+        first = file + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+
+
+class _Kept(threading.local):
+    """The processes that a thread keeps."""
+
+    processes: _Processes | None = None
+
+    def take(self, workers: int) -> _Processes:
+        """Return those that are kept, if they serve, or new ones."""
+        if self.processes is None or not self.processes.serves(workers):
+            self.end()
+            self.processes = _Processes(workers)
+        return self.processes
+
+    def end(self) -> None:
+        """End those that are kept."""
+        if self.processes is not None:
+            self.processes.end()
+        self.processes = None
+
+
+_kept = _Kept()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _kept.end())
