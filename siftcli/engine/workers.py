@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, NoReturn
 from weakref import finalize
 
-from ..errors import WorkerError
+from ..errors import SiftWarning, WorkerError
 from .tuning import TUNING
 from .workspace import adopt_shared, release_shared, shared_buffers
 
@@ -114,7 +114,9 @@ def executor(workers: int) -> Iterator[Executor]:
         try:
             processes = _kept.take(workers)
         except OSError as error:
-            warnings.warn(f"cannot start {workers} workers ({error.strerror}): one does the work", stacklevel=5)
+            warnings.warn(
+                f"cannot start {workers} workers ({error.strerror}): one does the work", SiftWarning, stacklevel=5
+            )
             yield _Serial()
             return
         try:

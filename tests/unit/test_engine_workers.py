@@ -26,7 +26,7 @@ from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
 from siftcli.engine.workers import Task, dismiss, executor
 from siftcli.engine.workspace import scratch, shared_buffers, shared_copy, shared_scratch, shared_view
-from siftcli.errors import WorkerError
+from siftcli.errors import SiftWarning, WorkerError
 from siftcli.params import parameters
 
 forked = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
@@ -274,7 +274,7 @@ def test_no_room_for_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
             return fork()
 
         monkeypatch.setattr(os, "fork", refused)
-        with pytest.warns(UserWarning, match="cannot start 2 workers .*: one does the work"):
+        with pytest.warns(SiftWarning, match="cannot start 2 workers .*: one does the work"):
             assert run(2, [Task(take_time, (0,))]) == [who()]
 
 
