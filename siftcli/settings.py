@@ -76,6 +76,8 @@ def _check_number(f: Field[Any], value: Any) -> None:
     whole = f.metadata["kind"] is int
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
         raise ParameterError(f.name, f"must be a {'whole ' if whole else ''}number, not {value!r}")
+    if isinstance(value, int) and abs(value) >= 2**63:  # which no float may be able to hold
+        raise ParameterError(f.name, "must be a number of at most 64 bits")
     if not math.isfinite(value):
         raise ParameterError(f.name, f"must be finite, not {value}")
     low, high, above = (f.metadata[key] for key in ("low", "high", "above"))

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from ..errors import SiftError
-from ..io.files import Source, open_source, source_name, why_unreadable
+from ..errors import FormatError, SiftError
+from ..io.files import Source, source_name, why_unreadable
+from ..io.text_lines import byte_lines
 
 __all__ = ["IMAGE_SUFFIXES", "STDIN", "Input", "Inputs", "PlanError", "find_inputs", "read_list"]
 
@@ -126,15 +127,13 @@ def read_list(source: Source, *, name: str | None = None, null: bool = False) ->
         If the list cannot be read, or names no file.
     """
     name = source_name(source, name)
+    separator = b"\0" if null else b"\n"
     try:
-        with open_source(source) as file:
-            data = file.read()
-    except OSError as error:
-        raise PlanError(f"{name}: {why_unreadable(error)}") from error
-    if not null and b"\0" in data:
-        raise PlanError(f"{name}: has NUL bytes; use -0 for a list that is separated by them")
-    lines = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    names = [os.fsdecode(line) for line in lines if line]
+        lines = list(byte_lines(source, "a list of files", name, separator=separator))
+    except FormatError as error:
+        hint = "; use -0 for a list that is separated by them" if "NUL bytes" in error.reason else ""
+        raise PlanError(f"{error}{hint}") from error
+    names = [os.fsdecode(line if null else line.removesuffix(b"\r")) for line in lines if line.strip(b"\r")]
     if not names:
         raise PlanError(f"{name}: names no files")
     return names

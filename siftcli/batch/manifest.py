@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from stat import S_ISREG
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..errors import OutputError
+from ..io.limits import MAX_LINE, is_stream, parse_json
 from ..io.output import output_error
 from ..io.run_lock import RunLock
 from .plan import Job
@@ -43,6 +44,9 @@ State: TypeAlias = Literal["new", "done", "stale", "unknown"]
 """Of a job: without output; with one of this input and these parameters; of others; with one of unknown origin."""
 
 _CHUNK = 1 << 20
+_VALUES = ("input", "parameters", "bytes")
+"""What a record tells of its output."""
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is opened, and not waited for
 
 
 class Fingerprint(NamedTuple):
@@ -182,7 +186,7 @@ def inherited(origins: Iterable[tuple[str, str]], output: str) -> Iterator[None]
             folders[place.parent] = _read(place.with_name(MANIFEST))
         found = folders[place.parent].get((place.name, image))
         if found is not None and found.get("input") is not None:
-            records[image] = {key: value for key, value in found.items() if key not in ("output", "image")}
+            records[image] = found
     exists = path.exists()
     if exists:
         for (name, old), values in _read(path.with_name(MANIFEST)).items():
@@ -336,19 +340,30 @@ class Manifests:
 
 
 def _read(path: Path) -> dict[_Key, dict[str, object]]:
-    import json
-
+    """Read the records of a folder; of a manifest that is none, such as a pipe of that name, there are none."""
     records: dict[_Key, dict[str, object]] = {}
     try:
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    values = json.loads(line)
-                except ValueError:  # blank, or cut short
+        with os.fdopen(os.open(path, _READ), "rb") as file:
+            if is_stream(file):
+                return {}
+            while line := file.readline(MAX_LINE):
+                if len(line) == MAX_LINE:  # no record is so long
+                    break
+                if not line.startswith(b"{"):  # blank
                     continue
-                if isinstance(values, dict) and isinstance(values.get("output"), str):
-                    image = values.get("image")
-                    records[values["output"], image if isinstance(image, str) else None] = values
+                with suppress(ValueError):  # cut short
+                    values = parse_json(line)
+                    if isinstance(values, dict) and isinstance(values.get("output"), str):
+                        image = values.get("image")
+                        kept = {key: values[key] for key in _VALUES if _is_plain(values.get(key))}
+                        records[values["output"], image if isinstance(image, str) else None] = kept
     except OSError:
         return {}
     return records
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether a value of a record is what `record` writes: a number, a text, or a fingerprint."""
+    if isinstance(value, list):
+        return len(value) == len(Fingerprint._fields) and all(isinstance(part, int | str) for part in value)
+    return isinstance(value, int | str)

@@ -150,7 +150,7 @@ class RunOptions(NamedTuple):
         """
         if self.memory is None:
             return None
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(i?B)?", self.memory.strip(), re.IGNORECASE)
+        match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([KMGT]?)(i?B)?", self.memory.strip(), re.IGNORECASE)
         if match is None or not float(match[1]):
             raise PlanError(f"--memory: must be a size such as 4G or 500M, not {self.memory!r}")
         return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))

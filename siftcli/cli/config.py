@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ..batch.inputs import PlanError
-from ..io.files import why_unreadable
+from ..io.files import open_source, why_unreadable
+from ..io.limits import MAX_CONFIG, read_limited
 
 __all__ = ["config_values", "is_setting"]
+
+_SHOWN = 80
+"""Characters of a value or of a reason that a message shows."""
 
 
 def config_values(
@@ -55,14 +58,14 @@ def config_values(
             values[name] = _checked(path, key, settings[name], value)
         elif not any(name in _settings(other) for other in all_commands().values()):
             known = {*settings, *(name for other in all_commands().values() for name in _settings(other))}
-            raise PlanError(f"{path}: {key} is no option of any command{_hint(name, known)}")
+            raise PlanError(f"{path}: {_named(key)} is no option of any command{_hint(name, known)}")
     for key in tables:
         if key not in all_commands():
-            raise PlanError(f"{path}: [{key}] is no command{_hint(key, all_commands())}")
+            raise PlanError(f"{path}: [{_named(key)}] is no command{_hint(key, all_commands())}")
     for key, value in tables.get(command.name or "", {}).items():
         name = key.replace("-", "_")
         if name not in settings:
-            raise PlanError(f"{path}: [{command.name}] {key} is no option of it{_hint(name, settings)}")
+            raise PlanError(f"{path}: [{command.name}] {_named(key)} is no option of it{_hint(name, settings)}")
         values[name] = _checked(path, key, settings[name], value)
     return values
 
@@ -76,20 +79,32 @@ def _settings(command: click.Command) -> dict[str, click.Option]:
     return {p.name: p for p in command.params if isinstance(p, click.Option) and is_setting(p) and p.name is not None}
 
 
+def _named(key: str) -> str:
+    """Show a key in a message."""
+    return key if len(key) <= _SHOWN else f"{key[:_SHOWN]}..."
+
+
 def _hint(name: str, known: Any) -> str:
+    if len(name) > _SHOWN:
+        return ""
     near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def _parsed(path: str) -> dict[str, Any]:
+    """Read TOML, with or without a byte-order mark."""
     import tomllib  # most runs have no configuration file
 
     try:
-        return dict(tomllib.loads(Path(path).read_text(encoding="utf-8")))
+        with open_source(path) as file:
+            text = read_limited(file, MAX_CONFIG, "a configuration file").decode("utf-8-sig")
+        return dict(tomllib.loads(text))
     except OSError as error:
         raise PlanError(f"{path}: {why_unreadable(error)}") from error
+    except RecursionError as error:
+        raise PlanError(f"{path}: is nested too deeply; options are single values and lists of numbers") from error
     except ValueError as error:  # not TOML, or not UTF-8
-        raise PlanError(f"{path}: is not TOML: {error}") from error
+        raise PlanError(f"{path}: is not TOML: {str(error)[:_SHOWN]}") from error
 
 
 def _checked(path: str, key: str, option: click.Option, value: Any) -> Any:
@@ -106,7 +121,22 @@ def _checked(path: str, key: str, option: click.Option, value: Any) -> Any:
         choices = [str(choice) for choice in option.type.choices]
         wanted, good = f"one of {', '.join(choices)}", value in choices
     elif isinstance(value, list):
-        good = True  # of several numbers; the option's type looks at it
+        wanted = "a list of numbers"
+        good = all(isinstance(part, (int, float)) and _fits(part) for part in value)
     if not good:
-        raise PlanError(f"{path}: {key} must be {wanted}, not {value!r}")
+        raise PlanError(f"{path}: {key} must be {wanted}, not {_shown(value)}")
+    if not _fits(value):
+        raise PlanError(f"{path}: {key} is a number of more than 64 bits")
     return value
+
+
+def _fits(value: Any) -> bool:
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
+def _shown(value: Any) -> str:
+    """Show a value in a message: its start, if it is long."""
+    if isinstance(value, list | dict) or not _fits(value):
+        return "a number of more than 64 bits" if isinstance(value, int) else f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -190,7 +190,7 @@ def _numbers(value: Any) -> tuple[float, ...]:
     """Parse numbers separated by commas, or accept a list of numbers."""
     try:
         return tuple(float(part) for part in (value.split(",") if isinstance(value, str) else value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise click.BadParameter(f"{value!r} must be numbers separated by commas, such as 10,20,300,200") from None
 
 

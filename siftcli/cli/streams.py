@@ -13,6 +13,7 @@ import click
 
 from ..errors import ImageError, OutputError, SiftWarning
 from ..io.files import why_unreadable
+from ..io.limits import BLOCK, MAX_IMAGE_STREAM, MAX_STREAM, Stream
 from ..io.output import output_error
 
 __all__ = ["one_line", "read_stdin", "say", "secure_streams", "write_stdout"]
@@ -74,20 +75,31 @@ def say(text: str) -> None:
     click.echo(f"sift: {one_line(text)}", err=True)
 
 
+_IMAGES = (b"\x89PNG", b"\xff\xd8", b"II", b"MM", b"P", b"BM", b"GIF8", b"RIFF", b"FUJI", b"FOVb")
+_BOXES = (b"ftyp", b"jP  ")
+"""How images begin that may be large, and what follows the length of their first box."""
+
+
 def read_stdin() -> bytes:
     """Read all of standard input.
 
     Raises
     ------
     ImageError
-        If it cannot be read.
+        If it cannot be read, or is longer than `siftcli.io.limits` allows: what begins as an image may be larger.
     """
     if sys.stdin is None:
         raise ImageError("<stdin>", "is closed")
+    stream = sys.stdin.buffer
     try:
-        return sys.stdin.buffer.read()
+        head = stream.read(BLOCK)
+        image = head.startswith(_IMAGES) or head[4:8] in _BOXES
+        rest = Stream(stream, MAX_IMAGE_STREAM if image else MAX_STREAM, taken=len(head))
+        return head + rest.read() if len(head) == BLOCK else head
     except OSError as error:
         raise ImageError("<stdin>", why_unreadable(error)) from error
+    except MemoryError as error:
+        raise ImageError("<stdin>", "is larger than the memory that is left; make it smaller") from error
 
 
 def write_stdout(data: bytes) -> None:

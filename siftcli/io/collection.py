@@ -15,10 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from ..errors import OutputError
 from ..features import Features, ParameterValue
 from . import npz
 from .journal import Journal
+from .names import check_name
 
 __all__ = ["Collection", "CollectionWriter", "JournalWriter", "WriteAll", "check_name"]
 
@@ -74,24 +74,6 @@ class CollectionWriter(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-
-
-def check_name(path: str | PathLike[str], name: str) -> str:
-    """Return the name of an image if it can be one in a collection: a relative POSIX path, as under an image folder.
-
-    Raises
-    ------
-    OutputError
-        If it is absolute or empty, has a part that is empty, ``.`` or ``..``, or cannot be written in UTF-8.
-    """
-    parts = name.split("/")
-    if "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise OutputError(path, f"cannot hold an image named {name!r}; names are relative paths, such as 'left/1.jpg'")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise OutputError(path, f"cannot hold an image named {name!r}, which is not UTF-8; rename it") from error
-    return name
 
 
 class WriteAll(Protocol):
@@ -164,7 +146,11 @@ class JournalWriter:
         )
 
     def done(self) -> frozenset[str]:
-        return self._kept | {key.decode() for key in self._journal}
+        return self._kept | {self._name(key) for key in self._journal}
+
+    def _name(self, key: bytes) -> str:
+        """Return the name of an image in the journal, which may not be what this program wrote."""
+        return check_name(self._journal.path, key.decode("utf-8", "surrogateescape"))
 
     def add(self, name: str, features: Features) -> None:
         label = f"{self._path}: {check_name(self._path, name)}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, cast
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
@@ -46,8 +46,15 @@ def source_name(source: Source, name: str | None = None) -> str:
 
 
 @contextmanager
-def open_source(source: Source) -> Iterator[BinaryIO]:
+def open_source(source: Source, *, limited: bool = False) -> Iterator[BinaryIO]:
     """Open a source for reading; an open file is used as it is and left open.
+
+    Parameters
+    ----------
+    source : path, bytes or binary file
+        The file.
+    limited : bool
+        Refuse a pipe or a device that goes on beyond `siftcli.io.limits.MAX_STREAM`.  It cannot be searched.
 
     Raises
     ------
@@ -58,9 +65,15 @@ def open_source(source: Source) -> Iterator[BinaryIO]:
         yield io.BytesIO(source)
     elif isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
-            yield file
+            yield _limited(file) if limited else file
     else:
-        yield source
+        yield _limited(source) if limited else source
+
+
+def _limited(file: BinaryIO) -> BinaryIO:
+    from .limits import Stream, is_stream
+
+    return cast(BinaryIO, Stream(file)) if is_stream(file) else file
 
 
 def why_unreadable(error: OSError) -> str:

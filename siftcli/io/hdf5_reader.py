@@ -1,15 +1,9 @@
-"""Reading HDF5 files of features, in either layout of :mod:`siftcli.io.hdf5`.
-
-Nothing is trusted: links that lead elsewhere, data in other files, shapes and kinds of numbers that do not belong, and
-arrays that the file does not back are refused.
-"""
+"""Reading HDF5 files of features, in either layout of :mod:`siftcli.io.hdf5`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +14,7 @@ from ..conventions import flip_bins, wrapped
 from ..errors import FormatError
 from ..features import Features, ParameterValue
 from .fields import FIELDS, check_array, features_from, plain_parameters
-from .files import why_unreadable
+from .hdf5_file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]
@@ -32,15 +26,7 @@ VERSION = 1
 
 _OURS = (*(f.name for f in FIELDS), "image_size")
 
-_MAX_RATIO = 200
-_FREE = 16 << 20
-"""An array may be this many bytes, or `_MAX_RATIO` times what the file stores of it."""
-
 _MAX_DEPTH = 64
-_MAX_ATTRIBUTE = 1 << 16
-
-_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError, UnicodeError)
-"""What h5py raises on damaged files."""
 
 
 def read_collection(path: str | PathLike[str]) -> H5Collection:
@@ -68,79 +54,40 @@ class H5Collection:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        import h5py
-
         self._path = str(path)
+        self._file = open_hdf5(path)
         try:
-            with Path(path).open("rb"):  # for an error in plain words
-                pass
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            if error.errno is not None:
-                raise FormatError(self._path, why_unreadable(error)) from error
-            raise FormatError(self._path, f"is not HDF5, or not a whole file ({_brief(error)})") from error
-        try:
-            attributes = self._attributes()
-            self.hloc = attributes.get("format") != FORMAT
-            version = attributes.get("version", VERSION)
-            if not self.hloc and version != VERSION:
-                raise FormatError(self._path, f"is of version {version}; this program reads version {VERSION}")
-            self.parameters: Mapping[str, ParameterValue] | None = None
-            if not self.hloc:
-                self.parameters = plain_parameters(attributes, skip=("format", "version"))
-            self.names = tuple(self._walk(self._file.id, "", set(), 0))
+            with damage_named(self._path):
+                attributes = attributes_of(self._file)
+                self.hloc = attributes.get("format") != FORMAT
+                version = attributes.get("version", VERSION)
+                if not self.hloc and version != VERSION:
+                    raise FormatError(self._path, f"is of version {version}; this program reads version {VERSION}")
+                self.parameters: Mapping[str, ParameterValue] | None = None
+                if not self.hloc:
+                    self.parameters = plain_parameters(attributes, skip=("format", "version"))
+                self.names = tuple(self._walk(self._file, "", set(), 0))
             self._known = frozenset(self.names)
             if self.hloc and not self.names:
                 raise FormatError(self._path, "has no group with keypoints; this is not a file of features")
-        except _DAMAGE as error:
-            self._file.close()
-            raise self._damaged("", error) from error
         except FormatError:
             self._file.close()
             raise
 
-    def _attributes(self) -> dict[str, Any]:
-        """Read the attributes of the root that are single values of fixed length.
-
-        Text of any length is kept in a heap without a checksum; where that is damaged, HDF5 may search it for ever.
-        """
-        from h5py import h5s
-
-        attributes: dict[str, Any] = {}
-        for key in self._file.attrs:
-            attribute = self._file.attrs.get_id(key)
-            extent = attribute.get_space().get_simple_extent_type()
-            if extent == h5s.NULL:
-                attributes[key] = None
-                continue
-            plain = attribute.dtype.kind in "biufS" and attribute.dtype.itemsize <= _MAX_ATTRIBUTE
-            if plain and extent == h5s.SCALAR:
-                value = self._file.attrs[key]
-                attributes[key] = value.decode() if isinstance(value, bytes) else value
-        return attributes
-
-    def _walk(self, group: Any, prefix: str, seen: set[Any], depth: int) -> Iterator[str]:
-        """Yield the names of the groups that are images; `group` is a low-level one."""
-        from h5py import h5l, h5o
-
-        links: dict[bytes, int] = {}
-        group.links.iterate(lambda name, info: links.update({name: info.type}), info=True)
-        for link, kind in sorted(links.items()):
-            if kind != h5l.TYPE_HARD:
-                where = f"{prefix}{link.decode(errors='replace')}"
-                raise FormatError(self._path, f"{where!r} is a link to another place or file; links are not followed")
-        if prefix and b"keypoints" in links and h5o.get_info(group, b"keypoints").type == h5o.TYPE_DATASET:
+    def _walk(self, group: h5py.Group, prefix: str, seen: set[Any], depth: int) -> Iterator[str]:
+        """Yield the names of the groups that are images."""
+        links = links_of(group, self._path, prefix)
+        if prefix and any(link.name == "keypoints" and link.is_array for link in links):
             yield prefix[:-1]
             return
-        for link in sorted(links):
-            info = h5o.get_info(group, link)
-            where = f"{prefix}{link.decode()}"
-            if info.type != h5o.TYPE_GROUP:
+        for link in links:
+            where = f"{prefix}{link.name}"
+            if not link.is_group:
                 raise FormatError(self._path, f"{where!r} is no group with keypoints; this is not a file of features")
-            if depth == _MAX_DEPTH or (info.fileno, info.addr) in seen:
-                raise FormatError(self._path, f"{where!r} is nested too deeply, or in itself; the file is damaged")
-            seen.add((info.fileno, info.addr))
-            yield from self._walk(h5o.open(group, link), f"{where}/", seen, depth + 1)
+            if depth == _MAX_DEPTH or link.place in seen:
+                raise FormatError(self._path, f"{where!r} is nested too deeply, or in itself; it is not read")
+            seen.add(link.place)
+            yield from self._walk(child(group, link), f"{where}/", seen, depth + 1)
 
     def read(self, name: str) -> Features:
         """Return the features of an image.
@@ -154,32 +101,12 @@ class H5Collection:
         """
         if name not in self._known:
             raise KeyError(name)
-        try:
-            group = self._file[name]
-            arrays = {key: self._array(group, key, name) for key in (*_OURS, "oris") if key in group}
-        except _DAMAGE as error:
-            raise self._damaged(f"{name}: ", error) from error
+        with damage_named(self._path, name):
+            group = self._file[name.encode("utf-8", "surrogateescape")]
+            arrays = {key: read_array(group, key, self._path, name) for key in (*_OURS, "oris") if key in group}
         if "oris" in arrays or (self.hloc and "orientations" not in arrays):
             arrays = self._from_hloc(arrays, name)
         return features_from(arrays, self._path, where=name, parameters=self.parameters)
-
-    def _array(self, group: h5py.Group, key: str, name: str) -> npt.NDArray[Any]:
-        """Read a dataset that the file backs."""
-        import h5py
-
-        dataset = group[key]
-        if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
-            raise FormatError(self._path, f"{name}: {key} is no array; the file is damaged")
-        if dataset.external or dataset.is_virtual:
-            raise FormatError(self._path, f"{name}: {key} is kept in another file, which is not read")
-        check_array(key, dataset.shape, dataset.dtype, self._path, f"{name}: ", (None,) * len(dataset.shape))
-        stored = max(_FREE, _MAX_RATIO * dataset.id.get_storage_size())
-        chunk = dataset.dtype.itemsize * math.prod(dataset.chunks or (0,))
-        if dataset.dtype.itemsize * math.prod(dataset.shape) > stored or chunk > stored:
-            raise FormatError(
-                self._path, f"{name}: {key} promises shape {dataset.shape}, which the file does not hold; it is damaged"
-            )
-        return np.asarray(dataset[()])
 
     def _from_hloc(self, arrays: dict[str, npt.NDArray[Any]], name: str) -> dict[str, npt.NDArray[Any]]:
         """Turn hloc's arrays into those of this package's layout."""
@@ -195,9 +122,6 @@ class H5Collection:
             arrays["descriptors"] = flip_bins(np.ascontiguousarray(arrays["descriptors"].T))
         return arrays
 
-    def _damaged(self, place: str, error: Exception) -> FormatError:
-        return FormatError(self._path, f"{place}is damaged; get the file again ({_brief(error)})")
-
     def close(self) -> None:
         self._file.close()
 
@@ -212,8 +136,3 @@ class H5Collection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _brief(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return "".join(c if c.isprintable() else "?" for c in words)[:120] or type(error).__name__

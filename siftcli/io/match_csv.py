@@ -9,8 +9,8 @@ empty.
 from __future__ import annotations
 
 import csv
-import io
 import math
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,14 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from ..matches import Matches
-from .files import Source, open_source, source_name, why_unreadable
+from .files import Source, source_name
+from .text_lines import text_lines
 
 __all__ = ["decode", "encode"]
 
 _COLUMNS = ("index_a", "index_b", "x_a", "y_a", "x_b", "y_b", "distance", "ratio", "inlier")
+_ROWS = 4096
+"""Lines that are turned into numbers at a time."""
 
 
 def encode(matches: Matches) -> bytes:
@@ -33,12 +36,17 @@ def encode(matches: Matches) -> bytes:
         # The shortest text that gives the same float32.
         *_column(matches.xy_a, 2, n, None),
         *_column(matches.xy_b, 2, n, None),
-        *_column(matches.distances, 1, n, "%.6f"),
-        *_column(matches.ratios, 1, n, "%.6f"),
+        *_column(_unsigned(matches.distances), 1, n, "%.6f"),
+        *_column(_unsigned(matches.ratios), 1, n, "%.6f"),
         *_column(matches.inliers, 1, n, "%d"),
     ]
     lines = [",".join(_COLUMNS), *map(",".join, zip(*columns, strict=True))]
     return ("\n".join(lines) + "\n").encode("ascii")
+
+
+def _unsigned(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
+    """Turn -0, as rounding leaves it, into 0."""
+    return None if values is None else values + 0.0
 
 
 def _column(values: npt.NDArray[Any] | None, width: int, n: int, form: str | None) -> list[list[str]]:
@@ -65,21 +73,17 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
         If it cannot be read, has another header, or a line that is not a match.
     """
     name = source_name(source, name)
-    try:
-        with open_source(source) as file:
-            text = file.read().decode("utf-8-sig")
-    except OSError as error:
-        raise FormatError(name, why_unreadable(error)) from error
-    except UnicodeDecodeError as error:
-        raise FormatError(name, "is not text; this is not a CSV file of matches") from error
-    rows = csv.reader(io.StringIO(text, newline=""))
+    rows = csv.reader(text_lines(source, "a CSV file of matches", name))
+    parts: list[npt.NDArray[np.float64]] = [np.empty((0, len(_COLUMNS)))]
     try:
         if tuple(next(rows, ())) != _COLUMNS:
             raise FormatError(name, f"is not a CSV file of matches, which begins with {','.join(_COLUMNS)}", 1)
-        values = [_numbers(row, name, rows.line_num) for row in rows if row]
+        filled = filter(None, rows)
+        while values := [_numbers(row, name, rows.line_num) for row in islice(filled, _ROWS)]:
+            parts.append(np.array(values, np.float64))
     except csv.Error as error:
         raise FormatError(name, f"is no CSV ({error})", rows.line_num) from error
-    return _matches(np.array(values, np.float64).reshape(-1, len(_COLUMNS)), name)
+    return _matches(np.concatenate(parts), name)
 
 
 def _numbers(row: list[str], name: str, line: int) -> list[float]:

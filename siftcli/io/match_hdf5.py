@@ -8,25 +8,24 @@ A group for each pair, ``<name a>/<name b>`` with ``-`` for each ``/`` in a name
 
 The layout has no place for a verdict: of matches that were verified, the inliers are written.  What it has no place for
 is in attributes, which hloc does not read: of a group, ``name_a`` and ``name_b`` and, of verified pairs, ``matches``
-(how many there were), ``model``, ``matrix`` and ``threshold``; of the file, ``format`` and ``version``.
+(how many there were), ``model``, ``matrix`` and ``threshold``; of the file, ``format`` and ``version``.  Text is of
+fixed length, in UTF-8.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..errors import FormatError, OutputError
-from ..matches import Matches, Model
-from .collection import check_name
-from .files import why_unreadable
+from ..errors import OutputError
+from ..matches import Matches
 from .hdf5_writer import create_hdf5
+from .match_hdf5_reader import MatchCollection
+from .names import check_name
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]
@@ -35,11 +34,6 @@ __all__ = ["MatchCollection", "check_names", "group_name", "write"]
 
 _FORMAT = "siftcli-matches"
 _VERSION = 1
-_LARGEST = 1 << 26
-"""Keypoints that an image may have."""
-
-_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError, UnicodeError)
-"""What h5py raises on damaged files."""
 
 
 def group_name(name_a: str, name_b: str) -> str:
@@ -52,8 +46,6 @@ def check_names(path: str | PathLike[str], names: Iterable[str]) -> None:
     taken: dict[str, str] = {}
     for name in names:
         place = check_name(path, name).replace("/", "-")
-        if place in (".", ".."):
-            raise OutputError(path, f"cannot hold an image named {name!r}")
         other = taken.setdefault(place, name)
         if other != name:
             raise OutputError(path, f"{other!r} and {name!r} would both be {place!r} in it; rename one of them")
@@ -78,7 +70,7 @@ def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: b
     """
     with create_hdf5(path, overwrite=overwrite) as output:
         with output.writing() as file:
-            file.attrs["format"], file.attrs["version"] = _FORMAT, _VERSION
+            file.attrs["format"], file.attrs["version"] = np.bytes_(_FORMAT.encode()), _VERSION
         for name_a, name_b, matches in pairs:
             check_names(path, {name_a, name_b})
             place = group_name(name_a, name_b)
@@ -101,136 +93,11 @@ def _fill(group: h5py.Group, name_a: str, name_b: str, matches: Matches) -> None
     packed: dict[str, Any] = {"compression": 1, "shuffle": True, "chunks": partner.shape} if len(partner) else {}
     group.create_dataset("matches0", data=partner, **packed)
     group.create_dataset("matching_scores0", data=score, **packed)
-    group.attrs["name_a"], group.attrs["name_b"] = name_a, name_b
+    # Text of fixed length: what is of variable length is kept without a checksum, and not read.
+    group.attrs["name_a"], group.attrs["name_b"] = np.bytes_(name_a.encode()), np.bytes_(name_b.encode())
     if matches.inliers is not None:
         group.attrs["matches"] = len(matches)
     if matches.model is not None:
-        group.attrs["model"] = matches.model.kind
+        group.attrs["model"] = np.bytes_(matches.model.kind.encode())
         group.attrs["matrix"] = matches.model.matrix
         group.attrs["threshold"] = matches.model.threshold
-
-
-class MatchCollection:
-    """An open file of matches in hloc's layout, whoever wrote it; a context manager.
-
-    Attributes
-    ----------
-    pairs : tuple of (str, str)
-        The names of the images, as the file has them.
-
-    Raises
-    ------
-    FormatError
-        If it cannot be read, or holds something else.
-    """
-
-    def __init__(self, path: str | PathLike[str]) -> None:
-        import h5py
-
-        self._path = str(path)
-        try:
-            with Path(path).open("rb"):  # for an error in plain words
-                pass
-            self._file = h5py.File(path, "r")
-        except OSError as error:
-            if error.errno is not None:
-                raise FormatError(self._path, why_unreadable(error)) from error
-            raise FormatError(self._path, "is not HDF5, or not a whole file") from error
-        try:
-            self._places = dict(self._walk())
-        except _DAMAGE as error:
-            self._file.close()
-            raise self._damaged() from error
-        except FormatError:
-            self._file.close()
-            raise
-        self.pairs = tuple(self._places)
-
-    def _walk(self) -> Iterator[tuple[tuple[str, str], Any]]:
-        for first in self._file:
-            outer = self._group(self._file, first)
-            for second in outer:
-                group = self._group(outer, second)
-                if "matches0" not in group:
-                    raise FormatError(self._path, f"'{first}/{second}' has no matches0; this is not a file of matches")
-                names = (group.attrs.get("name_a", first), group.attrs.get("name_b", second))
-                yield (str(names[0]), str(names[1])), group
-
-    def _group(self, parent: Any, name: str) -> Any:
-        import h5py
-
-        if not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-            raise FormatError(self._path, f"{name!r} is a link to another place or file; links are not followed")
-        group = parent[name]
-        if not isinstance(group, h5py.Group):
-            raise FormatError(self._path, f"{name!r} is no group; this is not a file of matches in hloc's layout")
-        return group
-
-    def read(self, name_a: str, name_b: str) -> Matches:
-        """Return the matches of a pair; distances follow from the scores.
-
-        Raises
-        ------
-        KeyError
-            If the file has no such pair.
-        FormatError
-            If a dataset has another shape or kind of numbers, or cannot be read.
-        """
-        group = self._places[name_a, name_b]
-        try:
-            partner = self._array(group, "matches0", "iu")
-            score = self._array(group, "matching_scores0", "f") if "matching_scores0" in group else None
-            model = self._model(group)
-        except _DAMAGE as error:
-            raise self._damaged() from error
-        if len(partner) and (partner.min() < -1 or partner.max() >= 2**31):
-            raise FormatError(self._path, f"{name_a}, {name_b}: has an index below -1 or beyond 32 bits")
-        if score is not None and score.shape != partner.shape:
-            raise FormatError(self._path, f"{name_a}, {name_b}: has {len(score)} scores for {len(partner)} keypoints")
-        index = np.flatnonzero(partner >= 0)
-        distances = None if score is None else 2 * np.sqrt(np.maximum(1 - score[index].astype(np.float64), 0))
-        return Matches(
-            indices=np.stack([index, partner[index]], axis=1).astype(np.int32),
-            distances=distances,
-            inliers=np.ones(len(index), bool) if "matches" in group.attrs else None,
-            model=model,
-        )
-
-    def _array(self, group: Any, key: str, kinds: str) -> npt.NDArray[Any]:
-        import h5py
-
-        dataset = group[key]
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink) or not isinstance(dataset, h5py.Dataset):
-            raise FormatError(self._path, f"{group.name}: {key} is no array of its own; it is not read")
-        if dataset.external or dataset.is_virtual:
-            raise FormatError(self._path, f"{group.name}: {key} is kept in another file, which is not read")
-        if dataset.dtype.kind not in kinds or len(dataset.shape) != 1 or dataset.shape[0] > _LARGEST:
-            raise FormatError(
-                self._path, f"{group.name}: {key} is {dataset.dtype} of shape {dataset.shape}; it is no list of matches"
-            )
-        return np.asarray(dataset[()])
-
-    def _model(self, group: Any) -> Model | None:
-        if "model" not in group.attrs:
-            return None
-        matrix = np.asarray(group.attrs["matrix"], np.float64).reshape(3, 3)
-        return Model(str(group.attrs["model"]), matrix, float(group.attrs["threshold"]))
-
-    def _damaged(self) -> FormatError:
-        return FormatError(self._path, "is damaged, or is no file of matches in hloc's layout")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __iter__(self) -> Iterator[tuple[str, str, Matches]]:
-        for name_a, name_b in self.pairs:
-            yield name_a, name_b, self.read(name_a, name_b)
-
-    def __enter__(self) -> MatchCollection:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -11,7 +11,9 @@ then names with blanks are in double quotes.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 
@@ -19,8 +21,10 @@ import numpy as np
 
 from ..errors import FormatError, OutputError
 from ..matches import Matches
-from .files import Source, open_source, source_name, why_unreadable
+from .files import Source, source_name
+from .limits import MAX_DIGITS, MAX_LINES
 from .output import atomic_file
+from .text_lines import text_lines
 
 __all__ = ["check_names", "encode", "read", "read_pairs", "write"]
 
@@ -44,7 +48,7 @@ def encode(name_a: str, name_b: str, matches: Matches, *, path: str | PathLike[s
     """
     check_names(path, (name_a, name_b))
     lines = [f"{name_a} {name_b}", *(f"{i} {j}" for i, j in matches.only_inliers().indices.tolist()), "", ""]
-    return "\n".join(lines).encode()
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: bool = False) -> None:
@@ -76,21 +80,25 @@ def read(source: Source, *, name: str | None = None) -> Iterator[tuple[str, str,
     """
     name = source_name(source, name)
     pair: tuple[str, str] | None = None
-    indices: list[tuple[int, int]] = []
-    for number, line in enumerate([*_lines(source, name), ""], 1):
+    indices = array("i")
+    for number, line in enumerate(chain(text_lines(source, "COLMAP's match list", name, many=True), ("",)), 1):
         words = line.split()
         if not words:
             if pair is not None:
-                yield *pair, Matches(np.array(indices, np.int32).reshape(-1, 2))
-            pair, indices = None, []
+                yield *pair, Matches(np.frombuffer(indices, np.int32).reshape(-1, 2))
+            pair, indices = None, array("i")
         elif len(words) != 2:
             raise FormatError(name, f"has {len(words)} words instead of two names or two indices", number)
         elif pair is None:
             pair = words[0], words[1]
-        elif all(word.isascii() and word.isdigit() and int(word) < 2**31 for word in words):
-            indices.append((int(words[0]), int(words[1])))
+        elif all(map(_is_index, words)) and len(indices) < 2 * MAX_LINES:
+            indices.extend(map(int, words))
         else:
             raise FormatError(name, f"{line.strip()[:60]!r} is no pair of indices; is a blank line missing?", number)
+
+
+def _is_index(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= MAX_DIGITS and int(word) < 2**31
 
 
 def read_pairs(source: Source, *, name: str | None = None) -> list[tuple[str, str]]:
@@ -107,8 +115,9 @@ def read_pairs(source: Source, *, name: str | None = None) -> list[tuple[str, st
         If it cannot be read, or a line has not two names.
     """
     name = source_name(source, name)
-    pairs = []
-    for number, line in enumerate(_lines(source, name), 1):
+    pairs: list[tuple[str, str]] = []
+    known: dict[str, str] = {}  # each name is kept once
+    for number, line in enumerate(text_lines(source, "a list of pairs", name), 1):
         if not line.strip() or line.startswith("#"):
             continue
         if "\t" in line:
@@ -119,16 +128,5 @@ def read_pairs(source: Source, *, name: str | None = None) -> list[tuple[str, st
             raise FormatError(
                 name, f"has {len(words)} names instead of two; put names with blanks in double quotes", number
             )
-        pairs.append((words[0], words[1]))
+        pairs.append((known.setdefault(words[0], words[0]), known.setdefault(words[1], words[1])))
     return pairs
-
-
-def _lines(source: Source, name: str) -> list[str]:
-    try:
-        with open_source(source) as file:
-            text = file.read().decode("utf-8-sig")
-    except OSError as error:
-        raise FormatError(name, why_unreadable(error)) from error
-    except UnicodeDecodeError as error:
-        raise FormatError(name, "is not text in UTF-8") from error
-    return [line.removesuffix("\r") for line in text.split("\n")]

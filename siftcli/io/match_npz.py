@@ -6,25 +6,17 @@ What is None is left out.  The model's are ``model_kind`` (text), ``model_matrix
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..matches import Matches, Model
-from .files import Source, open_source, source_name, why_unreadable
+from ..matches import MODELS, Matches, Model
+from .files import Source, source_name
+from .npz_archive import read_arrays, write_arrays
 
 __all__ = ["decode", "encode"]
-
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""Of every member, so that equal matches give equal bytes."""
-
-_LARGEST = 1 << 30
-"""Bytes that the arrays of a file may take."""
 
 _ARRAYS: dict[str, tuple[Any, tuple[int, ...]]] = {
     "indices": (np.int32, (2,)),
@@ -36,7 +28,8 @@ _ARRAYS: dict[str, tuple[Any, tuple[int, ...]]] = {
 }
 """Name to dtype and shape of a match's part."""
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, TypeError, RuntimeError, SyntaxError)
+_MODEL = ("kind", "matrix", "threshold", "focal", "pose")
+_KNOWN = (*_ARRAYS, "sizes", *(f"model_{key}" for key in _MODEL))
 
 
 def encode(matches: Matches, names: tuple[str, str] | None = None) -> bytes:
@@ -47,18 +40,13 @@ def encode(matches: Matches, names: tuple[str, str] | None = None) -> bytes:
     if matches.sizes is not None:
         arrays["sizes"] = np.array(matches.sizes, np.int64)
     if matches.model is not None:
-        for key in ("kind", "matrix", "threshold", "focal", "pose"):
+        for key in _MODEL:
             value = getattr(matches.model, key)
             if value is not None:
                 arrays[f"model_{key}"] = np.asarray(value)
     if names is not None:
         arrays["names"] = np.array(names)
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for key, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{key}.npy", _DATE), "w") as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-    return file.getvalue()
+    return write_arrays(arrays)
 
 
 def decode(source: Source, *, name: str | None = None) -> Matches:
@@ -67,7 +55,7 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
     Parameters
     ----------
     source : path, bytes or binary file
-        A file that can be searched.
+        The archive.
     name : str, optional
         The file's name in messages.
 
@@ -77,18 +65,7 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
         If it cannot be read, or holds something else than matches.
     """
     name = source_name(source, name)
-    try:
-        with open_source(source) as file:
-            with zipfile.ZipFile(file) as archive:
-                if sum(info.file_size for info in archive.infolist()) > _LARGEST:
-                    raise FormatError(name, "is too large for a file of matches")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-    except OSError as error:
-        raise FormatError(name, why_unreadable(error)) from error
-    except _DAMAGE as error:
-        raise FormatError(name, "is no whole .npz archive of arrays; get the file again") from error
+    arrays = read_arrays(source, _KNOWN, name)
     if "indices" not in arrays:
         raise FormatError(name, "has no array 'indices'; this is not a file of matches")
     n = len(arrays["indices"]) if arrays["indices"].ndim else 0
@@ -98,10 +75,21 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
             array = arrays[key]
             if array.shape != (n, *tail) or array.dtype.kind not in "biuf":
                 raise FormatError(name, f"{key} is {array.dtype} of shape {array.shape}; this is not a file of matches")
-            values[key] = array.astype(dtype)
-    if n and values["indices"].min() < 0:
-        raise FormatError(name, "has an index below 0; the file is damaged")
+            values[key] = _converted(array, key, dtype, name)
     return Matches(**values, model=_model(arrays, name), sizes=_sizes(arrays, name))
+
+
+def _converted(array: npt.NDArray[Any], key: str, dtype: Any, name: str) -> npt.NDArray[Any]:
+    """Convert numbers; what the new type cannot hold, or no match can have, is an error."""
+    if key == "indices":
+        if array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() >= 2**31)):
+            raise FormatError(
+                name, "has an index that is no whole number from 0 to 2^31; this is not a file of matches"
+            )
+    elif dtype is not np.bool_ and not np.isfinite(array).all():
+        raise FormatError(name, f"{key} has a value that is not finite; leave those matches out")
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
 
 
 def _model(arrays: dict[str, npt.NDArray[Any]], name: str) -> Model | None:
@@ -110,14 +98,26 @@ def _model(arrays: dict[str, npt.NDArray[Any]], name: str) -> Model | None:
         return None
     try:
         return Model(
-            kind=str(parts["kind"]),
-            matrix=parts["matrix"].astype(np.float64).reshape(3, 3),
-            threshold=float(parts["threshold"]),
-            focal=float(parts["focal"]) if "focal" in parts else None,
-            pose=parts["pose"].astype(np.float64).reshape(3, 4) if "pose" in parts else None,
+            kind=_kind(parts["kind"]),
+            matrix=_numbers(parts["matrix"]).reshape(3, 3),
+            threshold=float(_numbers(parts["threshold"]).reshape(())),
+            focal=float(_numbers(parts["focal"]).reshape(())) if "focal" in parts else None,
+            pose=_numbers(parts["pose"]).reshape(3, 4) if "pose" in parts else None,
         )
     except (KeyError, ValueError, TypeError) as error:
-        raise FormatError(name, "has a model that is not whole; the file is damaged") from error
+        raise FormatError(name, f"has a model that is not whole, or none that is known ({error})") from error
+
+
+def _kind(value: npt.NDArray[Any]) -> str:
+    if value.dtype.kind != "U" or str(value) not in MODELS:
+        raise ValueError(f"its kind is none of {', '.join(MODELS)}")
+    return str(value)
+
+
+def _numbers(value: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    if value.dtype.kind not in "fiu" or not np.isfinite(value).all():
+        raise ValueError("it has values that are no numbers")
+    return value.astype(np.float64)
 
 
 def _sizes(arrays: dict[str, npt.NDArray[Any]], name: str) -> tuple[int, int] | None:
@@ -125,5 +125,5 @@ def _sizes(arrays: dict[str, npt.NDArray[Any]], name: str) -> tuple[int, int] | 
         return None
     sizes = arrays["sizes"]
     if sizes.shape != (2,) or sizes.dtype.kind not in "iu":
-        raise FormatError(name, "has sizes that are not two whole numbers; the file is damaged")
+        raise FormatError(name, "has sizes that are not two whole numbers; this is not a file of matches")
     return int(sizes[0]), int(sizes[1])

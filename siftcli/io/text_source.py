@@ -8,14 +8,9 @@ from contextlib import contextmanager
 
 from ..errors import FormatError
 from .files import Source, open_source, why_unreadable
+from .limits import BLOCK, MAX_SMALL_TEXT, expanded
 
 __all__ = ["read_blocks"]
-
-_BLOCK = 1 << 20
-"""Bytes read at a time."""
-
-_MAX_RATIO = 200
-"""The largest expansion of a compressed file; keypoints with empty descriptors stay under 50."""
 
 _GZIP = 31
 """zlib's name for the largest window with a gzip header."""
@@ -43,8 +38,8 @@ def read_blocks(source: Source, name: str) -> Iterator[Iterator[bytes]]:
         If it cannot be read or decompressed, here or while the blocks are taken.
     """
     try:
-        with open_source(source) as file:
-            first = file.read(_BLOCK)
+        with open_source(source, limited=True) as file:
+            first = file.read(BLOCK)
             blocks = _blocks(first, file.read)
             yield _gunzip(blocks, name) if first.startswith(b"\x1f\x8b") else blocks
     except OSError as error:
@@ -56,7 +51,7 @@ def read_blocks(source: Source, name: str) -> Iterator[Iterator[bytes]]:
 def _blocks(first: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
     while first:
         yield first
-        first = read(_BLOCK)
+        first = read(BLOCK)
 
 
 def _gunzip(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
@@ -70,10 +65,10 @@ def _gunzip(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
                 block = block.lstrip(b"\0")  # padding between members
                 gzip = zlib.decompressobj(_GZIP) if block else gzip
                 continue
-            text = gzip.decompress(block, _BLOCK)
+            text = gzip.decompress(block, BLOCK)
             given += len(text)
-            if given > max(_MAX_RATIO * taken, 16 * _BLOCK):
-                raise FormatError(name, f"expands more than {_MAX_RATIO}-fold; this is not a feature file")
+            if given > expanded(taken, MAX_SMALL_TEXT):
+                raise FormatError(name, "expands more than real features do; this is not a feature file")
             yield text
             block = gzip.unused_data if gzip.eof else gzip.unconsumed_tail
     yield gzip.flush()

@@ -70,7 +70,9 @@ def rows_of(text: bytes) -> list[dict[str, str]]:
 
 def pairs_of(path: Path) -> list[tuple[str, str]]:
     with h5py.File(path) as file:
-        return sorted((str(g.attrs["name_a"]), str(g.attrs["name_b"])) for a in file.values() for g in a.values())
+        return sorted(
+            (g.attrs["name_a"].decode(), g.attrs["name_b"].decode()) for a in file.values() for g in a.values()
+        )
 
 
 # --- two images

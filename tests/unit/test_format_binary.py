@@ -181,7 +181,7 @@ def test_what_numpy_writes_is_read(compressed: bool) -> None:
         ({"image_size": [640.5, 1]}, "not in whole pixels"),
         ({"parameters": np.array(3)}, "parameters is not JSON"),
         ({"parameters": np.array("[1]")}, "parameters is not a JSON object"),
-        ({"parameters": np.array("{")}, "is damaged"),
+        ({"parameters": np.array("{")}, "is not JSON"),
     ],
 )
 def test_what_are_no_features(arrays: dict[str, Any], words: str) -> None:

@@ -32,7 +32,14 @@ ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "scipy": ("engine", "matching"),
     "PIL": ("io.image", "draw"),
-    "h5py": ("io.hdf5", "io.hdf5_reader", "io.hdf5_writer", "io.match_hdf5"),
+    "h5py": (
+        "io.hdf5",
+        "io.hdf5_file",
+        "io.hdf5_reader",
+        "io.hdf5_writer",
+        "io.match_hdf5",
+        "io.match_hdf5_reader",
+    ),
     "click": ("cli",),
     "rich": ("cli",),
 }

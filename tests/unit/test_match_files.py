@@ -115,7 +115,7 @@ def test_no_matches_are_a_whole_file(name: str, tmp_path: Path) -> None:
         (b"HEAD\n1,2,nan,0,0,0,0,0,1\n", 2, "not finite"),
         (b"HEAD\n1,2,0,0,0,0,0,0,2\n", None, "neither 0 nor 1"),
         (b"HEAD\n1,2,0,0,0,0,0,0,\n2,2,0,0,0,0,0,0,1\n", None, "has no inlier"),
-        (b"\xff\xfe\x00", None, "not text"),
+        (b"\xff\xfe\x00", None, "is in UTF-16"),
     ],
 )
 def test_a_damaged_csv_names_the_line(data: bytes, line: int | None, words: str) -> None:
@@ -138,7 +138,7 @@ def test_every_cut_of_an_npz_is_an_error(matches: Matches) -> None:
     [
         ({"indices": None}, "has no array 'indices'"),
         ({"indices": np.zeros(5)}, "indices is"),
-        ({"indices": np.full((5, 2), -1)}, "below 0"),
+        ({"indices": np.full((5, 2), -1)}, "no whole number from 0"),
         ({"distances": np.zeros(4)}, "distances is"),
         ({"inliers": np.array(["a"] * 5)}, "inliers is"),
         ({"model_matrix": np.zeros(8)}, "model"),
