@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from .errors import ParameterError as ParameterError
     from .errors import SiftError as SiftError
     from .errors import WorkerError as WorkerError
+    from .evaluation.agreement import Agreement as Agreement
+    from .evaluation.agreement import agreement as agreement
+    from .evaluation.run import Evaluation as Evaluation
+    from .evaluation.run import evaluate as evaluate
     from .features import Features as Features
     from .io.image import read_image as read_image
     from .io.lowe_key import read_key as read_key
@@ -42,8 +46,10 @@ if TYPE_CHECKING:
 
 # Names are imported when they are first used, which keeps start-up short.
 _HOME = {
+    "Agreement": "evaluation.agreement",
     "DescriptorParams": "params",
     "DetectorParams": "params",
+    "Evaluation": "evaluation.run",
     "Features": "features",
     "FormatError": "errors",
     "FrameError": "errors",
@@ -55,10 +61,12 @@ _HOME = {
     "SelectionParams": "params",
     "SiftError": "errors",
     "WorkerError": "errors",
+    "agreement": "evaluation.agreement",
     "describe": "api",
     "detect": "api",
     "draw_keypoints": "draw.keypoints",
     "draw_matches": "draw.matches",
+    "evaluate": "evaluation.run",
     "match": "api",
     "open_collection": "io.registry",
     "read_collection": "io.registry",
@@ -72,8 +80,10 @@ _HOME = {
 }
 
 __all__ = [
+    "Agreement",
     "DescriptorParams",
     "DetectorParams",
+    "Evaluation",
     "Features",
     "FormatError",
     "FrameError",
@@ -85,10 +95,12 @@ __all__ = [
     "SelectionParams",
     "SiftError",
     "WorkerError",
+    "agreement",
     "describe",
     "detect",
     "draw_keypoints",
     "draw_matches",
+    "evaluate",
     "match",
     "open_collection",
     "read_collection",

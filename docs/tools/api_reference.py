@@ -13,6 +13,7 @@ __all__ = ["page"]
 
 _GROUPS = {
     "Features": ("detect", "describe", "match"),
+    "Evaluation": ("evaluate", "agreement", "Evaluation", "Agreement"),
     "Images": ("read_image",),
     "Files": (
         "read_features",

@@ -24,6 +24,7 @@ COMMANDS = {
     "scalespace": "Write the Gaussian and DoG scale space of an image as pictures.",
     "convert": "Convert features from one format to another.",
     "info": "Tell what is in feature and match files.",
+    "evaluate": "Evaluate features on images with known geometry.",
     "doctor": "Check this installation.",
 }
 """Every command and its help in one line.

@@ -207,7 +207,7 @@ def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
     return option(flag, type=meta["kind"], **attrs)
 
 
-def field_options(kind: type, group: str) -> Callable[[_F], _F]:
+def field_options(kind: type, group: str, without: Iterable[str] = ()) -> Callable[[_F], _F]:
     """Declare an option for every field of a class of parameters.
 
     Parameters
@@ -216,8 +216,10 @@ def field_options(kind: type, group: str) -> Callable[[_F], _F]:
         A dataclass whose fields are made by :func:`siftcli.settings.setting`.
     group : str
         Section of the help.
+    without : iterable of str
+        Fields that get no option.
     """
-    return all_of([_parameter_option(field, group) for field in fields(kind)])
+    return all_of([_parameter_option(field, group) for field in fields(kind) if field.name not in without])
 
 
 def preset_option(group: str, help: str) -> Callable[[_F], _F]:

@@ -30,7 +30,7 @@ LAYERS = layers()
 
 ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "scipy": ("engine", "matching"),
+    "scipy": ("engine", "matching", "evaluation"),
     "PIL": ("io.image", "draw"),
     "h5py": (
         "io.hdf5",
@@ -76,6 +76,7 @@ LATE = {
     "siftcli.engine.affine",
     "siftcli.engine.describe_frames",
     "siftcli.engine.frames",
+    "siftcli.evaluation",
     "siftcli.io.collection",
     "siftcli.io.fields",
     "siftcli.io.npz",

@@ -1,0 +1,176 @@
+"""``sift evaluate``: features on images with known geometry, by the measures of the literature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from ..batch.inputs import PlanError
+from ..params import PRESETS, MatchParams
+from .guard import READ, WRITTEN
+from .options import SiftCommand, all_of, config_option, field_options, option, report_options
+
+__all__ = ["Request", "command"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+WITHOUT = ("verify", "min_inliers", "focal")
+"""Options of matches that the ground truth decides on."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for, besides its inputs.
+
+    Attributes
+    ----------
+    presets : tuple of str
+        To evaluate, besides features that are given.
+    budget : int or None
+        Most keypoints of an image.
+    pairs, points : str or None
+        List of the pairs of cameras; corresponding points of the two images that are given.
+    output : str or None
+        Where the report goes.
+    overwrite, resume : bool
+        About an output that exists, and a run that was interrupted.
+    jobs : int
+        Number of processes.
+    as_json, as_csv, quiet, verbose : bool
+        What is printed.
+    tests : dict
+        Of the matches, those that were given.
+    """
+
+    presets: tuple[str, ...]
+    budget: int | None
+    pairs: str | None
+    points: str | None
+    output: str | None
+    overwrite: bool
+    resume: bool
+    jobs: int
+    as_json: bool
+    as_csv: bool
+    quiet: bool
+    verbose: bool
+    tests: dict[str, Any]
+
+
+_features_options = all_of(
+    [
+        option(
+            "--preset",
+            "presets",
+            group="Features",
+            multiple=True,
+            type=click.Choice(list(PRESETS)),
+            help="Extract features with these parameters; may be given several times, to compare.",
+            note="default: default, unless FEATURES are given",
+        ),
+        option(
+            "--budget",
+            group="Features",
+            metavar="N",
+            type=int,
+            help="Keep the N strongest keypoints of each image (the largest, where files hold no responses), so that "
+            "methods are compared at equal numbers.",
+        ),
+        option(
+            "--agreement",
+            group="Features",
+            is_flag=True,
+            help="Compare two feature files of one image, the inputs, instead.",
+        ),
+    ]
+)
+
+_pairs_options = all_of(
+    [
+        option(
+            "--pairs",
+            group="Image pairs",
+            metavar="LIST",
+            type=READ,
+            help="Evaluate only the pairs of a list in sequences with cameras: a line with two names for each.",
+            note="default: all pairs",
+        ),
+        option(
+            "--points",
+            group="Image pairs",
+            metavar="FILE",
+            type=READ,
+            help="The first two inputs are images of a plane, related by the homography of these points: a line "
+            "x_a y_a x_b y_b for each of four or more, in pixels.",
+        ),
+    ]
+)
+
+_output_options = all_of(
+    [
+        option(
+            "-o",
+            "--output",
+            group="Output",
+            metavar="REPORT",
+            type=WRITTEN,
+            help="Write a report: .html, with curves, pictures and all parameters; .svg, the curves; .json or .csv.",
+        ),
+        option("--overwrite", group="Output", is_flag=True, help="Replace a report that exists."),
+        option("--resume", group="Output", is_flag=True, help="Resume an interrupted run with the same REPORT."),
+        option("--csv", "as_csv", group="Output", is_flag=True, help="Print a line of CSV for each method and pair."),
+        report_options("Output", "Print everything as one JSON object.", "Print one line per pair."),
+        option(
+            "-j",
+            "--jobs",
+            group="Output",
+            metavar="N",
+            type=int,
+            default=1,
+            help="Processes; those that run at once slow each other down, which the times show.",
+            note="default: 1",
+        ),
+    ]
+)
+
+
+@click.command(
+    "evaluate",
+    cls=SiftCommand,
+    example="sift evaluate sample_images/pair_astronaut_H.txt --preset default --preset lowe",
+)
+@click.argument("inputs", nargs=-1, metavar="SEQUENCE... [FEATURES...]", type=READ)
+@_features_options
+@_pairs_options
+@field_options(MatchParams, "Matching", without=WITHOUT)
+@_output_options
+@config_option
+@click.pass_context
+def command(ctx: click.Context, /, inputs: tuple[str, ...], agreement: bool, **given: Any) -> None:
+    """Evaluate features on images with known geometry.
+
+    SEQUENCE is a folder of images with their homographies (H1to2p as of Oxford, H_1_2 as of HPatches, H.txt or
+    name_H.txt beside two images), or with their cameras (image.camera as of Strecha, or a COLMAP model, text or
+    binary), or a folder of such folders, or a file name_H.txt. FEATURES is a folder with a feature file for each image,
+    or a file of many images, of any format and any program; each is a method of its own.
+
+    The measures, with their sources, are those of the page "Evaluation" of the documentation: repeatability, matching
+    score, correct matches, precision, mean matching accuracy, and the accuracy of the homography or pose, each with a
+    95 % confidence interval.
+
+    Exit status: 0 all done, 1 a pair failed (the others are done), 2 wrong usage, 130 interrupted.
+    """
+    if given["quiet"] and given["verbose"]:
+        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
+    tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__ if name not in WITHOUT}
+    request = Request(**given, tests={name: value for name, value in tests.items() if value is not None})
+    if request.as_json and request.as_csv:
+        raise PlanError("--json and --csv exclude each other")
+    if request.jobs < 1:
+        raise PlanError(f"--jobs: must be at least 1, not {request.jobs}")
+    from .evaluate_run import run_agreement, run_evaluation
+
+    ctx.exit(run_agreement(inputs, request) if agreement else run_evaluation(inputs, request))

@@ -1,0 +1,189 @@
+"""What ``sift evaluate`` does."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from ..batch.inputs import IMAGE_SUFFIXES, PlanError
+from ..errors import FormatError
+from ..evaluation.agreement import QUANTILES, agreement
+from ..evaluation.methods import Method, methods_of
+from ..evaluation.pairs import Measurer
+from ..evaluation.run import Evaluation, journal_for, measure_pairs, settings_of
+from ..evaluation.sequences import LAYOUTS, ImagePair, find_pairs, pair_of_points
+from ..io.formats import format_of_suffix
+from ..io.output import atomic_write
+from ..io.registry import read_features
+from ..words import counted
+from .evaluate import Request
+from .guard import guard
+from .match_progress import PairDisplay
+from .streams import one_line, say, write_stdout
+from .table import cells, print_table, table_of
+
+__all__ = ["run_agreement", "run_evaluation"]
+
+
+def run_evaluation(inputs: tuple[str, ...], request: Request) -> int:
+    """Evaluate; return the exit status."""
+    from ..evaluation import report  # imports Pillow
+
+    output = request.output
+    if output is None and request.resume:
+        raise PlanError("--resume: resumes the run of a report; give -o its name")
+    if output is not None and Path(output).suffix.lower() not in report.FORMATS:
+        raise PlanError(f"-o: {output}: must end with one of {', '.join(report.FORMATS)}")
+    if output is not None and not (request.overwrite or request.resume) and Path(output).exists():
+        raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
+    pairs, features = _sorted(inputs, request)
+    methods = _methods(features, request)
+    settings = settings_of(request.tests, request.budget)
+    journal = None
+    if output is not None:
+        images = [image for pair in pairs for image in (pair.a, pair.b)]
+        guard([output], [*(image.path for image in images), *(f for m in methods for f in m.files(images))])
+        journal = journal_for(output, methods, pairs, settings, resume=request.resume, overwrite=request.overwrite)
+    with journal or nullcontext():
+        done = 0 if journal is None else len(journal)
+        shown = PairDisplay(len(pairs) * len(methods), "pair", done=done, quiet=request.quiet, verbose=request.verbose)
+        try:
+            with shown:
+                evaluation = measure_pairs(
+                    methods, pairs, settings, journal=journal, on_result=shown.show, jobs=request.jobs
+                )
+        except KeyboardInterrupt:
+            if journal is not None:
+                say(f"{len(journal):,} of {shown.total:,} pairs are in {journal.path}; go on with --resume")
+            raise
+        if output is not None:
+            measurer = Measurer(methods, pairs, settings)
+            command = shlex.join(["sift", "evaluate", *sys.argv[2:]])
+            data = report.encode_report(evaluation, output, measurer, pairs, command)
+            atomic_write(output, data, overwrite=True)
+        if journal is not None and not shown.failed:
+            journal.remove()
+    _print(evaluation, request)
+    return shown.exit_status
+
+
+def _print(evaluation: Evaluation, request: Request) -> None:
+    from ..evaluation import report
+
+    if not request.quiet:
+        for note in evaluation.notes:
+            say(f"note: {note}")
+    if request.as_json:
+        write_stdout(report.encode_json(evaluation))
+    elif request.as_csv:
+        write_stdout(report.encode_csv(evaluation))
+    elif request.output is None or not request.quiet:
+        count = evaluation.parameters["pairs"]
+        table = table_of(["measure"], evaluation.methods)
+        rows = report.table_rows(evaluation)
+        for row in rows:
+            table.add_row(*cells(*row))
+        starred = any(cell.endswith("*") for row in rows for cell in row)
+        intervals = "; 95 % confidence intervals by bootstrap over the pairs" if any("[" in c for c in rows[0]) else ""
+        print_table(
+            counted(count, "image pair") + intervals,
+            table,
+            "* differs from the first method: the interval of the difference excludes 0" if starred else "",
+        )
+
+
+def _methods(features: list[str], request: Request) -> list[Method]:
+    presets = request.presets or (() if features else ("default",))
+    return methods_of([*dict.fromkeys(presets), *(Path(path) for path in features)])
+
+
+# --- which input is what
+
+
+def _sorted(inputs: tuple[str, ...], request: Request) -> tuple[list[ImagePair], list[str]]:
+    """Tell sequences and features apart."""
+    pairs: list[ImagePair] = []
+    features = []
+    rest = inputs
+    if request.points is not None:
+        if len(inputs) < 2 or not all(Path(path).is_file() for path in inputs[:2]):
+            raise PlanError("--points: the first two inputs must be the images that the points are of")
+        pairs.append(pair_of_points(inputs[0], inputs[1], request.points))
+        rest = inputs[2:]
+    for path in rest:
+        found = _pairs(path, request)
+        pairs.extend(found)
+        if not found:
+            features.append(path)
+    if not pairs:
+        raise PlanError(
+            f"no sequence: give a folder of images with {LAYOUTS}; or two images, and --points"
+            if not features
+            else f"{features[0]}: holds features only; give a sequence too, a folder of images with {LAYOUTS}"
+        )
+    return pairs, features
+
+
+def _pairs(path: str, request: Request) -> list[ImagePair]:
+    """Find the pairs of an input; none, if it is features."""
+    place = Path(path)
+    if place.is_file() and not place.name.endswith("H.txt"):
+        if place.suffix.lower() in IMAGE_SUFFIXES:
+            raise PlanError(f"{path}: is an image; give the folder of a sequence, or two images and --points")
+        if format_of_suffix(place) is None:
+            raise FormatError(path, "is neither a homography, name_H.txt beside two images, nor a feature file")
+        return []
+    found = find_pairs(path, request.pairs)
+    if not found and not _holds_features(place):
+        raise FormatError(path, f"is neither a sequence, with {LAYOUTS}, nor a folder of feature files")
+    return found
+
+
+def _holds_features(folder: Path) -> bool:
+    return any(format_of_suffix(path) is not None for path in [*folder.glob("*"), *folder.glob("*/*")])
+
+
+# --- two feature files
+
+
+def run_agreement(inputs: tuple[str, ...], request: Request) -> int:
+    """Compare two feature files of one image; return the exit status."""
+    if len(inputs) != 2:
+        raise PlanError(f"--agreement: needs two feature files of one image, not {len(inputs)}")
+    for option, given in (("--preset", request.presets), ("-o", request.output), ("--points", request.points)):
+        if given:
+            raise PlanError(f"--agreement and {option} exclude each other")
+    found = agreement(*(read_features(path) for path in inputs))
+    if request.as_json:
+        record = {
+            "a": inputs[0],
+            "b": inputs[1],
+            "keypoints": list(found.keypoints),
+            "recall": found.recall,
+            "precision": found.precision,
+            "levels": list(QUANTILES),
+            **{name: list(values) for name, values in found.quantiles.items()},
+        }
+        write_stdout(json.dumps(record).encode() + b"\n")
+        return 0
+    units = {
+        "position": ("distance, px", 4),
+        "sigma": ("difference of log sigma", 5),
+        "orientation": ("difference of orientation, rad", 5),
+        "descriptor": ("cosine of descriptors", 5),
+    }
+    table = table_of(["of the keypoints in common"], [f"{level:.0%}" for level in QUANTILES])
+    for name, values in found.quantiles.items():
+        title, digits = units[name]
+        table.add_row(*cells(title, *(f"{value:.{digits}f}" for value in values)))
+    a, b = (one_line(path) for path in inputs)
+    n, m = (counted(number, "keypoint") for number in found.keypoints)
+    print_table(
+        f"{a} ({n}) has {found.recall:.2%} of the keypoints of {b} ({m}); "
+        f"{b} has {found.precision:.2%} of those of {a}",
+        table if found.quantiles else None,
+    )
+    return 0
