@@ -30,6 +30,7 @@ READS = {
     "draw": {"files", "--matches"},
     "scalespace": {"image"},
     "convert": {"sources", "--images"},
+    "evaluate": {"inputs", "--config", "--pairs", "--points"},
     "info": {"files"},
 }
 """What each command reads."""
@@ -41,6 +42,7 @@ WRITES = {
     "draw": {"--output"},
     "scalespace": {"--output"},
     "convert": {"output"},
+    "evaluate": {"--output"},
 }
 """What each command writes."""
 
@@ -59,6 +61,7 @@ COMMANDS_AND_INPUTS = (
     ("draw a.png a.csv -o TARGET --format svg", "a.png a.csv"),
     ("convert a.csv TARGET --to lowe --images photos", "a.csv photos/a.png"),
     ("convert some.h5 TARGET --to hloc", "some.h5"),
+    ("evaluate a.png b.png --preset lowe --points points.csv -o TARGET", "points.csv"),
 )
 CASES = [(words, read) for words, files in COMMANDS_AND_INPUTS for read in files.split()]
 
@@ -77,6 +80,7 @@ def place(tmp_path: Path) -> Path:
     with open_collection(tmp_path / "some.h5") as writer:
         for i in range(3):
             writer.add(f"{i}.jpg", make(20, i))
+    (tmp_path / "points.csv").write_text("0 0 0 0\n50 0 50 0\n0 50 0 50\n50 50 50 50\n")
     (tmp_path / "pairs.txt").write_text("0.jpg 1.jpg\n")
     return tmp_path
 
