@@ -14,6 +14,8 @@ Lowe's files
 
 COLMAP, VisualSFM and hloc
 --------------------------
+* The matchers of COLMAP and VisualSFM take the cosine of two descriptors as their product over 512 squared, so their
+  bytes are rounded, of norm 512.
 * Lowe's bins, and yet y-down angles as in the library; hloc has them in degrees.
 * In COLMAP and VisualSFM the centre of the first pixel is (0.5, 0.5): half a pixel is added on the way out.
 * COLMAP's affine shape is ``sigma R(orientation)``, as `Features.affine`.
@@ -48,6 +50,7 @@ __all__ = [
     "library_bins",
     "pixel_origin",
     "quantise",
+    "quantise_512",
     "similarity_of",
     "wrapped",
 ]
@@ -58,6 +61,9 @@ _LOWE_ORDER = (8 * np.arange(16)[:, None] + _LOWE_BIN).ravel()
 _LIBRARY = np.arange(128).reshape(4, 4, 8)  # [y][x][orientation]
 _IPOL_ORDER = _LIBRARY[::-1].transpose(1, 0, 2)[:, :, _LOWE_BIN].ravel()
 _FROM_IPOL_ORDER = np.argsort(_IPOL_ORDER)
+
+_RAISING_ORDER = np.argsort([int(f"{i:07b}"[::-1], 2) for i in range(128)])
+"""Elements of a descriptor with their bits reversed, so that the first half, quarter, ... are spread evenly."""
 
 _PI = np.float32(np.pi)
 
@@ -73,6 +79,39 @@ def quantise(descriptors: Float32) -> npt.NDArray[np.uint8]:
         Non-negative.
     """
     return np.asarray(np.minimum(descriptors * np.float32(512), np.float32(255)).astype(np.uint8))
+
+
+def quantise_512(descriptors: npt.NDArray[np.uint8] | Float32) -> npt.NDArray[np.uint8]:
+    """Return bytes of norm 512, as the matchers of COLMAP and VisualSFM (SiftGPU) assume them.
+
+    Floats are rounded: ``min(255, rint(512 d))``.  Bytes that were rounded down, which an image's median norm of 504 to
+    511 tells, are raised by one, element after element that is not zero, until the norm is 512; as every element lost
+    half a unit on average, that is about every other one.  The order of elements is the same for all descriptors, so
+    that equal descriptors stay equal.  Other bytes stay as they are, as do a descriptor with an element of 255, whose
+    norm is clipped, and one of zeros.
+
+    Parameters
+    ----------
+    descriptors : (N, 128) uint8 or float32
+        Non-negative; floats of unit norm.
+    """
+    if descriptors.dtype != np.uint8:
+        return np.asarray(np.minimum(np.rint(descriptors * np.float32(512)), 255).astype(np.uint8))
+    whole = descriptors.any(axis=1) & (descriptors.max(axis=1, initial=0) < 255)
+    values = descriptors[whole][:, _RAISING_ORDER].astype(np.float32)
+    norms = _norms(values)
+    if not len(values) or not 504 <= np.median(norms) < 511:
+        return descriptors  # type: ignore[return-value]
+    gains = (2 * values + 1) * (values > 0)  # of the squared norm
+    raised = np.cumsum(gains, axis=1) - gains / 2 < (512**2 - norms**2)[:, None]
+    values += raised & (values > 0)
+    rounded = descriptors.copy()
+    rounded[whole] = values[:, np.argsort(_RAISING_ORDER)]
+    return rounded  # type: ignore[return-value]
+
+
+def _norms(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.sqrt(np.einsum("ij,ij->i", values, values))
 
 
 def flip_angles(orientations: Float32) -> Float32:
@@ -100,8 +139,7 @@ def dequantise(descriptors: npt.NDArray[np.uint8]) -> Float32:
         In any order of bins.
     """
     values = descriptors.astype(np.float32)
-    norm = np.sqrt(np.einsum("ij,ij->i", values, values))
-    values /= np.maximum(norm, 1)[:, None]
+    values /= np.maximum(_norms(values), 1)[:, None]
     return values
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Features", "Float32", "Float64", "Image", "Index", "Mask", "ParameterValue"]
+__all__ = ["Camera", "Features", "Float32", "Float64", "Image", "Index", "Mask", "ParameterValue"]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -20,6 +20,26 @@ Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 ParameterValue: TypeAlias = bool | int | float | str | None
 """Type of a parameter of :mod:`siftcli.params`."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What an image's metadata tell about the camera and where it stood.
+
+    Attributes
+    ----------
+    name : str
+        Maker and model; empty where not told.
+    focal : float or None
+        Focal length in pixels of the image.
+    position : (float, float, float) or None
+        Latitude and longitude in degrees, north and east positive, and altitude in metres above the sea, NaN where not
+        told (WGS 84).
+    """
+
+    name: str = ""
+    focal: float | None = None
+    position: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +76,8 @@ class Features:
         Parameters of the computation, by the names of :mod:`siftcli.params`; None if unknown.
     sources : (N,) int32 or None
         Index of the given frame, from 0, that each keypoint comes from, if orientations were assigned to given frames.
+    camera : Camera or None
+        Camera of the image; None if its metadata do not tell it, or were not read.
     """
 
     xy: Float32
@@ -69,6 +91,7 @@ class Features:
     affine: Float32 | None = None
     parameters: Mapping[str, ParameterValue] | None = None
     sources: npt.NDArray[np.int32] | None = None
+    camera: Camera | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from siftcli.conventions import quantise_512
 from siftcli.features import Features
 from siftcli.io.formats import FORMATS, Format
 from siftcli.io.registry import open_collection, write_features
@@ -25,8 +26,6 @@ PARAMETERS: dict[str, Any] = {
 
 SINGLE = [f.name for f in FORMATS.values() if not f.many]
 """Formats of one image a file."""
-
-WITHOUT_PYCOLMAP = [name for name in FORMATS if name != "colmap-db"]
 
 
 def make(n: int, seed: int = 0, *, floats: bool = False, affine: bool = False, **others: Any) -> Features:
@@ -58,6 +57,8 @@ def make(n: int, seed: int = 0, *, floats: bool = False, affine: bool = False, *
 
 def write(path: Path, features: Features, format: str) -> Path:
     """Write features as an image ``a/b.jpg``, replacing what is there."""
+    if format == "colmap-db":  # which would be added to
+        path.unlink(missing_ok=True)
     write_features(path, features, format, image="a/b.jpg", overwrite=True)
     return path
 
@@ -95,6 +96,19 @@ def held(format: Format, features: Features) -> tuple[str, ...]:
         for name in ("descriptors", "scores", "octaves", "levels", "sources", "affine", "image_size", "parameters")
         if name in format.holds and getattr(features, name) is not None
     )
+
+
+ROUNDED = {"colmap", "colmap-db", "visualsfm"}
+"""Formats whose descriptors have norm 512."""
+
+
+def as_written(name: str, features: Features) -> Features:
+    """Features with what a format changes by rule: descriptors of norm 512, the order of rows."""
+    if name in ROUNDED and features.descriptors is not None:
+        features = replace(features, descriptors=quantise_512(features.descriptors))
+    if name == "visualsfm":
+        features = features.take(np.array(sorted(range(len(features)), key=lambda i: -features.scales[i]), int))
+    return features
 
 
 coordinates = st.floats(-100, 20000, width=32)

@@ -18,6 +18,7 @@ from .report import Result
 
 if TYPE_CHECKING:
     from ..io.collection import CollectionWriter
+    from ..io.colmap_camera import DatabaseOptions
 
 __all__ = ["Collector", "collecting", "is_fatal", "job_states"]
 
@@ -107,6 +108,7 @@ def collecting(
     *,
     resume: bool,
     overwrite: bool,
+    database: DatabaseOptions | None = None,
 ) -> Iterator[Collector]:
     """Open the output that jobs share, if they do; it is published at the end of the block, unless that is an error.
 
@@ -120,7 +122,7 @@ def collecting(
         return
     first = jobs[0]
     with open_collection(
-        first.output, first.format, parameters=parameters, resume=resume, overwrite=overwrite
+        first.output, first.format, parameters=parameters, resume=resume, overwrite=overwrite, database=database
     ) as writer:
         collector = Collector(writer, signature)
         yield collector

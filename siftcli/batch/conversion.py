@@ -10,12 +10,14 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from ..errors import OutputError, SiftError
+from ..errors import SiftError
 from ..features import Features
 from ..io.collection import CollectionWriter
+from ..io.exif import read_camera
 from ..io.formats import Format
 from ..io.output import make_folder, output_error
 from ..io.registry import encode_features, open_collection, read_collection, read_features, write_features
+from .collect import is_fatal
 from .conversion_plan import Conversion, Item
 from .inputs import STDIN
 from .manifest import inherited
@@ -98,6 +100,7 @@ def _writer(conversion: Conversion) -> CollectionWriter:
         conversion.target.name,
         parameters=conversion.parameters,
         overwrite=conversion.overwrite,
+        database=conversion.database,
     )
 
 
@@ -131,8 +134,6 @@ def _one(
     start = time.perf_counter()
     keypoints = error = data = None
     try:
-        if item.fault is not None:
-            raise OutputError(item.label, item.fault)
         features = _sized(read(), item, conversion)
         if writer is not None:
             writer.add(item.name, features)
@@ -144,6 +145,8 @@ def _one(
         keypoints = len(features)
         lost.update(_lost(features, item.format, conversion.target))
     except SiftError as reason:
+        if writer is not None and is_fatal(reason):  # it would fail for all images
+            raise
         error = str(reason)
     except OSError as reason:
         error = str(output_error(item.output, reason))
@@ -159,8 +162,12 @@ def _one(
 
 
 def _sized(features: Features, item: Item, conversion: Conversion) -> Features:
-    """Add the size of the image, where it is missing, wanted and can be found."""
-    wanted = "image_size" in conversion.target.holds and features.image_size is None
-    if conversion.finder is None or not wanted or conversion.finder.find(item.name) is None:
+    """Add what is known of the image, its size and camera, where it is missing, wanted and can be found."""
+    missing = {n for n in ("image_size", "camera") if n in conversion.target.holds and getattr(features, n) is None}
+    if conversion.finder is None or not missing or conversion.finder.find(item.name) is None:
         return features
-    return replace(features, image_size=conversion.finder.size(item.name))
+    if "image_size" in missing:
+        features = replace(features, image_size=conversion.finder.size(item.name))
+    if "camera" in missing:
+        features = replace(features, camera=read_camera(conversion.finder.path(item.name)))
+    return features

@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from ..errors import OutputError
 from ..features import ParameterValue
+from ..io.colmap_camera import DatabaseOptions
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
 from ..io.journal import has_journal, journal_path
-from ..io.names import place_below, stem
 from ..io.pairs import parts
 from ..io.run_lock import RunLock
 from .clashes import refuse_clashes
@@ -46,6 +45,8 @@ class Conversion:
         Of all features, for an output of many images that can tell them.
     notes : tuple of str
         What the user should know, each one line.
+    database : DatabaseOptions or None
+        How a COLMAP database is made.
     """
 
     items: tuple[Item, ...]
@@ -55,11 +56,12 @@ class Conversion:
     finder: ImageFinder | None = None
     parameters: Mapping[str, ParameterValue] | None = None
     notes: tuple[str, ...] = ()
+    database: DatabaseOptions | None = None
 
     @property
     def outputs(self) -> list[Path]:
         """All files that are written."""
-        outputs = {item.output for item in self.items if item.fault is None} or {self.output}
+        outputs = {item.output for item in self.items} or {self.output}
         return [part for path in sorted(outputs - {STDOUT}) for part in parts(path, self.target.name)]
 
     @property
@@ -79,6 +81,7 @@ def plan_conversion(
     images: str | None = None,
     recursive: bool = False,
     overwrite: bool = False,
+    database: DatabaseOptions | None = None,
 ) -> Conversion:
     """Decide what is read and what is written.
 
@@ -96,6 +99,8 @@ def plan_conversion(
         Search the subfolders of a folder too.
     overwrite : bool
         Existing outputs may be replaced.
+    database : DatabaseOptions, optional
+        How a COLMAP database is made.
 
     Returns
     -------
@@ -118,23 +123,25 @@ def plan_conversion(
     found = find_sources(sources, source_format, recursive)
     items, notes = _named(found.items, finder)
     target = _target(output, target_format, found.several)
+    if database is not None and target.name != "colmap-db":
+        raise PlanError("--camera, --camera-model, --camera-params and --colmap-version need an output that is a .db")
     folder = _is_folder(output) or (found.several and not target.many)
     if output == STDOUT:
         if found.several or target.kind != "stream":
             raise PlanError(f"standard output takes one file of one image, not {target.title}; give a name")
     elif folder:
-        items = [_placed(item, output, target) for item in items]
+        items = [replace(item, output=str(Path(output, _file_name(item.name, target)))) for item in items]
     else:
         items = [replace(item, output=output) for item in items]
-    sound = [item for item in items if item.fault is None]
-    outputs = list(dict.fromkeys(item.output for item in sound)) if folder else [output]
+    outputs = list(dict.fromkeys(item.output for item in items)) if folder else [output]
     if output != STDOUT:
-        _refuse_collisions(sound, target)
+        _refuse_collisions(items, target)
     parameters = found.parameters(output) if target.many and "parameters" in target.holds else None
     bare = next((item.name for item in items if not is_image(item.name)), None)
     if bare is not None and finder is None and (target.many or target.whole_name) and output != STDOUT:
         notes.append(f"{bare!r} is the name of features, and the image's is not known; --images DIR finds it")
-    conversion = Conversion(tuple(items), target, output, overwrite, finder, parameters, (*found.notes, *notes))
+    notes = [*found.notes, *notes]
+    conversion = Conversion(tuple(items), target, output, overwrite, finder, parameters, tuple(notes), database)
     refuse_clashes(conversion.outputs, conversion.inputs)
     if output != STDOUT and not overwrite:
         _refuse_existing(outputs, target)
@@ -178,13 +185,11 @@ def _target(output: str, name: str | None, several: bool) -> Format:
     return target
 
 
-def _placed(item: Item, folder: str, target: Format) -> Item:
-    """Give an item its file below a folder, unless the name, which a file has told, is none for a file there."""
-    name = item.name if target.whole_name or not is_image(item.name) else stem(item.name)
-    try:
-        return replace(item, output=str(place_below(folder, item.name, name + target.suffix)))
-    except OutputError as error:
-        return replace(item, output=folder, fault=error.reason)
+def _file_name(name: str, target: Format) -> PurePath:
+    """Name the output of an image, whose name may lack the suffix."""
+    path = PurePath(name)
+    stem = path.name if target.whole_name or not is_image(name) else path.stem
+    return path.with_name(stem + target.suffix)
 
 
 def _refuse_collisions(items: list[Item], target: Format) -> None:

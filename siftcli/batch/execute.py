@@ -99,7 +99,8 @@ def _carry_out(
 ) -> str | None:
     """Carry out jobs whose folders are there; return why it stopped early, or None."""
     overwrite, signature = settings.overwrite, settings.signature
-    with collecting(jobs, settings.parameters, signature, resume=batch.resume, overwrite=overwrite) as collect:
+    how = {"resume": batch.resume, "overwrite": overwrite}
+    with collecting(jobs, settings.parameters, signature, **how, database=settings.database) as collect:
         states: list[tuple[Job, State]] = [(job, "new") for job in jobs]
         if batch.resume and signature is not None:
             states = job_states(jobs, signature, collect.present)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ..io import match_npz
+from ..io.colmap_camera import DatabaseOptions
 from ..io.journal import Journal
 from ..io.matches import write_matches
 from ..io.registry import read_collection
@@ -179,7 +180,14 @@ def _result(outcome: Outcome[_Task, _Answer]) -> PairResult:
 
 
 def write_journal(
-    journal: Journal, pairs: Pairs, output: str, source: Source, format: str | None = None, *, overwrite: bool = False
+    journal: Journal,
+    pairs: Pairs,
+    output: str,
+    source: Source,
+    format: str | None = None,
+    *,
+    overwrite: bool = False,
+    database: DatabaseOptions | None = None,
 ) -> None:
     """Write the match file of a run, in the order of its pairs.
 
@@ -197,6 +205,8 @@ def write_journal(
         Of the match file; by default the suffix says it.
     overwrite : bool
         Replace what exists, or add to a database.
+    database : DatabaseOptions, optional
+        How a COLMAP database is made.
 
     Raises
     ------
@@ -210,4 +220,5 @@ def write_journal(
 
     same = Path(output).exists() and Path(output).samefile(source.path)
     with read_collection(source.path, source.format) as collection:
-        write_matches(output, matched(), format, features=None if same else collection.read, overwrite=overwrite)
+        features = None if same else collection.read
+        write_matches(output, matched(), format, features=features, overwrite=overwrite, database=database)

@@ -28,11 +28,12 @@ from .report import Result
 from .units import SMALL, STACK
 
 if TYPE_CHECKING:
+    from ..io.colmap_camera import DatabaseOptions
     from .given import Describing
 
 __all__ = ["Settings", "make_folders", "run_job", "run_jobs", "store"]
 
-_HOW = ("overwrite", "threads", "remote", "signature")
+_HOW = ("overwrite", "threads", "remote", "signature", "database")
 """Fields of `Settings` that the features do not depend on."""
 
 
@@ -68,6 +69,8 @@ class Settings:
     signature : str or None
         Of everything that the features depend on besides the image, see `signed`; None if what is done is not
         recorded.
+    database : DatabaseOptions or None
+        How a COLMAP database is made.
     """
 
     detector: DetectorParams
@@ -83,6 +86,7 @@ class Settings:
     threads: int = 1
     remote: bool = False
     signature: str | None = None
+    database: DatabaseOptions | None = None
 
     def signed(self, format: str, version: str) -> Settings:
         """Return these settings with their signature for outputs of a format, made by a version of this package."""
@@ -211,6 +215,8 @@ def _attempt(
             features = replace(features, parameters=settings.parameters)
             result = result._replace(warnings=(*result.warnings, *notes))
         features = _detect(image, settings) if features is None else features
+        if "camera" in FORMATS[job.format].holds:
+            features = _with_camera(features, job)
         result = _written(job, features, settings, result)._replace(status="done", keypoints=len(features))
     except SiftError as error:
         result = result._replace(error=str(error), fatal=is_fatal(error))
@@ -240,6 +246,13 @@ def _read(job: Job, settings: Settings) -> LoadedImage:
 
     kept = mask_of(job.mask, image.name, image.pixels.shape, **how)
     return image._replace(mask=kept if image.mask is None else kept & image.mask)
+
+
+def _with_camera(features: Features, job: Job) -> Features:
+    """Add what the metadata of a job's image tell about its camera."""
+    from ..io.exif import read_camera
+
+    return replace(features, camera=read_camera(job.path if job.data is None else job.data))
 
 
 def _detect(image: LoadedImage, settings: Settings) -> Features:

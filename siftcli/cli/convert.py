@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..batch.inputs import STDIN, PlanError
 from ..io.formats import FORMATS
+from .database import database_options, taken_database_options
 from .guard import READ, WRITTEN, guard
 from .options import SiftCommand, option, report_options
 from .streams import read_stdin, say, write_stdout
@@ -50,6 +51,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     help="The folder of the images: gives features the whole names and the sizes of their images.",
 )
 @option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of a folder too.")
+@database_options
 @report_options("Batch", "Print a JSON object for each image on stdout.", "Say a line for each image.")
 @click.pass_context
 def command(
@@ -65,6 +67,7 @@ def command(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    **given: Any,
 ) -> None:
     """Convert features from one format to another.
 
@@ -98,6 +101,7 @@ def command(
         images=images,
         recursive=recursive,
         overwrite=overwrite,
+        database=taken_database_options(given),
     )
     guard(conversion.outputs)
     if as_json and output == STDOUT:

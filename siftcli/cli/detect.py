@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .batch import run_options
+from .database import database_options
 from .guard import READ
 from .images import Request
 from .options import (
@@ -37,6 +38,7 @@ __all__ = ["command"]
 @parameter_options
 @batch_options
 @run_options
+@database_options
 @click.pass_context
 def command(
     ctx: click.Context,

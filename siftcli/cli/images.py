@@ -14,16 +14,18 @@ from ..errors import ParameterError
 from ..io.formats import FORMATS
 from ..params import DescriptorParams, DetectorParams
 from .batch import RunOptions, run_batch
+from .database import require_database, taken_database_options
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:
     from ..batch.run import Settings
+    from ..io.colmap_camera import DatabaseOptions
 
 __all__ = ["Request"]
 
 
 class Request(NamedTuple):
-    """The values of `output_options`, `image_options`, `depth_option`, `batch_options` and `run_options`."""
+    """The values of the options that `sift detect` and `sift describe` share."""
 
     output: str | None
     format: str | None
@@ -38,6 +40,7 @@ class Request(NamedTuple):
     quiet: bool
     verbose: bool
     run: RunOptions
+    database: DatabaseOptions | None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> Request:
@@ -49,10 +52,11 @@ class Request(NamedTuple):
             If they exclude each other.
         """
         run = RunOptions.taken_from(given)
-        values = {name: given.pop(name) for name in cls._fields if name != "run"}
+        database = taken_database_options(given)
+        values = {name: given.pop(name) for name in cls._fields if name not in ("run", "database")}
         if values["quiet"] and values["verbose"]:
             raise click.UsageError("--quiet and --verbose exclude each other.")
-        return cls(**values, run=run)
+        return cls(**values, run=run, database=database)
 
     def plan(self, arguments: tuple[str, ...], descriptor: DescriptorParams | None) -> tuple[Inputs, list[Job]]:
         """Find the images, and decide where the features of each go.
@@ -74,6 +78,7 @@ class Request(NamedTuple):
         if self.as_json and any(job.output == STDOUT for job in jobs):
             raise PlanError("--json: stdout cannot take both the features and the JSON; give -o a file")
         format = FORMATS[jobs[0].format]
+        require_database(self.database, format.name == "colmap-db")
         if descriptor is not None and descriptor.float_descriptors and "floats" not in format.holds:
             able = ", ".join(dict.fromkeys(f.suffix for f in FORMATS.values() if "floats" in f.holds))
             raise ParameterError("float_descriptors", f"{format.title} has no room for them; give -o one of {able}")
@@ -93,7 +98,9 @@ class Request(NamedTuple):
         from ..batch.run import Settings
 
         depth: Any = self.depth
-        settings = Settings(detector, descriptor, self.overwrite, self.exif_orientation, depth=depth)
+        settings = Settings(
+            detector, descriptor, self.overwrite, self.exif_orientation, depth=depth, database=self.database
+        )
         if self.max_pixels is None:
             return settings
         if self.max_pixels < 1:

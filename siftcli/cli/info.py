@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
     for path in files:
         try:
             failed |= not _features(path, format, as_json)
+            if format in (None, "colmap-db") and path.lower().endswith(".db"):
+                _matches(path, as_json, of_database=True)
         except FormatError as error:
             if format is None and path != _STDIN and _matches(path, as_json):
                 continue
@@ -90,7 +93,10 @@ def _features(path: str, name: str | None, as_json: bool) -> bool:
             summary = summarise(features)
             if as_json:
                 told = None if features.parameters is None else dict(features.parameters)
-                _print_json(path, format.name, image=image, **asdict(summary), parameters=told)
+                values = asdict(summary)
+                if summary.camera is not None and summary.camera.position is not None:
+                    values["camera"]["position"] = [None if math.isnan(x) else x for x in summary.camera.position]
+                _print_json(path, format.name, image=image, **values, parameters=told)
             else:
                 parameters = parameters or features.parameters
                 rows.append((image, summary))
@@ -101,8 +107,8 @@ def _features(path: str, name: str | None, as_json: bool) -> bool:
     return whole
 
 
-def _matches(path: str, as_json: bool) -> bool:
-    """Tell about a match file; false if it is none."""
+def _matches(path: str, as_json: bool, *, of_database: bool = False) -> bool:
+    """Tell about a match file, or about the matches of a database, if it has any; false if it is none."""
     from ..io.match_summary import match_format_of, pairs_of
 
     format = match_format_of(path)
@@ -111,7 +117,11 @@ def _matches(path: str, as_json: bool) -> bool:
     try:
         pairs = list(pairs_of(path, format))
     except FormatError:
+        if of_database:
+            raise
         return False
+    if of_database and not pairs:
+        return True
     if as_json:
         for a, b, matches in pairs:
             inliers = None if matches.inliers is None else int(matches.inliers.sum())

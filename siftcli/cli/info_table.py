@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .table import can_draw, cells, print_table, table_of
 
 if TYPE_CHECKING:
+    from ..features import Camera
     from ..io.summary import Distribution, Summary
     from ..matches import Matches
 
@@ -37,6 +39,9 @@ def show_features(
     numbers = ["size", "keypoints"]
     spreads = ["sigma (px)", "response", "octaves", "orientations", "descriptors"]
     table = table_of(["image"], numbers, spreads)
+    cameras = any(s.camera is not None for _, s in rows)
+    if cameras:
+        table.add_column("camera", overflow="fold")
     for name, s in rows:
         table.add_row(
             *cells(
@@ -49,6 +54,7 @@ def show_features(
                 " ".join(f"{count}x{orientations}" for orientations, count in s.orientations.items()),
             ),
             *cells(_descriptors(s), style="red" if s.problems else ""),
+            *(cells(_camera(s.camera)) if cameras else ()),
         )
     print_table(head, table if rows else None, f"parameters: {tail}" if tail else "")
 
@@ -91,6 +97,18 @@ def _spread(values: Distribution | None, blocks: str) -> str:
     if values is None:
         return ""
     return f"{values.smallest:.3g} {sparkline(values.counts, blocks)} {values.largest:.3g}, median {values.median:.3g}"
+
+
+def _camera(camera: Camera | None) -> str:
+    """Name a camera, its focal length and its position."""
+    if camera is None:
+        return ""
+    parts = [camera.name, "" if camera.focal is None else f"f {camera.focal:.1f} px"]
+    if camera.position is not None:
+        latitude, longitude, altitude = camera.position
+        high = "" if math.isnan(altitude) else f", {altitude:.1f} m"
+        parts.append(f"at {latitude:.6f}, {longitude:.6f}{high}")
+    return "; ".join(filter(None, parts))
 
 
 def _descriptors(s: Summary) -> str:

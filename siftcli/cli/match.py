@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..batch.inputs import PlanError
 from ..machine import cores
 from ..params import MatchParams
+from .database import database_options, require_database, taken_database_options
 from .guard import READ, WRITTEN
 from .options import (
     SiftCommand,
@@ -22,6 +23,9 @@ from .options import (
     preset_option,
     report_options,
 )
+
+if TYPE_CHECKING:
+    from ..io.colmap_camera import DatabaseOptions
 
 __all__ = ["Request", "command"]
 
@@ -64,6 +68,8 @@ class Request:
         Refuse larger images.
     as_json, quiet, verbose : bool
         What is told.
+    database : DatabaseOptions or None
+        How a COLMAP database is made.
     """
 
     params: MatchParams
@@ -86,6 +92,7 @@ class Request:
     as_json: bool
     quiet: bool
     verbose: bool
+    database: DatabaseOptions | None
 
 
 def _formats() -> str:
@@ -168,6 +175,7 @@ _other_options = all_of(
         preset_option("Image", "Parameters of the features that are extracted from images."),
         image_options,
         config_option,
+        database_options,
         option(
             "-j",
             "--jobs",
@@ -213,7 +221,14 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
         tests.setdefault("verify", "homography")
     if jobs is not None and jobs < 1:
         raise PlanError(f"--jobs: must be at least 1, not {jobs}")
-    request = Request(params=MatchParams(**tests), jobs=cores() if jobs is None else jobs, **given)
+    database = taken_database_options(given)
+    workers = cores() if jobs is None else jobs
+    request = Request(params=MatchParams(**tests), jobs=workers, database=database, **given)
+    if database is not None:
+        from ..io.matches import match_format_for
+
+        output = request.output or "-"
+        require_database(database, output != "-" and match_format_for(output, request.format).name == "colmap-db")
     if request.params.verify is None and tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - _also(request):
         raise PlanError("--threshold, --min-inliers, --focal and --seed are about --verify; give that too")
     if "guided_distance" in tests and not request.params.guided:

@@ -57,7 +57,7 @@ def run_collection(features: str, request: Request) -> int:
         except KeyboardInterrupt:
             say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; go on with --resume")
             raise
-        write_journal(journal, pairs, output, source, format.name, overwrite=True)
+        write_journal(journal, pairs, output, source, format.name, overwrite=True, database=request.database)
         if not shown.failed:
             journal.remove()
     if not request.quiet:

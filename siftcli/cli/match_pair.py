@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..engine import pipeline
 from ..engine.selection import select
 from ..errors import FormatError
 from ..features import Features
+from ..io.exif import read_camera
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.output import atomic_write
@@ -146,8 +147,9 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
                 "--sequential, --pairs or --retrieve alone, or with --rank",
             )
     detector, descriptor, selection = all_parameters(request.preset)
+    source = read_stdin() if path == STDIN else path
     image_file = read_image(
-        read_stdin() if path == STDIN else path,
+        source,
         name="<stdin>" if path == STDIN else path,
         exif_orientation=request.exif_orientation,
         max_pixels=DEFAULT_MAX_PIXELS if request.max_pixels is None else request.max_pixels,
@@ -157,6 +159,8 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
             say(f"warning: {image_file.name}: {warning}")
     features = pipeline.detect(image_file.pixels[None], detector, descriptor, request.jobs)[0]
     features = select(features, selection, image_file.mask)
+    if request.output is not None and match_format_for(request.output, request.format).name == "colmap-db":
+        features = replace(features, camera=read_camera(source))
     return Loaded(name or ("stdin" if path == STDIN else Path(path).name), features)
 
 
@@ -175,6 +179,7 @@ def _write(a: Loaded, b: Loaded, matches: Matches, request: Request) -> None:
         request.format,
         features={a.name: a.features, b.name: b.features}.__getitem__,
         overwrite=request.overwrite or chosen.name == "colmap-db",
+        database=request.database,
     )
 
 

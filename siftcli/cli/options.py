@@ -32,6 +32,7 @@ __all__ = [
     "depth_option",
     "field_options",
     "image_options",
+    "numbers",
     "option",
     "output_options",
     "parameter_options",
@@ -186,7 +187,7 @@ def _origin(ctx: click.Context, name: str) -> str:
     return _flag(name)
 
 
-def _numbers(value: Any) -> tuple[float, ...]:
+def numbers(value: Any) -> tuple[float, ...]:
     """Parse numbers separated by commas, or accept a list of numbers."""
     try:
         return tuple(float(part) for part in (value.split(",") if isinstance(value, str) else value))
@@ -203,7 +204,7 @@ def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
     if meta["choices"]:
         return option(flag, type=click.Choice(meta["choices"]), **attrs)
     if meta["parts"]:
-        return option(flag, type=_numbers, metavar=",".join(meta["parts"]).upper(), **attrs)
+        return option(flag, type=numbers, metavar=",".join(meta["parts"]).upper(), **attrs)
     return option(flag, type=meta["kind"], **attrs)
 
 

@@ -18,7 +18,6 @@ PACKAGES = {"numpy": "numpy", "scipy": "scipy", "click": "click", "pillow": "PIL
 
 EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     "geometry": ("verified matches, sift match --verify", {"poselib": "poselib"}),
-    "colmap": ("COLMAP databases, .db", {"pycolmap": "pycolmap"}),
     "cluster": ("batches on a Dask cluster, sift detect --scheduler", {"distributed": "distributed"}),
 }
 """Extras: purpose, and packages as in `PACKAGES`."""

@@ -1,43 +1,44 @@
 """COLMAP's database: keypoints and descriptors, with the images and cameras that they belong to.
 
-Written through ``pycolmap`` (the extra ``colmap``), which knows the tables of its version; read with SQLite alone, by
-the documented tables, so that a damaged file is an error and not a crash.  The centre of the first pixel is (0.5, 0.5),
-angles are y down, the bins are Lowe's, see :mod:`siftcli.conventions`.
+Written and read with SQLite alone.  A new database has the tables of the newest version or of the one that is asked
+for; one that exists is written by the tables that it has.  The centre of the first pixel is (0.5, 0.5), angles are y
+down, the bins are Lowe's, descriptors have norm 512, see :mod:`siftcli.conventions`.
 
-Images are found by name.  One that is absent gets a camera of its own, as COLMAP's feature extraction makes it: simple
-radial, with a focal length of 1.2 times the longer side.  Features that are there already and equal are left alone,
-with their matches; others are replaced, and their matches removed.
+Images are found by name.  One that is absent gets a camera by its metadata or, without these, as COLMAP makes one:
+simple radial, with a focal length of 1.2 times the longer side.  Features that are there already and equal are left
+alone, with their matches; others are replaced, and their matches removed.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing, suppress
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..conventions import corner_origin, flip_bins
 from ..errors import OutputError
-from ..features import Features, ParameterValue
+from ..features import Camera, Features, ParameterValue
 from .collection import check_name
-from .colmap_db_reader import TABLES, connect, in_use, read_collection, schema
-from .output import followed, output_error
-from .values import as_bytes, require_finite
+from .colmap_camera import CameraRow, DatabaseOptions, camera_row
+from .colmap_db_reader import TABLES, read_collection
+from .colmap_schema import CAMERA_SENSOR, MAX_IMAGES, SIFT, Layout, columns_of, create
+from .output import atomic_path, followed
+from .run_lock import RunLock
+from .sqlite_file import check_writable, connect_for_writing, why_full, why_not_written
+from .values import as_bytes_512, require_finite
 
 __all__ = ["DatabaseWriter", "open_collection", "read_collection"]
 
-_MAX_IMAGES = 2**31 - 1
-"""A pair of images is the number ``_MAX_IMAGES * smaller id + larger id``."""
-
-_SIDE_FILES = ("-wal", "-shm", "-journal")
+_WGS84 = 0
+_NANS = struct.pack("<9d", *[np.nan] * 9)
 
 
 def open_collection(
@@ -46,6 +47,7 @@ def open_collection(
     parameters: Mapping[str, ParameterValue] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    database: DatabaseOptions | None = None,
 ) -> DatabaseWriter:
     """Open a database for writing, and make it if it is not there.
 
@@ -57,14 +59,15 @@ def open_collection(
         Not kept: the format has no place for them.
     resume, overwrite : bool
         Either allows to add to one that exists.
+    database : DatabaseOptions, optional
+        The version of a new one, and how cameras are made.
 
     Raises
     ------
     OutputError
-        If pycolmap is not installed, the database exists and neither is given, is in use, is not COLMAP's or of another
-        version than pycolmap's, or cannot be written.
+        If the database exists and neither is given, is in use, is not COLMAP's, or cannot be written.
     """
-    return DatabaseWriter(followed(path), add=resume or overwrite)
+    return DatabaseWriter(followed(path), add=resume or overwrite, options=database)
 
 
 class DatabaseWriter:
@@ -76,52 +79,57 @@ class DatabaseWriter:
         The database.
     add : bool
         It may exist.
+    options : DatabaseOptions, optional
+        The version of a new one, and how cameras are made.
     """
 
-    def __init__(self, path: Path, *, add: bool) -> None:
-        self._pycolmap = _import(path)
+    def __init__(self, path: Path, *, add: bool, options: DatabaseOptions | None = None) -> None:
         self._final = path
+        self._options = options or DatabaseOptions()
+        self._stack = ExitStack()
         self._closed = False
-        if path.exists() and not add:
-            raise OutputError(path, "exists already; use --overwrite to add to it, or another output name")
-        self._fresh = not path.exists()
-        self._path = path.with_name(path.name + ".tmp") if self._fresh else path
-        if self._fresh:
-            _remove(self._path)
-            try:
-                os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o666))  # for an error in plain words
-            except OSError as error:
-                raise output_error(path, error) from error
-        else:
-            self._check()
-        try:
-            self._database = _open(self._pycolmap, self._path)
-            self._connection = connect(self._path, "rw")
-        except (RuntimeError, sqlite3.Error) as error:
-            raise self._failed(error) from error
+        self._shared: dict[object, int] = {}
+        with ExitStack() as stack:
+            stack.enter_context(RunLock(path, join=True))
+            self._fresh = not path.exists()
+            if not self._fresh and not add:
+                raise OutputError(path, "exists already; use --overwrite to add to it, or another output name")
+            if not self._fresh:
+                check_writable(path)
+            self._path = stack.enter_context(atomic_path(path, sync=True)) if self._fresh else path
+            with self._told():
+                self._connection = connect_for_writing(self._path)
+                stack.callback(self._connection.close)
+                if self._fresh:  # nobody sees it before it is whole, so it needs no log on disk
+                    self._connection.execute("PRAGMA journal_mode = MEMORY")
+                    self._connection.execute("PRAGMA synchronous = OFF")
+                    create(self._connection, self._options.version)
+                columns = columns_of(self._connection)
+            if not all(wanted <= columns.get(table, set()) for table, wanted in TABLES.items()):
+                raise OutputError(path, "is no COLMAP database; give another name")
+            self._layout = Layout.of(columns)
+            self._stack = stack.pop_all()
 
-    def _check(self) -> None:
-        """See that the database is one that pycolmap would make, and that nobody else is writing to it."""
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Raise what SQLite says as an error in plain words."""
         try:
-            with TemporaryDirectory() as folder:
-                sample = Path(folder, "sample.db")
-                _open(self._pycolmap, sample).close()
-                with closing(connect(sample, "ro")) as connection:
-                    wanted, version = schema(connection), _version(connection)
-            with closing(connect(self._path, "rw")) as connection:
-                found, found_version = schema(connection), _version(connection)
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("ROLLBACK")
-        except (sqlite3.Error, RuntimeError) as error:
-            raise self._failed(error) from error
-        if not set(TABLES) <= set(found):
-            raise OutputError(self._path, "is no COLMAP database; give another name")
-        if found != wanted:
-            raise OutputError(
-                self._path,
-                f"is a database of COLMAP {found_version}, and the pycolmap installed is of {version}; "
-                "install the pycolmap of that version, or let COLMAP convert the database",
-            )
+            yield
+        except sqlite3.Error as error:
+            raise why_not_written(self._final, error) from why_full(error)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make the changes of the block, all of them or none."""
+        with self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk ends the transaction by itself
+                    self._connection.execute("ROLLBACK")
+                raise
 
     def done(self) -> frozenset[str]:
         """Return nothing: a database does not tell with which parameters its features were made."""
@@ -141,104 +149,160 @@ class DatabaseWriter:
         require_finite(features, label)
         if features.descriptors is None:
             raise OutputError(label, "has no descriptors, which COLMAP needs; compute them with sift describe")
-        descriptors = np.ascontiguousarray(flip_bins(as_bytes(features.descriptors, label)))
+        descriptors = np.ascontiguousarray(flip_bins(as_bytes_512(features.descriptors, label)))
         keypoints = _keypoints(features)
-        try:
+        with self._transaction() as connection:
             image = self._image(name)
-            if image is not None and self._clear(image, keypoints, descriptors):
+            if image is None:
+                image = self._new_image(name, features, label)
+            elif not self._clear(image, keypoints, descriptors):
                 return
-            with self._pycolmap.DatabaseTransaction(self._database):
-                if image is None:
-                    if features.image_size is None:
-                        raise OutputError(
-                            label, "is not in the database, and its size is not known; give its folder with --images"
-                        )
-                    image = self._new_image(name, features.image_size)
-                self._database.write_keypoints(image, keypoints)
-                self._database.write_descriptors(image, self._typed(descriptors))
-        except (RuntimeError, ValueError, sqlite3.Error) as error:
-            raise self._failed(error) from error
+            connection.execute("INSERT INTO keypoints VALUES (?, ?, ?, ?)", (image, *_blob(keypoints)))
+            kind = (SIFT,) if self._layout.typed else ()
+            marks = ", ".join("?" * (4 + len(kind)))
+            columns = "image_id, type, rows, cols, data" if kind else "image_id, rows, cols, data"
+            connection.execute(
+                f"INSERT INTO descriptors ({columns}) VALUES ({marks})", (image, *kind, *_blob(descriptors))
+            )
 
     def _image(self, name: str) -> int | None:
         row = self._connection.execute("SELECT image_id FROM images WHERE name = ?", (name,)).fetchone()
         return None if row is None else int(row[0])
 
     def _clear(self, image: int, keypoints: npt.NDArray[np.float32], descriptors: npt.NDArray[np.uint8]) -> bool:
-        """Remove other features of an image, and their matches; true if it has just these."""
+        """Remove other features of an image, and their matches; false if it has just these."""
         connection = self._connection
         stored = [
             connection.execute(f"SELECT rows, cols, data FROM {table} WHERE image_id = ?", (image,)).fetchone()
             for table in ("keypoints", "descriptors")
         ]
-        if stored == [(*keypoints.shape, keypoints.tobytes()), (*descriptors.shape, descriptors.tobytes())]:
-            return True
-        if any(stored):
-            connection.execute("BEGIN IMMEDIATE")
-            for table in ("keypoints", "descriptors"):
-                connection.execute(f"DELETE FROM {table} WHERE image_id = ?", (image,))
-            for table in ("matches", "two_view_geometries"):
-                of_pair = f"DELETE FROM {table} WHERE pair_id / {_MAX_IMAGES} = ? OR pair_id % {_MAX_IMAGES} = ?"
+        if stored == [_blob(keypoints), _blob(descriptors)]:
+            return False
+        for table in ("keypoints", "descriptors"):
+            connection.execute(f"DELETE FROM {table} WHERE image_id = ?", (image,))
+        for table, there in (("matches", self._layout.matched), ("two_view_geometries", self._layout.verified)):
+            if there:
+                of_pair = f"DELETE FROM {table} WHERE pair_id / {MAX_IMAGES} = ? OR pair_id % {MAX_IMAGES} = ?"
                 connection.execute(of_pair, (image, image))
-            connection.execute("COMMIT")
-        return False
+        return True
 
-    def _new_image(self, name: str, size: tuple[int, int]) -> int:
-        """Make an image with a camera of its own and, where the version has them, its rig and frame."""
-        pycolmap, database = self._pycolmap, self._database
-        focal = 1.2 * max(size)
-        camera = pycolmap.Camera(
-            model="SIMPLE_RADIAL", width=size[0], height=size[1], params=[focal, size[0] / 2, size[1] / 2, 0]
-        )
-        camera.camera_id = database.write_camera(camera)
-        image = pycolmap.Image(name=name, camera_id=camera.camera_id)
-        image.image_id = database.write_image(image)
-        if hasattr(database, "write_rig"):
-            rig = pycolmap.Rig()
-            rig.add_ref_sensor(camera.sensor_id)
-            frame = pycolmap.Frame()
-            frame.rig_id = database.write_rig(rig)
-            frame.add_data_id(image.data_id)
-            database.write_frame(frame)
-        return int(image.image_id)
+    def _new_image(self, name: str, features: Features, label: str) -> int:
+        """Make an image with its camera and, where the version has them, its rig, frame and pose prior."""
+        if features.image_size is None:
+            raise OutputError(label, "is not in the database, and its size is not known; give its folder with --images")
+        row = camera_row(self._options, features.camera, features.image_size)
+        camera = self._camera(name, features.camera, row, label)
+        image = self._insert("images", name=name, camera_id=camera)
+        if self._layout.rigs:
+            self._new_frame(image, camera)
+        position = None if features.camera is None else features.camera.position
+        if position is not None and np.isfinite(position).all():
+            self._new_prior(image, camera, position)
+        return image
 
-    def _typed(self, descriptors: npt.NDArray[np.uint8]) -> Any:
-        pycolmap = self._pycolmap
-        if not hasattr(pycolmap, "FeatureDescriptors"):  # versions that do not tell types
-            return descriptors
-        return pycolmap.FeatureDescriptors(pycolmap.FeatureExtractorType.SIFT, descriptors)
+    def _insert(self, table: str, **values: object) -> int:
+        """Insert a row; return its number."""
+        marks = ", ".join("?" * len(values))
+        query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
+        return int(self._connection.execute(query, tuple(values.values())).lastrowid or 0)
+
+    def _camera(self, name: str, told: Camera | None, row: CameraRow, label: str) -> int:
+        """Return the number of an image's camera, which is made unless the image shares one."""
+        key = self._sharing_key(name, told, row)
+        if key is not None and key not in self._shared:
+            found = self._existing_camera(key, row)
+            if found is not None:
+                self._shared[key] = found
+        if key is None or key not in self._shared:
+            camera = self._insert(
+                "cameras",
+                model=row.model,
+                width=row.width,
+                height=row.height,
+                params=row.params,
+                prior_focal_length=int(row.prior),
+            )
+            if key is None:
+                return camera
+            self._shared[key] = camera
+        camera = self._shared[key]
+        size = self._connection.execute("SELECT width, height FROM cameras WHERE camera_id = ?", (camera,)).fetchone()
+        if size != (row.width, row.height):
+            raise OutputError(
+                label,
+                f"has {row.width} x {row.height} pixels, and the camera that it shares {size[0]} x {size[1]}; "
+                "use --camera image, or leave it out",
+            )
+        return camera
+
+    def _sharing_key(self, name: str, told: Camera | None, row: CameraRow) -> object:
+        """Return what images of one camera have in common; None for a camera of its own."""
+        if self._options.sharing == "single":
+            return "single"
+        if self._options.sharing == "folder":
+            return PurePosixPath(name).parent
+        named = told is not None and told.name and told.focal is not None
+        return (told.name, row) if self._options.sharing == "auto" and told is not None and named else None
+
+    def _existing_camera(self, key: object, row: CameraRow) -> int | None:
+        """Return a camera of an earlier run that an image shares: of all, of its folder, or with equal parameters."""
+        if isinstance(key, PurePosixPath):
+            query = "SELECT name, camera_id FROM images ORDER BY image_id"
+            names = ((os.fsdecode(n), c) for n, c in self._connection.execute(query) if isinstance(n, bytes))
+            return next((camera for n, camera in names if PurePosixPath(n).parent == key), None)
+        if key == "single":
+            found = self._connection.execute("SELECT camera_id FROM images ORDER BY image_id LIMIT 1").fetchone()
+        else:
+            taken = set(self._shared.values())
+            query = (
+                "SELECT camera_id FROM cameras WHERE model = ? AND width = ? AND height = ? AND params = ? "
+                "AND prior_focal_length = ?"
+            )
+            values = (row.model, row.width, row.height, row.params, int(row.prior))
+            found = next((c for c in self._connection.execute(query, values) if c[0] not in taken), None)
+        return None if found is None else int(found[0])
+
+    def _new_frame(self, image: int, camera: int) -> None:
+        """Make the frame of an image, in a rig of its camera alone."""
+        query = "SELECT rig_id FROM rigs WHERE ref_sensor_id = ? AND ref_sensor_type = ?"
+        found = self._connection.execute(query, (camera, CAMERA_SENSOR)).fetchone()
+        rig = found[0] if found else self._insert("rigs", ref_sensor_id=camera, ref_sensor_type=CAMERA_SENSOR)
+        frame = self._insert("frames", rig_id=rig)
+        self._insert("frame_data", frame_id=frame, data_id=image, sensor_id=camera, sensor_type=CAMERA_SENSOR)
+
+    def _new_prior(self, image: int, camera: int, position: tuple[float, float, float]) -> None:
+        """Keep the position of an image, without its uncertainty."""
+        packed = struct.pack("<3d", *position)
+        covariance = {"position_covariance": _NANS} if self._layout.covariance else {}
+        if self._layout.priors == "columns":
+            query = "UPDATE images SET prior_tx = ?, prior_ty = ?, prior_tz = ? WHERE image_id = ?"
+            self._connection.execute(query, (*position, image))
+        elif self._layout.priors == "image":
+            self._insert("pose_priors", image_id=image, position=packed, coordinate_system=_WGS84, **covariance)
+        elif self._layout.priors == "data":
+            sensor = {"corr_data_id": image, "corr_sensor_id": camera, "corr_sensor_type": CAMERA_SENSOR}
+            self._insert(
+                "pose_priors", **sensor, position=packed, gravity=_NANS[:24], coordinate_system=_WGS84, **covariance
+            )
 
     def close(self) -> None:
         """Close the database; a new one gets its name."""
-        if not self._close() or not self._fresh:
-            return
-        try:
-            self._path.replace(self._final)
-        except OSError as error:
-            raise output_error(self._final, error) from error
-        finally:
-            _remove(self._path)
+        self._end(None)
 
     def abort(self, *, keep: bool = True) -> None:
         """Close the database; a new one is removed, one that existed keeps what was added, whatever `keep`."""
-        if self._close() and self._fresh:
-            _remove(self._path)
+        with suppress(_Aborted):
+            self._end(_Aborted())
 
-    def _close(self) -> bool:
-        """Close the connections; false if they are closed."""
+    def _end(self, error: BaseException | None) -> None:
         if self._closed:
-            return False
+            return
         self._closed = True
-        self._database.close()
-        self._connection.close()
-        return True
-
-    def _failed(self, error: Exception) -> OutputError:
-        words = " ".join(str(error).split())
-        if in_use(error) if isinstance(error, sqlite3.Error) else "locked" in words:
-            return OutputError(self._final, "is in use by another program; close it there and try again")
-        if "not a database" in words or "malformed" in words:
-            return OutputError(self._final, "is no COLMAP database, or a damaged one; give another name")
-        return OutputError(self._final, f"cannot be written: {words[:160]}")
+        with self._told():
+            self._connection.close()
+        self._stack.__exit__(type(error) if error else None, error, None)
+        if error is not None:
+            raise error
 
     def __enter__(self) -> DatabaseWriter:
         return self
@@ -252,23 +316,8 @@ class DatabaseWriter:
             self.abort()
 
 
-def _import(path: Path) -> Any:
-    try:
-        import pycolmap
-    except ImportError as error:
-        raise OutputError(
-            path, "cannot be written without pycolmap; install it: pip install 'siftcli[colmap]'"
-        ) from error
-    return pycolmap
-
-
-def _open(pycolmap: Any, path: Path) -> Any:
-    try:
-        return pycolmap.Database.open(str(path))
-    except TypeError:  # before 3.13, a method
-        database = pycolmap.Database()
-        database.open(str(path))
-        return database
+class _Aborted(Exception):
+    """A new database is not to be published."""
 
 
 def _keypoints(features: Features) -> npt.NDArray[np.float32]:
@@ -278,17 +327,9 @@ def _keypoints(features: Features) -> npt.NDArray[np.float32]:
         rows = np.column_stack((xy, features.affine.reshape(-1, 4)))
     else:
         rows = np.column_stack((xy, features.scales, features.orientations))
-    return rows.astype(np.float32)
+    return rows.astype("<f4")
 
 
-def _version(connection: sqlite3.Connection) -> str:
-    number = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if number < 1_000_000:
-        return f"{number / 1000:g}"
-    return f"{number // 1_000_000}.{number // 10_000 % 100}.{number // 100 % 100}"
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", *_SIDE_FILES):
-        with suppress(OSError):
-            path.with_name(path.name + suffix).unlink()
+def _blob(array: npt.NDArray[np.generic]) -> tuple[int, int, bytes]:
+    """Return an array as COLMAP stores it: rows, columns, bytes."""
+    return (*array.shape, array.tobytes())

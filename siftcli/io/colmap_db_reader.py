@@ -1,11 +1,10 @@
-"""Reading COLMAP's database, see :mod:`siftcli.io.colmap_db`: with SQLite alone, by the documented tables."""
+"""Reading the features in COLMAP's database, see :mod:`siftcli.io.colmap_db`: by the tables that all versions have."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -14,10 +13,11 @@ import numpy.typing as npt
 
 from ..conventions import flip_bins, pixel_origin, similarity_of, wrapped
 from ..errors import FormatError
-from ..features import Features, ParameterValue
-from .files import why_unreadable
+from ..features import Camera, Features, ParameterValue
+from .colmap_schema import SIFT, Layout, columns_of
+from .sqlite_file import SqliteReader
 
-__all__ = ["TABLES", "DatabaseCollection", "connect", "in_use", "read_collection", "schema"]
+__all__ = ["TABLES", "DatabaseCollection", "blob_array", "image_name", "read_collection"]
 
 TABLES = {
     "images": {"image_id", "name", "camera_id"},
@@ -27,31 +27,7 @@ TABLES = {
 }
 """What is read, and its columns; all versions have them."""
 
-_SIFT = 0
-"""The type of SIFT descriptors, in versions that tell types."""
-
-_BUSY = 2.0
-"""Seconds to wait for another program."""
-
-
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open an existing database; `mode` is "ro" or "rw"."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY)
-    connection.isolation_level = None
-    connection.text_factory = bytes
-    return connection
-
-
-def schema(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    """Return the columns of every table."""
-    tables = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {
-        t: {r[0].decode() for r in connection.execute("SELECT name FROM pragma_table_info(?)", (t,))} for t in tables
-    }
-
-
-def in_use(error: sqlite3.Error) -> bool:
-    return "locked" in str(error) or "busy" in str(error)
+_WGS84 = 0
 
 
 def read_collection(path: str | PathLike[str]) -> DatabaseCollection:
@@ -65,6 +41,13 @@ def read_collection(path: str | PathLike[str]) -> DatabaseCollection:
     return DatabaseCollection(path)
 
 
+def image_name(value: object) -> str:
+    """Return the name of an image, whose bytes need not be UTF-8; ValueError if it is no text."""
+    if not isinstance(value, bytes):
+        raise ValueError(f"the name of an image is {value!r}")
+    return value.decode("utf-8", "surrogateescape")
+
+
 class DatabaseCollection:
     """An open database; a `Collection` of the images that have keypoints.
 
@@ -73,36 +56,35 @@ class DatabaseCollection:
     names : tuple of str
         The images, sorted.
     parameters : None
-        Which a database does not tell.
+        A database does not tell them.
+    layout : Layout
+        Of its tables.
     """
 
     parameters: Mapping[str, ParameterValue] | None = None
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self._path = str(path)
+        self._reader = SqliteReader(path)
+        self._connection = self._reader.connection
         try:
-            with Path(path).open("rb"):  # for an error in plain words
-                pass
-        except OSError as error:
-            raise FormatError(self._path, why_unreadable(error)) from error
-        try:
-            self._connection = connect(Path(path), "ro")
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        try:
-            tables = schema(self._connection)
-            for table, columns in TABLES.items():
-                if not columns <= tables.get(table, set()):
+            columns = columns_of(self._connection)
+            for table, wanted in TABLES.items():
+                if not wanted <= columns.get(table, set()):
                     raise FormatError(self._path, f"is no COLMAP database: it has no table {table!r} as COLMAP's")
-            self._typed = "type" in tables["descriptors"]
+            self.layout = Layout.of(columns)
             rows = self._connection.execute(
-                "SELECT images.name, images.image_id, cameras.width, cameras.height FROM images "
-                "JOIN keypoints USING (image_id) LEFT JOIN cameras USING (camera_id)"
+                "SELECT images.name, images.image_id FROM images JOIN keypoints USING (image_id)"
             )
-            self._images = {name.decode(): (i, width, height) for name, i, width, height in rows}
-        except (sqlite3.Error, UnicodeDecodeError, AttributeError) as error:
+            self._images = {image_name(name): image for name, image in rows}
+            focal = {"params", "prior_focal_length"} <= columns["cameras"]
+            self._camera_query = (
+                f"SELECT width, height, {'params, prior_focal_length' if focal else 'NULL, 0'} FROM images "
+                "JOIN cameras USING (camera_id) WHERE image_id = ?"
+            )
+        except (sqlite3.Error, ValueError) as error:
             self._connection.close()
-            raise self._failed(error) from error
+            raise self._reader.failed(error) from error
         except FormatError:
             self._connection.close()
             raise
@@ -118,12 +100,15 @@ class DatabaseCollection:
         FormatError
             If they are not what COLMAP stores, or cannot be read.
         """
-        image, width, height = self._images[name]
+        image = self._images[name]
         try:
             keypoints = self._blob("keypoints", "<f4", (2, 4, 6), image, name)
             descriptors = self._blob("descriptors", "|u1", (128,), image, name)
+            size, focal = self._camera(image)
+            position = self._position(image)
         except sqlite3.Error as error:
-            raise self._failed(error) from error
+            raise self._reader.failed(error) from error
+        self._reader.check_unchanged()
         assert keypoints is not None
         if descriptors is not None and len(descriptors) != len(keypoints):
             raise FormatError(
@@ -131,29 +116,47 @@ class DatabaseCollection:
             )
         if not np.isfinite(keypoints).all():
             raise FormatError(self._path, f"{name}: has a keypoint that is not finite; the database is damaged")
-        known = all(isinstance(side, int) and side > 0 for side in (width, height))
-        return _features(keypoints, descriptors, (width, height) if known else None)
+        camera = None if focal is None and position is None else Camera(focal=focal, position=position)
+        return _features(keypoints, descriptors, size, camera)
+
+    def camera(self, name: str) -> int | None:
+        """Return the number of an image's camera, None where it is none of the table's."""
+        query = "SELECT camera_id FROM images JOIN cameras USING (camera_id) WHERE image_id = ?"
+        row = self._connection.execute(query, (self._images[name],)).fetchone()
+        return row[0] if row and isinstance(row[0], int) else None
+
+    def _camera(self, image: int) -> tuple[tuple[int, int] | None, float | None]:
+        """Return the size of an image and the focal length that was known before reconstruction."""
+        row = self._connection.execute(self._camera_query, (image,)).fetchone() or (None, None, None, 0)
+        width, height, params, prior = row
+        focal = None
+        if prior and isinstance(params, bytes) and len(params) >= 8:
+            value = float(np.frombuffer(params, "<f8", 1)[0])
+            focal = value if 0 < value < np.inf else None
+        if isinstance(width, int) and isinstance(height, int) and 0 < width < 2**31 and 0 < height < 2**31:
+            return (width, height), focal
+        return None, focal
+
+    def _position(self, image: int) -> tuple[float, float, float] | None:
+        """Return the position of an image where it is latitude, longitude and altitude."""
+        if self.layout.priors in ("image", "data"):
+            key = "image_id = ?" if self.layout.priors == "image" else "corr_sensor_type = 0 AND corr_data_id = ?"
+            query = f"SELECT position FROM pose_priors WHERE coordinate_system = {_WGS84} AND {key}"
+            row = self._connection.execute(query, (image,)).fetchone()
+            if row and isinstance(row[0], bytes) and len(row[0]) == 24:
+                x, y, z = np.frombuffer(row[0], "<f8").tolist()
+                return (x, y, z) if abs(x) <= 90 and abs(y) <= 180 else None
+        return None
 
     def _blob(self, table: str, dtype: str, widths: tuple[int, ...], image: int, name: str) -> npt.NDArray[Any] | None:
-        typed = "type" if table == "descriptors" and self._typed else str(_SIFT)
+        typed = "type" if table == "descriptors" and self.layout.typed else str(SIFT)
         query = f"SELECT rows, cols, data, {typed} FROM {table} WHERE image_id = ?"
         row = self._connection.execute(query, (image,)).fetchone()
         if row is None:
             return None
-        rows, columns, data, kind = row
-        if kind != _SIFT:
-            raise FormatError(self._path, f"{name}: has descriptors of type {kind}, which are not SIFT's")
-        data = b"" if data is None else data
-        if not isinstance(rows, int) or not isinstance(data, bytes) or rows < 0 or (rows and columns not in widths):
-            raise FormatError(self._path, f"{name}: has {table} of {rows} rows and {columns} columns; it is damaged")
-        if len(data) != rows * (columns if rows else 0) * np.dtype(dtype).itemsize:
-            raise FormatError(self._path, f"{name}: has {len(data)} bytes of {table} for {rows} rows; it is damaged")
-        return np.frombuffer(data, dtype).reshape(rows, columns if rows else widths[-1])
-
-    def _failed(self, error: Exception) -> FormatError:
-        if isinstance(error, sqlite3.Error) and in_use(error):
-            return FormatError(self._path, "is in use by another program; close it there and try again")
-        return FormatError(self._path, f"is no COLMAP database, or a damaged one ({str(error)[:100]})")
+        if row[3] != SIFT:
+            raise FormatError(self._path, f"{name}: has descriptors of type {row[3]}, which are not SIFT's")
+        return blob_array(row[0], row[1], row[2], dtype, widths, f"{name}: has {table}", self._path)
 
     def __iter__(self) -> Iterator[tuple[str, Features]]:
         for name in self.names:
@@ -168,8 +171,24 @@ class DatabaseCollection:
         self._connection.close()
 
 
+def blob_array(
+    rows: object, columns: object, data: object, dtype: str, widths: tuple[int, ...], what: str, path: str
+) -> npt.NDArray[Any]:
+    """Return the array that COLMAP stores as rows, columns and bytes; FormatError if they do not agree."""
+    data = b"" if data is None else data
+    if not isinstance(rows, int) or not isinstance(data, bytes) or rows < 0 or (rows and columns not in widths):
+        raise FormatError(path, f"{what} of {rows} rows and {columns} columns; it is damaged")
+    width = columns if rows and isinstance(columns, int) else widths[-1]
+    if len(data) != rows * width * np.dtype(dtype).itemsize:
+        raise FormatError(path, f"{what} of {rows} rows in {len(data)} bytes; it is damaged")
+    return np.frombuffer(data, dtype).reshape(rows, width)
+
+
 def _features(
-    keypoints: npt.NDArray[np.float32], descriptors: npt.NDArray[np.uint8] | None, size: tuple[int, int] | None
+    keypoints: npt.NDArray[np.float32],
+    descriptors: npt.NDArray[np.uint8] | None,
+    size: tuple[int, int] | None,
+    camera: Camera | None,
 ) -> Features:
     """Turn COLMAP's rows into the library's; keypoints that are points alone have scale 1, as COLMAP takes them."""
     n, columns = keypoints.shape
@@ -191,4 +210,5 @@ def _features(
         descriptors=None if descriptors is None else flip_bins(descriptors),
         image_size=size,
         affine=None if affine is None else affine.copy(),
+        camera=camera,
     )

@@ -1,7 +1,7 @@
 """COLMAP's text: ``<image>.txt``, as its feature importer reads it.
 
 A header ``N 128``; then a line for each keypoint, ``x y scale orientation`` and 128 integers 0-255, with one space
-between.  The centre of the first pixel is (0.5, 0.5), angles are y down, the bins are Lowe's, see
+between, rounded to norm 512.  The centre of the first pixel is (0.5, 0.5), angles are y down, the bins are Lowe's, see
 :mod:`siftcli.conventions`.
 """
 
@@ -17,7 +17,7 @@ from ..features import Features
 from .files import Source
 from .text_reader import Record, open_text
 from .text_writer import EXACT, encode_records
-from .values import as_bytes, require_finite
+from .values import as_bytes_512, require_finite
 
 __all__ = ["decode", "encode"]
 
@@ -31,7 +31,7 @@ def encode(features: Features, *, name: str | PathLike[str] = "<colmap>") -> byt
     Parameters
     ----------
     features : Features
-        Float descriptors are quantised.
+        Descriptors are brought to norm 512.
     name : path
         The file's name in messages.
 
@@ -44,7 +44,7 @@ def encode(features: Features, *, name: str | PathLike[str] = "<colmap>") -> byt
     if features.descriptors is None:
         raise OutputError(name, "has no descriptors, which COLMAP needs; compute them with sift describe")
     frames = np.column_stack((corner_origin(features.xy), features.scales, features.orientations))
-    descriptors = flip_bins(as_bytes(features.descriptors, name))
+    descriptors = flip_bins(as_bytes_512(features.descriptors, name))
     return encode_records(_TEMPLATE, frames, descriptors, header=b"%d 128\n" % len(features))
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..features import Features, ParameterValue
+from ..features import Camera, Features, ParameterValue
 
-__all__ = ["FIELDS", "Field", "arrays_of", "features_from", "plain_parameters"]
+__all__ = ["FIELDS", "NAMES", "Field", "arrays_of", "features_from", "plain_parameters"]
 
 Array = npt.NDArray[Any]
 
@@ -52,6 +52,14 @@ FIELDS = (
 )
 """What features are made of; descriptors may be ``<f4`` as well."""
 
+NAMES = (*(f.name for f in FIELDS), "image_size", "camera", "camera_name")
+"""Names of all arrays in files.
+
+`camera` is float64: focal length in pixels, latitude and longitude in degrees, altitude in metres, NaN where not
+known; `camera_name` is UTF-8 in bytes.
+"""
+
+_LONGEST_NAME = 1000
 _REQUIRED = ("keypoints", "scales", "orientations")
 _LARGEST_SIDE = 2**31 - 1
 
@@ -61,6 +69,10 @@ def arrays_of(features: Features) -> dict[str, Array]:
     arrays = {f.name: getattr(features, f.attribute) for f in FIELDS if getattr(features, f.attribute) is not None}
     if features.image_size is not None:
         arrays["image_size"] = np.array(features.image_size, "<i4")
+    if features.camera is not None:
+        focal, position = features.camera.focal, features.camera.position or (np.nan,) * 3
+        arrays["camera"] = np.array((np.nan if focal is None else focal, *position), "<f8")
+        arrays["camera_name"] = np.frombuffer(features.camera.name.encode(errors="replace"), np.uint8)
     return arrays
 
 
@@ -104,7 +116,8 @@ def features_from(
         raise FormatError(
             path, f"{place}keypoint {int((values['scales'] < 0).argmax()) + 1} has a scale below zero; it is damaged"
         )
-    return Features(**values, image_size=_image_size(arrays.get("image_size"), path, place), parameters=parameters)
+    values["image_size"] = _image_size(arrays.get("image_size"), path, place)
+    return Features(**values, camera=_camera(arrays, path, place), parameters=parameters)
 
 
 def check_array(
@@ -146,6 +159,23 @@ def _image_size(array: Array | None, path: str, place: str) -> tuple[int, int] |
     if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
         raise FormatError(path, f"{place}image_size {width} x {height} cannot be; the file is damaged")
     return width, height
+
+
+def _camera(arrays: Mapping[str, Array], path: str, place: str) -> Camera | None:
+    if "camera" not in arrays:
+        return None
+    check_array("camera", arrays["camera"].shape, arrays["camera"].dtype, path, place, (4,))
+    name = arrays.get("camera_name", np.zeros(0, np.uint8))
+    check_array("camera_name", name.shape, name.dtype, path, place, (None,))
+    if name.dtype != np.uint8 or len(name) > _LONGEST_NAME:
+        raise FormatError(path, f"{place}camera_name is no text of at most {_LONGEST_NAME} bytes; the file is damaged")
+    focal, latitude, longitude, altitude = arrays["camera"].astype(np.float64).tolist()
+    there = abs(latitude) <= 90 and abs(longitude) <= 180
+    return Camera(
+        name.tobytes().decode(errors="replace"),
+        focal if 0 < focal < np.inf else None,
+        (latitude, longitude, altitude) if there else None,
+    )
 
 
 def plain_parameters(

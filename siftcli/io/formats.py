@@ -147,6 +147,7 @@ _WORDS = {
     "sources": "numbers of the frames that were given",
     "affine": "affine shapes",
     "image_size": "image size",
+    "camera": "camera and position",
     "parameters": "parameters",
 }
 
@@ -202,7 +203,7 @@ FORMATS: dict[str, Format] = {
             (".db",),
             "colmap_db",
             kind="collection",
-            holds=frozenset({"descriptors", "affine", "image_size"}),
+            holds=frozenset({"descriptors", "affine", "image_size", "camera"}),
             conventions=_COLMAP,
         ),
         Format("vlfeat", "VLFeat's frames and descriptors", (".sift",), "vlfeat"),
@@ -225,7 +226,9 @@ FORMATS: dict[str, Format] = {
         ),
         Format("openmvg", "OpenMVG's .feat and .desc", (".feat", ".desc"), "openmvg", "pair"),
         Format("npz", "NumPy arrays", (".npz",), "npz", holds=_ALL),
-        Format("csv", "comma-separated values", (".csv",), "csv_table", holds=_ALL - {"image_size", "parameters"}),
+        Format(
+            "csv", "comma-separated values", (".csv",), "csv_table", holds=_ALL - {"image_size", "camera", "parameters"}
+        ),
     )
 }
 """Every format by its name.  Of those that share a suffix, the first is what an output of that suffix is."""

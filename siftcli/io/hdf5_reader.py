@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..conventions import flip_bins, wrapped
 from ..errors import FormatError
 from ..features import Features, ParameterValue
-from .fields import FIELDS, check_array, features_from, plain_parameters
+from .fields import NAMES, check_array, features_from, plain_parameters
 from .hdf5_file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = ["FORMAT", "VERSION", "H5Collection", "read_collection"]
 FORMAT = "siftcli"
 VERSION = 1
 
-_OURS = (*(f.name for f in FIELDS), "image_size")
 
 _MAX_DEPTH = 64
 
@@ -103,7 +102,7 @@ class H5Collection:
             raise KeyError(name)
         with damage_named(self._path, name):
             group = self._file[name.encode("utf-8", "surrogateescape")]
-            arrays = {key: read_array(group, key, self._path, name) for key in (*_OURS, "oris") if key in group}
+            arrays = {key: read_array(group, key, self._path, name) for key in (*NAMES, "oris") if key in group}
         if "oris" in arrays or (self.hloc and "orientations" not in arrays):
             arrays = self._from_hloc(arrays, name)
         return features_from(arrays, self._path, where=name, parameters=self.parameters)

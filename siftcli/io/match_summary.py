@@ -15,7 +15,7 @@ __all__ = ["match_format_of", "pairs_of"]
 def match_format_of(path: str | PathLike[str]) -> MatchFormat | None:
     """Return the match format that a file's suffix may stand for and that can be read, or None."""
     name = PurePath(path).name.lower()
-    found = (f for f in MATCH_FORMATS.values() if name.endswith(f.suffixes) and f.name != "colmap-db")
+    found = (f for f in MATCH_FORMATS.values() if name.endswith(f.suffixes))
     return next(found, None)
 
 

@@ -22,6 +22,7 @@ from .run_lock import RunLock
 if TYPE_CHECKING:
     from ..features import Features
     from ..matches import Matches
+    from .colmap_camera import DatabaseOptions
 
 __all__ = [
     "MATCH_FORMATS",
@@ -129,6 +130,7 @@ def write_matches(
     *,
     features: Callable[[str], Features] | None = None,
     overwrite: bool = False,
+    database: DatabaseOptions | None = None,
 ) -> None:
     """Write a match file, all of it or nothing.
 
@@ -144,6 +146,8 @@ def write_matches(
         Gives the features of an image by its name, for the images that a COLMAP database has not got.
     overwrite : bool
         Replace what exists.  A COLMAP database is never replaced: matches are added to it.
+    database : DatabaseOptions, optional
+        How a COLMAP database is made.
 
     Raises
     ------
@@ -156,7 +160,7 @@ def write_matches(
         atomic_write(path, encode_matches(matches, chosen.name), overwrite=overwrite)
         return
     with RunLock(path, join=True):
-        arguments = {"features": features} if chosen.name == "colmap-db" else {}
+        arguments = {"features": features, "database": database} if chosen.name == "colmap-db" else {}
         chosen.function("write")(Path(path), pairs, overwrite=overwrite, **arguments)
 
 
@@ -166,7 +170,7 @@ def read_matches(path: _Path, format: str | None = None, *, names: tuple[str, st
     Parameters
     ----------
     path : path
-        A file of any format but a database.
+        A file of any format.
     format : str, optional
         By default the suffix says it.
     names : (str, str), optional
@@ -181,13 +185,14 @@ def read_matches(path: _Path, format: str | None = None, *, names: tuple[str, st
     if not chosen.many:
         matches: Matches = chosen.function("decode")(path)
         return matches
-    if chosen.name == "colmap-db":
-        raise FormatError(path, "is a database, from which matches are not read; use .h5, .csv or .txt")
     if chosen.name == "colmap":
         pairs: dict[tuple[str, str], Matches] = {(a, b): m for a, b, m in chosen.function("read")(path)}
         return pairs[_chosen(path, tuple(pairs), names)]
     with chosen.function("MatchCollection")(path) as collection:
-        found: Matches = collection.read(*_chosen(path, collection.pairs, names))
+        pairs_there = collection.pairs
+        if chosen.name == "colmap-db" and names is not None:  # a pair is in the order of the images' numbers
+            pairs_there = (*pairs_there, *((b, a) for a, b in pairs_there))
+        found: Matches = collection.read(*_chosen(path, pairs_there, names))
         return found
 
 

@@ -68,7 +68,7 @@ def check_name(path: str | PathLike[str], name: str) -> str:
     return name
 
 
-def place_below(folder: str | PathLike[str], name: str, file: str) -> Path:
+def place_below(folder: str | PathLike[str], name: str, suffix: str = "") -> Path:
     """Return the file of an image below a folder.
 
     Parameters
@@ -77,18 +77,18 @@ def place_below(folder: str | PathLike[str], name: str, file: str) -> Path:
         The folder.
     name : str
         The image's name, from a file.
-    file : str
-        The name with the suffix that its file gets.
+    suffix : str
+        Appended to the name.
 
     Raises
     ------
     OutputError
         If the name leads elsewhere, or no file on this system can have it.
     """
-    fault = name_fault(name) or _system_fault(file)
+    fault = name_fault(name) or _system_fault(name + suffix)
     if fault is not None:
         raise OutputError(folder, f"has no place for an image named {shortened(name)}: the name {fault}")
-    return Path(folder, file)
+    return Path(folder, name + suffix)
 
 
 def shortened(name: str) -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from ..features import Features, ParameterValue
-from .fields import FIELDS, arrays_of, features_from, plain_parameters
+from .fields import NAMES, arrays_of, features_from, plain_parameters
 from .files import Source, source_name
 from .limits import parse_json
 from .npz_archive import read_arrays, write_arrays
@@ -24,7 +24,6 @@ from .values import require_finite
 
 __all__ = ["decode", "encode", "read_parameters"]
 
-_ARRAYS = (*(f.name for f in FIELDS), "image_size")
 _PARAMETERS = "parameters"
 
 
@@ -59,7 +58,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
         If the archive cannot be read, lacks an array, or holds something else than features.
     """
     name = source_name(source, name)
-    arrays = read_arrays(source, (*_ARRAYS, _PARAMETERS), name)
+    arrays = read_arrays(source, (*NAMES, _PARAMETERS), name)
     parameters = _parameters(arrays.pop(_PARAMETERS, None), name)
     return features_from(arrays, name, parameters=parameters)
 

@@ -15,6 +15,7 @@ from .single import SingleCollection
 
 if TYPE_CHECKING:
     from .collection import Collection, CollectionWriter
+    from .colmap_camera import DatabaseOptions
 
 __all__ = [
     "FORMATS",
@@ -180,6 +181,7 @@ def open_collection(
     parameters: Mapping[str, ParameterValue] | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    database: DatabaseOptions | None = None,
 ) -> CollectionWriter:
     """Start, or go on with, a file of many images.
 
@@ -195,6 +197,8 @@ def open_collection(
         Keep what a run that was killed has left (``path`` + ".sift.journal"), and the images of a file that exists.
     overwrite : bool
         Replace a file that exists.
+    database : DatabaseOptions, optional
+        How a COLMAP database is made; other formats pass it over.
 
     Returns
     -------
@@ -213,7 +217,8 @@ def open_collection(
     chosen = format_for(path, format)
     if not chosen.many:
         raise OutputError(path, f"is {chosen.title}, which holds one image; give -o a folder")
+    how = {"database": database} if chosen.name == "colmap-db" else {}
     writer: CollectionWriter = chosen.function("open_collection")(
-        path, parameters=parameters, resume=resume, overwrite=overwrite, **chosen.arguments
+        path, parameters=parameters, resume=resume, overwrite=overwrite, **chosen.arguments, **how
     )
     return writer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..features import Features
+from ..features import Camera, Features
 
 __all__ = ["Distribution", "Summary", "summarise"]
 
@@ -59,6 +59,8 @@ class Summary:
         that are zero).
     duplicate_frames : int
         Keypoints that equal an earlier one in position, scale and orientation.
+    camera : Camera or None
+        Of the image, where its metadata were kept.
     """
 
     keypoints: int
@@ -75,6 +77,7 @@ class Summary:
     zero: int
     duplicates: int
     duplicate_frames: int
+    camera: Camera | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -128,6 +131,7 @@ def summarise(features: Features) -> Summary:
         zero=zero,
         duplicates=duplicates,
         duplicate_frames=_repeated(frames),
+        camera=features.camera,
     )
 
 

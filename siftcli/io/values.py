@@ -8,11 +8,11 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import dequantise, quantise
+from ..conventions import dequantise, quantise, quantise_512
 from ..errors import FormatError, OutputError
 from ..features import Features, Float32
 
-__all__ = ["as_bytes", "as_floats", "finite_frames", "require_finite"]
+__all__ = ["as_bytes", "as_bytes_512", "as_floats", "finite_frames", "require_finite"]
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -52,6 +52,19 @@ def as_bytes(descriptors: UInt8 | Float32, name: str | PathLike[str]) -> UInt8:
         return cast(UInt8, descriptors)
     _require((descriptors >= 0).all(axis=1), "a descriptor with a value below 0 or not a number", name)
     return quantise(cast(Float32, descriptors))
+
+
+def as_bytes_512(descriptors: UInt8 | Float32, name: str | PathLike[str]) -> UInt8:
+    """Return descriptors as bytes of norm 512, see `quantise_512`.
+
+    Raises
+    ------
+    OutputError
+        If one is below zero or not a number.
+    """
+    if descriptors.dtype != np.uint8:
+        _require((descriptors >= 0).all(axis=1), "a descriptor with a value below 0 or not a number", name)
+    return quantise_512(descriptors)
 
 
 def as_floats(descriptors: UInt8 | Float32, name: str | PathLike[str]) -> Float32:

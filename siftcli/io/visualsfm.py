@@ -2,7 +2,9 @@
 
 Little endian: the int32s "SIFT", "V4.0", N, 5 and 128; N times the float32s x, y, colour, scale, orientation; N times
 128 bytes; and the int32 that ends it, 0xff "EOF".  V5.0 has the colour of the pixel (packed), V4.0 zero.  The centre of
-the first pixel is (0.5, 0.5), angles are y down, the bins are Lowe's, see :mod:`siftcli.conventions`.
+the first pixel is (0.5, 0.5), angles are y down, the bins are Lowe's, descriptors have norm 512, see
+:mod:`siftcli.conventions`.  VisualSFM takes the keypoints to come by decreasing scale, as SiftGPU writes them: of more
+than it matches at once, it takes the first.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from ..conventions import corner_origin, flip_bins, pixel_origin
 from ..errors import FormatError, OutputError
 from ..features import Features
 from .files import Source, open_source, source_name, why_unreadable
-from .values import as_bytes, finite_frames, require_finite
+from .values import as_bytes_512, finite_frames, require_finite
 
 __all__ = ["decode", "encode"]
 
@@ -36,7 +38,8 @@ def encode(features: Features, *, name: str | PathLike[str] = "<visualsfm>") -> 
     Parameters
     ----------
     features : Features
-        Float descriptors are quantised.
+        Keypoints are ordered by decreasing scale, those of equal scale as they are; descriptors are brought to norm
+        512.
     name : path
         The file's name in messages.
 
@@ -48,12 +51,14 @@ def encode(features: Features, *, name: str | PathLike[str] = "<visualsfm>") -> 
     require_finite(features, name)
     if features.descriptors is None:
         raise OutputError(name, "has no descriptors, which VisualSFM needs; compute them with sift describe")
+    features = features.take(np.argsort(-features.scales, kind="stable"))
+    assert features.descriptors is not None
     n = len(features)
     locations = np.zeros((n, 5), "<f4")
     locations[:, :2] = corner_origin(features.xy)
     locations[:, 3] = features.scales
     locations[:, 4] = features.orientations
-    descriptors = flip_bins(as_bytes(features.descriptors, name))
+    descriptors = flip_bins(as_bytes_512(features.descriptors, name))
     return _HEADER.pack(_NAME, _VERSIONS[0], n, 5, 128) + locations.tobytes() + descriptors.tobytes() + _END
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from format_tools import SINGLE, WITHOUT_PYCOLMAP, any_features, held, make, parts_of, same, write
+from format_tools import SINGLE, any_features, as_written, held, make, parts_of, same, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,14 +17,14 @@ from siftcli.features import Features
 from siftcli.io.formats import FORMATS, Format, format_for, format_of_suffix
 from siftcli.io.registry import encode_features, read_collection, read_features, write_features
 
-EXACT = [name for name in WITHOUT_PYCOLMAP if FORMATS[name].conventions.precision == "exact"]
+EXACT = [name for name in FORMATS if FORMATS[name].conventions.precision == "exact"]
 FILES = settings(max_examples=30)
 """Every example writes files, which takes some milliseconds."""
 
 TURNED = {"ipol", "hloc"}
 """Formats whose angles are a sum or product with a number that float32 cannot hold: these may cost a rounding."""
 
-NEEDS_DESCRIPTORS = {"colmap", "visualsfm", "hloc"}
+NEEDS_DESCRIPTORS = {"colmap", "colmap-db", "visualsfm", "hloc"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def comparable(format: Format, features: Features) -> Features:
     """What the format is able to hold, of features that it takes."""
     if format.name in NEEDS_DESCRIPTORS and features.descriptors is None:
         features = Features(**{**vars(features), "descriptors": np.zeros((len(features), 128), np.uint8)})
-    if format.name == "hloc" and features.image_size is None:
+    if format.name in ("hloc", "colmap-db") and features.image_size is None:
         features = Features(**{**vars(features), "image_size": (640, 480)})
     return features
 
@@ -54,6 +54,7 @@ def same_angles(a: Features, b: Features) -> None:
 
 def check(format: Format, features: Features, back: Features) -> None:
     """Assert that nothing is lost that the format holds; shifted origins and turned angles may cost a rounding."""
+    features = as_written(format.name, features)
     kept = held(format, features)
     if format.name == "hloc":  # bytes become unit-norm floats, and scores are there always
         kept = tuple(name for name in kept if name not in ("descriptors", "scores"))
@@ -98,7 +99,7 @@ def test_lowes_files_round_to_what_they_print(folder: Path, name: str, features:
     assert read_features(folder / "again.key").xy.tobytes() == back.xy.tobytes()
 
 
-@pytest.mark.parametrize("name", [name for name in WITHOUT_PYCOLMAP if name != "hdf5"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("hdf5", "colmap-db")])
 @FILES
 @given(features=any_features(floats=False, frames=False, whole=True))
 def test_by_way_of_hdf5_nothing_more_is_lost(folder: Path, name: str, features: Features) -> None:
@@ -134,10 +135,6 @@ def test_a_format_is_told_by_suffix_and_contents(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", ["hdf5", "npz", "csv", "colmap-db"])
 def test_affine_frames_are_kept(tmp_path: Path, name: str) -> None:
-    if name == "colmap-db":
-        pytest.importorskip(
-            "pycolmap", reason="NO PYCOLMAP: databases cannot be written; pip install 'siftcli[colmap]'"
-        )
     features = make(6, affine=True)
     back = read_features(write(path_for(tmp_path, FORMATS[name]), features, name))
     assert features.affine is not None

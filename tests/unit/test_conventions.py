@@ -45,6 +45,38 @@ def test_dequantise() -> None:
     assert np.linalg.norm(out, axis=1).tolist() == pytest.approx([1, 1, 0])
 
 
+def test_descriptors_of_norm_512_from_floats() -> None:
+    """Closed form: min(255, rint(512 d))."""
+    values = np.array([[0.0, 0.25, 0.2, 1.4 / 512, 1.6 / 512, 1.0]], np.float32)
+    assert conventions.quantise_512(values).tolist() == [[0, 128, 102, 1, 2, 255]]
+
+
+def test_descriptors_of_norm_512_from_bytes_that_were_rounded_down() -> None:
+    """Unit vectors rounded down have norm 508; they get 512, no element is off by more than one, once is enough."""
+    rng = np.random.default_rng(0)
+    unit = np.minimum(rng.gamma(0.6, 1, (200, 128)), 4)
+    unit /= np.linalg.norm(unit, axis=1)[:, None]
+    unit = unit[unit.max(axis=1) < 255 / 512]
+    floored = conventions.quantise(unit.astype(np.float32))
+    assert np.median(np.linalg.norm(floored.astype(float), axis=1)) < 509
+    rounded = conventions.quantise_512(floored)
+    np.testing.assert_allclose(np.linalg.norm(rounded.astype(float), axis=1), 512, atol=0.3)
+    assert np.abs(rounded - 512 * unit).max() <= 1
+    assert ((rounded == 0) == (floored == 0)).all()
+    np.testing.assert_array_equal(conventions.quantise_512(rounded), rounded)
+
+
+def test_descriptors_that_are_rounded_clipped_or_zero_stay_as_they_are() -> None:
+    rounded = np.full((3, 128), 45, np.uint8)
+    rounded[:, :2] = 64  # norm (126 * 45^2 + 2 * 64^2)^(1/2) = 513.2
+    rounded[:, 2] = 32  # and with one of 32: 512.2
+    np.testing.assert_array_equal(conventions.quantise_512(rounded), rounded)
+    odd = np.zeros((2, 128), np.uint8)
+    odd[0, :2] = 255
+    np.testing.assert_array_equal(conventions.quantise_512(odd), odd)
+    assert conventions.quantise_512(np.zeros((0, 128), np.uint8)).shape == (0, 128)
+
+
 @given(byte_descriptors)
 def test_flip_bins_is_lowes_order_and_its_own_inverse(d: npt.NDArray[np.uint8]) -> None:
     """Closed form: bin k of a cell is bin (8 - k) mod 8; the cells keep their order."""

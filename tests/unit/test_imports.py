@@ -31,7 +31,7 @@ LAYERS = layers()
 ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "scipy": ("engine", "matching", "evaluation"),
-    "PIL": ("io.image", "draw"),
+    "PIL": ("io.image", "io.exif", "draw"),
     "h5py": (
         "io.hdf5",
         "io.hdf5_file",
@@ -47,7 +47,6 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "poselib": ("matching.verify",),
-    "pycolmap": ("io.colmap_db",),
     "dask": ("batch",),
     "distributed": ("batch",),
 }
