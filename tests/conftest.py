@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))  # the measures that the documented figures and the tests share
+
+from fork_tools import ForkServer  # noqa: E402
 
 import siftcli  # noqa: E402
 
@@ -59,3 +61,13 @@ def detected() -> Callable[[Path, str], siftcli.Features]:
         return siftcli.detect(siftcli.read_image(path).pixels, preset)
 
     return detect
+
+
+@pytest.fixture(scope="session")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """Run ``sift`` quickly, many times."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no forking on this system")
+    server = ForkServer(tmp_path_factory.mktemp("forked"))
+    yield server
+    server.close()

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from ..errors import SiftError
+from ..errors import OutputError, SiftError
 from ..features import Features
 from ..io.collection import CollectionWriter
 from ..io.exif import read_camera
@@ -134,6 +134,8 @@ def _one(
     start = time.perf_counter()
     keypoints = error = data = None
     try:
+        if item.fault is not None:
+            raise OutputError(item.label, item.fault)
         features = _sized(read(), item, conversion)
         if writer is not None:
             writer.add(item.name, features)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
+from ..errors import OutputError
 from ..features import ParameterValue
 from ..io.colmap_camera import DatabaseOptions
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
 from ..io.journal import has_journal, journal_path
+from ..io.names import place_below, stem
 from ..io.pairs import parts
 from ..io.run_lock import RunLock
 from .clashes import refuse_clashes
@@ -61,7 +63,7 @@ class Conversion:
     @property
     def outputs(self) -> list[Path]:
         """All files that are written."""
-        outputs = {item.output for item in self.items} or {self.output}
+        outputs = {item.output for item in self.items if item.fault is None} or {self.output}
         return [part for path in sorted(outputs - {STDOUT}) for part in parts(path, self.target.name)]
 
     @property
@@ -130,12 +132,13 @@ def plan_conversion(
         if found.several or target.kind != "stream":
             raise PlanError(f"standard output takes one file of one image, not {target.title}; give a name")
     elif folder:
-        items = [replace(item, output=str(Path(output, _file_name(item.name, target)))) for item in items]
+        items = [_placed(item, output, target) for item in items]
     else:
         items = [replace(item, output=output) for item in items]
-    outputs = list(dict.fromkeys(item.output for item in items)) if folder else [output]
+    sound = [item for item in items if item.fault is None]
+    outputs = list(dict.fromkeys(item.output for item in sound)) if folder else [output]
     if output != STDOUT:
-        _refuse_collisions(items, target)
+        _refuse_collisions(sound, target)
     parameters = found.parameters(output) if target.many and "parameters" in target.holds else None
     bare = next((item.name for item in items if not is_image(item.name)), None)
     if bare is not None and finder is None and (target.many or target.whole_name) and output != STDOUT:
@@ -185,11 +188,13 @@ def _target(output: str, name: str | None, several: bool) -> Format:
     return target
 
 
-def _file_name(name: str, target: Format) -> PurePath:
-    """Name the output of an image, whose name may lack the suffix."""
-    path = PurePath(name)
-    stem = path.name if target.whole_name or not is_image(name) else path.stem
-    return path.with_name(stem + target.suffix)
+def _placed(item: Item, folder: str, target: Format) -> Item:
+    """Give an item its file below a folder, unless the name, which a file has told, is none for a file there."""
+    name = item.name if target.whole_name or not is_image(item.name) else stem(item.name)
+    try:
+        return replace(item, output=str(place_below(folder, item.name, name + target.suffix)))
+    except OutputError as error:
+        return replace(item, output=folder, fault=error.reason)
 
 
 def _refuse_collisions(items: list[Item], target: Format) -> None:

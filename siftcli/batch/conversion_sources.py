@@ -38,6 +38,8 @@ class Item:
         The image's name below the folder of the images, as far as it is known.
     output : str
         The file that they go to.
+    fault : str or None
+        Why they cannot be written there.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Item:
     image: str
     name: str
     output: str = STDOUT
+    fault: str | None = None
 
     @property
     def label(self) -> str:

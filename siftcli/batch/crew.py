@@ -9,17 +9,19 @@ from __future__ import annotations
 import pickle
 import signal
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
-from ..errors import SiftError
+from ..errors import SiftError, SiftWarning
+from ..io.output import reason_of
 from ..machine import single_blas_thread
 from ..signals import redeliver
 from .workers import Outcome, attempt
@@ -115,12 +117,23 @@ class Crew:
             answers = [self._collect(worker) for worker in busy if worker.connection in ready]
             self._hand_out()  # so that no worker waits for what is done with the answers
             yield from (answer for answer in answers if answer is not None)
+        if not self.size:
+            yield from self._run_alone()
+
+    def _run_alone(self) -> Iterator[Outcome[Any, Any]]:
+        """Carry out the tasks that are left in this process; not those that have killed a worker."""
+        work = _made(self.make)
+        for turn in chain(self.waiting, (_Turn(task, 0, 0) for task in self.tasks)):
+            if turn.tries:
+                yield Outcome(turn.task, None, "the worker was killed, and there was no room for another one")
+            else:
+                yield Outcome(turn.task, *attempt(work, turn.task))
 
     def _hand_out(self) -> None:
         """Give every worker a task, as far as there are tasks and the budget allows."""
         while True:
             worker = next((worker for worker in self.workers if worker.turn is None), None)
-            if worker is None and len(self.workers) == self.size:
+            if worker is None and len(self.workers) >= self.size:
                 return
             if not self.waiting:
                 self.waiting.extend(_Turn(task, 0, self.cost(task)) for task in islice(self.tasks, 1))
@@ -130,17 +143,32 @@ class Crew:
             if self.budget is not None and taken and sum(taken) + self.waiting[0].cost > self.budget:
                 return
             if worker is None:
-                worker = self._start()
+                try:
+                    worker = self._start()
+                except OSError as error:
+                    self._limit(error)
+                    continue
                 self.workers.append(worker)
             self._give(worker, self.waiting.popleft())
+
+    def _limit(self, error: OSError) -> None:
+        """Continue with the workers that there are, or without any, after another could not be started."""
+        self.size = len(self.workers)
+        who = f"{self.size} of the workers do" if self.size > 1 else "one worker does"
+        warnings.warn(SiftWarning(f"{reason_of(error)}; {who} the work"), stacklevel=2)
 
     def _start(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(self.make, theirs), daemon=True)
-        with _uninterrupted():
-            process.start()
-        theirs.close()
+        try:
+            process = context.Process(target=_serve, args=(self.make, theirs), daemon=True)
+            with _uninterrupted():
+                process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         return _Worker(process, ours)
 
     def _give(self, worker: _Worker, turn: _Turn) -> None:

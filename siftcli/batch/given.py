@@ -11,6 +11,7 @@ from ..errors import FormatError, FrameError
 from ..features import Features, Image
 from ..io.formats import FORMATS, format_for
 from ..io.frame_lines import line_of_frame
+from ..io.names import stem
 from ..io.registry import read_collection, read_features
 from ..params import DescriptorParams, DetectorParams
 from .inputs import STDIN, Inputs, PlanError
@@ -108,8 +109,8 @@ def _in_collection(names: Sequence[str], image: str) -> str | None:
     own = PurePath(image)
     for matches in (
         [name for name in names if name == own.as_posix()],
-        [name for name in names if PurePath(name).with_suffix("") == own.with_suffix("")],
-        [name for name in names if PurePath(name).name == own.name],
+        [name for name in names if stem(name) == stem(own.as_posix())],
+        [name for name in names if name.rpartition("/")[2] == own.name],
     ):
         if len(matches) == 1:
             return matches[0]

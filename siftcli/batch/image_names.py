@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 from ..io.files import why_unreadable
+from ..io.names import name_fault
 from .inputs import IMAGE_SUFFIXES, PlanError
 
 __all__ = ["ImageFinder", "is_image"]
@@ -13,6 +14,13 @@ __all__ = ["ImageFinder", "is_image"]
 def is_image(name: str) -> bool:
     """Tell whether a name has the suffix of an image."""
     return PurePath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 class ImageFinder:
@@ -48,7 +56,9 @@ class ImageFinder:
         PlanError
             If several images have it.
         """
-        if is_image(name) and (self._folder / name).is_file():
+        if name_fault(name) is not None:
+            return None
+        if is_image(name) and _is_file(self._folder / name):
             return name
         pure = PurePath(name)
         found = self._stems(self._folder / pure.parent).get(pure.name, [])

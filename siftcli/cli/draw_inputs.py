@@ -20,6 +20,7 @@ from ..errors import FormatError, ParameterError
 from ..features import Features
 from ..io.formats import format_of_suffix
 from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.names import stem
 from ..matches import Matches
 from .streams import read_stdin, say
 
@@ -179,7 +180,7 @@ def _names(picture: Picture) -> list[str]:
     """What a file of many images may call a picture: its path or the last parts of it, with or without the suffix."""
     parts = Path(picture.path).parts
     paths = [PurePath(*parts[start:]) for start in range(len(parts))]
-    return [name.as_posix() for path in paths for name in (path, path.with_suffix(""))]
+    return [name for path in paths for name in (path.as_posix(), stem(path.as_posix()))]
 
 
 # --- matches

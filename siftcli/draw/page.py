@@ -80,13 +80,18 @@ def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: M
         },
     }
     parts = {
-        "title": escape(" and ".join(exhibit.name for exhibit in exhibits)),
+        "title": escape(_utf8(" and ".join(exhibit.name for exhibit in exhibits))),
         "style": _asset("style.css"),
         "script": '"use strict";\n' + "\n".join(map(_asset, _SCRIPTS)),
         # In a script element nothing but its own end tag has a meaning.
         "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("page.html"))
+
+
+def _utf8(name: str) -> str:
+    """Escape what UTF-8 cannot hold: the bytes of a file's name that are not UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 @cache

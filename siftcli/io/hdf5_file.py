@@ -7,10 +7,15 @@ a checksum, and where that is damaged it may search for ever.
 
 from __future__ import annotations
 
+import errno
 import math
+import os
+import re
 import stat
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, SiftWarning
 from .files import why_unreadable
 from .limits import expanded
 
@@ -65,18 +70,40 @@ def open_hdf5(path: str | PathLike[str]) -> Any:
     FormatError
         If it cannot be read, or is not HDF5.
     """
-    import h5py
-
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
             raise FormatError(path, "is a pipe or a device, and HDF5 has to be searched; save it to a file")
         with Path(path).open("rb"):  # for an error in plain words
             pass
-        return h5py.File(path, "r")
+        return _opened(path)
     except OSError as error:
         if error.errno is not None:
             raise FormatError(path, why_unreadable(error)) from error
         raise FormatError(path, f"is not HDF5, or not a whole file ({_brief(error)})") from error
+
+
+def _opened(path: str | PathLike[str]) -> Any:
+    """Open a file, with HDF5's lock where the file system has locks."""
+    import h5py
+
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        number = re.search(r"unable to lock file, errno = (\d+)", str(error))
+        if number is None:
+            raise
+        if int(number[1]) == errno.EAGAIN:
+            raise FormatError(path, "is being written by another program; try again when that has ended") from error
+    try:
+        opened = h5py.File(path, "r", locking=False)
+    except (OSError, ValueError):  # ValueError: HDF5_USE_FILE_LOCKING is set and says otherwise
+        if os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() in ("TRUE", "1"):
+            words = "cannot be locked, as HDF5_USE_FILE_LOCKING wants; the file system has no locks"
+            raise FormatError(path, words) from None
+        opened = h5py.File(FileIO(path), "r")  # best effort: HDF5 does not lock file objects
+    words = "the file system has no locks; do not change the file while it is read"
+    warnings.warn(SiftWarning(f"{path}: {words}"), stacklevel=3)
+    return opened
 
 
 @contextmanager

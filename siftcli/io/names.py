@@ -68,7 +68,7 @@ def check_name(path: str | PathLike[str], name: str) -> str:
     return name
 
 
-def place_below(folder: str | PathLike[str], name: str, suffix: str = "") -> Path:
+def place_below(folder: str | PathLike[str], name: str, file: str) -> Path:
     """Return the file of an image below a folder.
 
     Parameters
@@ -77,18 +77,18 @@ def place_below(folder: str | PathLike[str], name: str, suffix: str = "") -> Pat
         The folder.
     name : str
         The image's name, from a file.
-    suffix : str
-        Appended to the name.
+    file : str
+        The name with the suffix that its file gets.
 
     Raises
     ------
     OutputError
         If the name leads elsewhere, or no file on this system can have it.
     """
-    fault = name_fault(name) or _system_fault(name + suffix)
+    fault = name_fault(name) or _system_fault(file)
     if fault is not None:
         raise OutputError(folder, f"has no place for an image named {shortened(name)}: the name {fault}")
-    return Path(folder, name + suffix)
+    return Path(folder, file)
 
 
 def shortened(name: str) -> str:

@@ -5,6 +5,7 @@ Oracles: h5py alone, by the documented layout; hloc's way of reading, written an
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -538,3 +539,50 @@ def test_reading_does_not_change_the_file(tmp_path: Path) -> None:
     (tmp_path / "f.h5").chmod(0o400)
     read_all(tmp_path / "f.h5")
     assert (tmp_path / "f.h5").read_bytes() == before
+
+
+LOCKS_FAIL = """
+import os, sys, warnings
+import h5py
+from siftcli.errors import FormatError
+from siftcli.io.registry import read_collection
+open_file = h5py.File
+def fail(path, mode, locking=None):
+    if isinstance(path, (str, os.PathLike)) and locking is None:
+        raise OSError(f"Unable to synchronously open file (unable to lock file, errno = {sys.argv[2]})")
+    if locking is False and os.environ.get("HDF5_USE_FILE_LOCKING"):
+        raise ValueError("the environment says otherwise")
+    return open_file(path, mode)
+h5py.File = fail
+warnings.simplefilter("always")
+try:
+    with read_collection(sys.argv[1]) as collection:
+        print(*collection.names)
+except FormatError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted", "said", "warned"),
+    [
+        *((number, wanted, "x.jpg", True) for number in (37, 95, 524) for wanted in ("", "BEST_EFFORT")),
+        (37, "TRUE", "cannot be locked, as HDF5_USE_FILE_LOCKING wants", False),
+        (11, "", "is being written by another program", False),
+    ],
+)
+def test_reading_where_there_are_no_locks(tmp_path: Path, number: int, wanted: str, said: str, warned: bool) -> None:
+    """HDF5's own lock fails as on NFS or Lustre; in a process of its own, as the environment is part of it."""
+    with open_collection(tmp_path / "f.h5") as writer:
+        writer.add("x.jpg", make(3))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment |= {"HDF5_USE_FILE_LOCKING": wanted} if wanted else {}
+    run = subprocess.run(
+        [sys.executable, "-c", LOCKS_FAIL, str(tmp_path / "f.h5"), str(number)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert said in run.stdout
+    assert ("has no locks; do not change the file" in run.stderr) == warned
