@@ -43,6 +43,8 @@ __all__ = [
     "affine_of",
     "corner_origin",
     "dequantise",
+    "descriptor_norms",
+    "descriptor_unit",
     "flip_angles",
     "flip_bins",
     "ipol_angles",
@@ -66,6 +68,9 @@ _RAISING_ORDER = np.argsort([int(f"{i:07b}"[::-1], 2) for i in range(128)])
 """Elements of a descriptor with their bits reversed, so that the first half, quarter, ... are spread evenly."""
 
 _PI = np.float32(np.pi)
+_NORM_TOLERANCE = 0.2
+_CLIPPED = 255 / 512 * (1 - 1e-6)
+"""The largest element of a quantised descriptor, in units of the norm."""
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -220,3 +225,29 @@ def similarity_of(affine: npt.NDArray[Any]) -> tuple[Float32, Float32]:
     a = np.asarray(affine, np.float64)
     scales = np.sqrt(np.abs(a[:, 0, 0] * a[:, 1, 1] - a[:, 0, 1] * a[:, 1, 0]))
     return scales.astype(np.float32), wrapped(np.arctan2(a[:, 1, 0], a[:, 0, 0]))
+
+
+def descriptor_norms(descriptors: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the norms of descriptors, (N, 128) of any type of numbers."""
+    values = descriptors.astype(np.float32, copy=False)
+    return np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64))
+
+
+def descriptor_unit(descriptors: npt.NDArray[Any]) -> float | None:
+    """Tell from their values what norm float descriptors have: 1, or 512 as OpenCV writes them; None for neither.
+
+    A descriptor counts as of that norm within 20 %, or if an element is as large as clipping to 255/512 leaves it; one
+    that is all zero fits both.  RootSIFT has the norm 1 or 512 as well.
+
+    Parameters
+    ----------
+    descriptors : (N, 128) float
+        Finite and not negative.
+    """
+    norms, largest = descriptor_norms(descriptors), descriptors.max(axis=1, initial=0)
+    filled = norms > 0
+    for unit in (1.0, 512.0):
+        clipped = largest >= unit * _CLIPPED
+        if ((np.abs(norms / unit - 1) <= _NORM_TOLERANCE) | (clipped & (norms <= unit)) | ~filled).all():
+            return unit
+    return None

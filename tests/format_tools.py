@@ -46,13 +46,19 @@ def make(n: int, seed: int = 0, *, floats: bool = False, affine: bool = False, *
         "scores": rng.uniform(0.01, 0.2, n).astype(np.float32),
         "octaves": rng.integers(-1, 5, n).astype(np.int16),
         "levels": rng.integers(1, 4, n).astype(np.int16),
-        "descriptors": (descriptors / np.float32(512)).astype(np.float32) if floats else descriptors,
+        "descriptors": of_unit_norm(descriptors) if floats else descriptors,
         "image_size": (640, 480),
         "affine": shapes,
         "parameters": PARAMETERS,
         **others,
     }
     return Features(**values)
+
+
+def of_unit_norm(values: np.ndarray) -> np.ndarray:
+    """Descriptors of norm 1, or 0 where there is next to nothing."""
+    norms = np.linalg.norm(values.astype(np.float64), axis=1, keepdims=True)
+    return np.where(norms > 1e-6, values / np.maximum(norms, 1e-6), 0).astype(np.float32)
 
 
 def write(path: Path, features: Features, format: str) -> Path:
@@ -139,7 +145,7 @@ def any_features(draw: st.DrawFn, *, floats: bool = True, frames: bool = True, w
     if kind == "bytes":
         descriptors = draw(hnp.arrays(np.uint8, (n, 128)))
     elif kind == "floats":
-        descriptors = draw(hnp.arrays(np.float32, (n, 128), elements=unit))
+        descriptors = of_unit_norm(draw(hnp.arrays(np.float32, (n, 128), elements=unit)))
 
     def maybe(strategy: st.SearchStrategy[Any]) -> Any:
         return draw(strategy if whole else st.none() | strategy)

@@ -12,6 +12,7 @@ as keypoints, of ``x,y,sigma``, with ``orientation``, or affine.
 
 from __future__ import annotations
 
+from itertools import chain
 from os import PathLike
 from typing import Any, TypeVar
 
@@ -20,9 +21,11 @@ import numpy.typing as npt
 
 from ..conventions import similarity_of
 from ..features import Features
-from .files import Source
-from .text_reader import Record, TextReader, open_text
+from .files import Source, source_name
+from .text_reader import Record, TextReader
+from .text_source import read_blocks
 from .text_writer import EXACT, encode_records
+from .units import recognised
 from .values import as_bytes, as_floats, require_finite
 
 __all__ = ["decode", "encode"]
@@ -34,6 +37,9 @@ _OPTIONAL = (("score", "scores"), ("octave", "octaves"), ("level", "levels"), ("
 _KNOWN = ("x", "y", "sigma", "orientation", *_AFFINE, *(column for column, _ in _OPTIONAL))
 _BYTES = tuple(f"d{k}" for k in range(128))
 _FLOATS = tuple(f"f{k}" for k in range(128))
+_INDEX = ("", "unnamed: 0", "index")
+"""How pandas names a column of row numbers."""
+_WHAT = "a CSV file of keypoints"
 _UNNAMED = {3: ("x", "y", "sigma"), 4: ("x", "y", "sigma", "orientation"), 6: ("x", "y", *_AFFINE)}
 
 
@@ -85,39 +91,59 @@ def decode(source: Source, *, name: str | None = None) -> Features:
     Parameters
     ----------
     source : path, bytes or binary file
-        Plain, or compressed with gzip; fields may be separated by commas, semicolons, tabs or spaces.
+        Plain, or compressed with gzip; fields may be separated by commas, semicolons, tabs or spaces, and quoted.  A
+        first column without a name, as pandas writes its index, is passed over.
     name : str, optional
         The file's name in messages.
 
     Raises
     ------
     FormatError
-        If it cannot be read, a column is unknown, missing or there twice, or a line holds something else; with the
-        line.
+        If it cannot be read, a column is unknown, missing or there twice, or a line holds something else, a decimal
+        comma for instance; with the line.
     """
-    with open_text(source, "a CSV file of keypoints", name, separators=b",;") as reader:
-        columns = _columns(reader)
-        integers = 128 if columns[-128:] == _BYTES else 0
+    name = source_name(source, name)
+    with read_blocks(source, name) as blocks:
+        first = next(blocks, b"").removeprefix(b"\xef\xbb\xbf")
+        delimiter = _delimiter(first.partition(b"\n")[0])
+        table = bytes.maketrans(delimiter + b'"', b" " * (len(delimiter) + 1))
+        reader = TextReader((block.translate(table) for block in chain((first,), blocks)), _WHAT, name)
+        columns = _columns(reader, first.lstrip().partition(b"\n")[0], delimiter)
+        integers = 128 if columns[-128:] == _BYTES and not _with_points(reader) else 0
         numbers = columns[: len(columns) - integers]
         positive = tuple(i for i, column in enumerate(numbers) if column == "sigma")
         values, descriptors = reader.records(Record(numbers, positive, integers=integers, one_line=True))
-        table = dict(zip(numbers, values.T, strict=True))
-        return _features(reader, table, descriptors if integers else None)
+        columns_of = dict(zip(numbers, values.T, strict=True))
+        return _features(reader, columns_of, descriptors if integers else None)
 
 
-def _columns(reader: TextReader) -> tuple[str, ...]:
+def _delimiter(line: bytes) -> bytes:
+    """Tell what separates fields: commas only where nothing else does, since they may be in the numbers."""
+    return next((mark for mark in (b";", b"\t") if mark in line), b",")
+
+
+def _with_points(reader: TextReader) -> bool:
+    """Tell whether the bytes of descriptors are written as 12.0, as pandas does."""
+    return any(b"." in token for token in reader.peek_line().split()[-128:])
+
+
+def _columns(reader: TextReader, line: bytes, delimiter: bytes) -> tuple[str, ...]:
     """Read the names of the columns, or tell them from the number of values."""
-    line = reader.peek_line().removeprefix(b"\xef\xbb\xbf")
-    tokens = [token.strip(b'"').decode("latin-1").lower() for token in line.split()]
-    if tokens and tokens[0][:1] in "+-.0123456789":
+    tokens = reader.peek_line().split()
+    if tokens and tokens[0][:1] in b"+-.0123456789":
+        if b"," not in delimiter and b"," in line:
+            reader.fail("has decimal commas; write numbers with a point")
         if len(tokens) not in _UNNAMED:
             reader.fail(f"begins with {len(tokens)} numbers; name the columns in a first line, such as x,y,sigma")
         return _UNNAMED[len(tokens)]
     line_number = reader.line
     reader.take_line()
-    columns = tuple(tokens)
+    separated = line.split(delimiter) if delimiter in line else line.split()
+    columns = tuple(field.strip(b' "\r').decode("latin-1").lower() for field in separated)
+    skipped = int(bool(columns) and columns[0] in _INDEX)
+    columns = (*_INDEX[1 : 1 + skipped], *columns[skipped:])
     head = columns[:-128] if columns[-128:] in (_BYTES, _FLOATS) else columns
-    for i, column in enumerate(head):
+    for i, column in enumerate(head[skipped:], skipped):
         if column not in _KNOWN or column in head[:i]:
             what = "there twice" if column in _KNOWN else "none of " + ", ".join(_KNOWN) + " and d0 to d127 at the end"
             reader.fail_at(line_number, f"column {column[:24]!r} is {what}")
@@ -144,6 +170,8 @@ def _features(
     assert scales is not None
     octaves, levels = (_whole(reader, table.get(column), column, np.int16) for column in ("octave", "level"))
     floats = np.stack([table[column] for column in _FLOATS], axis=-1).astype(np.float32) if "f0" in table else None
+    if "d0" in table:
+        descriptors = _whole_bytes(reader, np.stack([table[column] for column in _BYTES], axis=-1))
     return Features(
         xy=np.stack([table["x"], table["y"]], axis=-1).astype(np.float32),
         scales=scales,
@@ -152,9 +180,16 @@ def _features(
         octaves=octaves,
         levels=levels,
         sources=_whole(reader, table.get("source"), "source", np.int32),
-        descriptors=descriptors if descriptors is not None else floats,
+        descriptors=descriptors if descriptors is not None or floats is None else recognised(floats, reader.name),
         affine=affine,
     )
+
+
+def _whole_bytes(reader: TextReader, values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    good = ((values == np.floor(values)) & (values >= 0) & (values <= 255)).all(axis=1)
+    if not good.all():
+        reader.fail_at(None, f"keypoint {int(good.argmin()) + 1} has a descriptor that is not whole numbers 0 to 255")
+    return values.astype(np.uint8)
 
 
 def _whole(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from ..features import Camera, Features, ParameterValue
+from .units import recognised
 
 __all__ = ["FIELDS", "NAMES", "Field", "arrays_of", "features_from", "plain_parameters"]
 
@@ -107,7 +109,8 @@ def features_from(
     for f in FIELDS:
         if f.name in arrays:
             check_array(f.name, arrays[f.name].shape, arrays[f.name].dtype, path, place, (n, *f.tail))
-            values[f.attribute] = _converted(arrays[f.name], f, path, place)
+            convert = recognised if f.name == "descriptors" else partial(_converted, f)
+            values[f.attribute] = convert(arrays[f.name], path, place)
     for name in ("xy", "scales", "orientations", "affine"):
         if name in values and not np.isfinite(values[name]).all():
             bad = int(np.argwhere(~np.isfinite(values[name]))[0, 0])
@@ -133,10 +136,8 @@ def check_array(
         raise FormatError(path, f"{place}{name} holds {dtype} instead of numbers; this is not a file of SIFT features")
 
 
-def _converted(array: Array, field: Field, path: str, place: str) -> Array:
+def _converted(field: Field, array: Array, path: str, place: str) -> Array:
     dtype = np.dtype(field.dtype)
-    if field.name == "descriptors" and array.dtype.kind == "f":
-        dtype = np.dtype("<f4")
     if array.dtype == dtype:
         return array
     if dtype.kind in "iu":

@@ -78,7 +78,7 @@ class Record:
 
 
 @contextmanager
-def open_text(source: Source, what: str, name: str | None = None, *, separators: bytes = b"") -> Iterator[TextReader]:
+def open_text(source: Source, what: str, name: str | None = None) -> Iterator[TextReader]:
     """Open text, plain or compressed with gzip, which is recognised by its first bytes.
 
     Parameters
@@ -89,8 +89,6 @@ def open_text(source: Source, what: str, name: str | None = None, *, separators:
         What it should be, such as "a Lowe key file", for messages.
     name : str, optional
         The file's name in messages.
-    separators : bytes
-        Characters that stand between tokens besides white space.
 
     Yields
     ------
@@ -103,9 +101,6 @@ def open_text(source: Source, what: str, name: str | None = None, *, separators:
     """
     name = source_name(source, name)
     with read_blocks(source, name) as blocks:
-        if separators:
-            table = bytes.maketrans(separators, b" " * len(separators))
-            blocks = (block.translate(table) for block in blocks)
         yield TextReader(blocks, what, name)
 
 
@@ -293,6 +288,8 @@ class TextReader:
         raise AssertionError("numbers were refused without a reason")
 
     def _check_number(self, what: str, positive: bool, token: bytes, position: int) -> None:
+        if b"," in token and _NUMBER.fullmatch(token.replace(b",", b".")):
+            self.fail(f"{_shown(token)} has a decimal comma; write numbers with a point", position)
         if not _NUMBER.fullmatch(token):
             self.fail(f"{_shown(token)} is not a number, as the {what}", position)
         with np.errstate(over="ignore"):

@@ -23,6 +23,8 @@ def require_finite(features: Features, name: str | PathLike[str]) -> None:
     if features.affine is not None:
         good &= np.isfinite(features.affine).all(axis=(1, 2))
     _require(good, "a coordinate, scale or orientation that is not finite", name)
+    if features.descriptors is not None and features.descriptors.dtype != np.uint8:
+        _require(np.isfinite(features.descriptors).all(axis=1), "a descriptor that is not finite", name)
 
 
 def finite_frames(frames: Float32, name: str) -> None:

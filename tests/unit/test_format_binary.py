@@ -146,7 +146,7 @@ def test_what_numpy_writes_is_read(compressed: bool) -> None:
         scales=np.array([3, 4]),
         orientations=np.array([0.5, 1], ">f8"),
         octaves=np.array([-1, 0], np.int64),
-        descriptors=np.ones((2, 128), np.float16),
+        descriptors=np.full((2, 128), 128**-0.5, np.float16),
         image_size=np.array([640.0, 480.0]),
         other=np.arange(3),
     )

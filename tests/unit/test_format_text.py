@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from format_tools import make, same
+from format_tools import make, of_unit_norm, same
 
 from siftcli import conventions
 from siftcli.errors import FormatError, OutputError
@@ -207,7 +207,7 @@ def test_csv_names_its_columns() -> None:
 
 def test_csv_of_affine_frames_and_floats() -> None:
     shape = np.array([[[2, -1], [0.5, 3]]], np.float32)
-    values = np.linspace(0, 1, 128, dtype=np.float32)[None]
+    values = of_unit_norm(np.linspace(0, 1, 128)[None])
     scale, angle = conventions.similarity_of(shape)
     features = one(affine=shape, scales=scale, orientations=angle, descriptors=values)
     text = csv_table.encode(features)
@@ -225,6 +225,11 @@ def test_csv_of_affine_frames_and_floats() -> None:
         ("12.5\t3.25\t2\t0.5\r\n", 2, 0.5),
         ('\ufeff"x","y","sigma","orientation"\n12.5,3.25,2,0.5\n', 2, 0.5),
         ("Sigma, Y, X\n2, 3.25, 12.5\n", 2, 0),
+        (",x,y,sigma,orientation\n7,12.5,3.25,2,0.5\n", 2, 0.5),
+        ('"","x","y","sigma"\n"7","12.5","3.25","2"\r\n', 2, 0),
+        ("Unnamed: 0,x,y,sigma\n0,12.5,3.25,2\n", 2, 0),
+        ('"12.5","3.25","2"\n', 2, 0),
+        ("x;y;sigma\n12.5;3.25;2\n", 2, 0),
         ("x,y,level,octave,sigma\n12.5,3.25,1,-1,2", 2, 0),
         ("x,y,a11,a12,a21,a22\n12.5,3.25,0,-2,2,0\n", 2, math.pi / 2),
         ("12.5,3.25,0,-2,2,0\n", 2, math.pi / 2),
@@ -255,6 +260,10 @@ def test_csv_without_a_line() -> None:
         ("x,y,sigma\n1,2,3\n1,2\n", 3, "2 values on a line where 3 belong"),
         ("x,y,sigma\n1,2,3,4\n", 2, "4 values on a line where 3 belong"),
         ("x,y,sigma\n1,,3\n", 2, "2 values on a line"),
+        ("x;y;sigma\n12,5;3,25;2\n", 2, "'12,5' has a decimal comma"),
+        ("12,5;3,25;2\n", 1, "decimal comma"),
+        ("x\ty\tsigma\n12,5\t3\t2\n", 2, "'12,5' has a decimal comma"),
+        (",x,y\n1,2,3\n", 1, "has no column 'sigma'"),
         ("x,y,sigma\n1,2,nan\n", 2, "'nan' is not a number, as the sigma"),
         ("x,y,sigma\n1,2,-3\n", 2, "below zero, as the sigma"),
         ("x,y,sigma,octave\n1,2,3,0.5\n", None, "keypoint 1 has the octave 0.5"),
