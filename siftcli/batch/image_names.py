@@ -72,7 +72,7 @@ class ImageFinder:
             stems: dict[str, list[str]] = {}
             try:
                 for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                    if is_image(path.name):
+                    if is_image(path.name) and _is_file(path):
                         stems.setdefault(path.stem, []).append(path.name)
             except OSError as error:
                 raise PlanError(f"{folder}: {why_unreadable(error)}") from error

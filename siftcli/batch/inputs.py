@@ -6,6 +6,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
+from stat import S_ISREG
 from typing import NamedTuple
 
 from ..errors import FormatError, SiftError
@@ -68,8 +69,8 @@ def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *
     Parameters
     ----------
     arguments : iterable of str
-        Files, folders, patterns (those of the shell, and ``**``), or `STDIN` alone.  That a file does not exist is
-        found when it is read.
+        Files, folders, patterns (those of the shell, and ``**``), or `STDIN` alone.  A folder that exists as it is
+        written is no pattern.  That a file does not exist is found when it is read.
     listed : iterable of str, optional
         Files and folders from a list, see :func:`read_list`; never patterns.
     recursive : bool
@@ -151,11 +152,14 @@ def _argument(argument: str) -> Iterator[Input]:
     elif os.path.lexists(argument) or not glob.has_magic(argument):
         yield Input(argument, path.name)
     else:
+        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)) or parent.is_dir())
+        pattern = argument
+        if glob.has_magic(str(root)):
+            pattern = os.path.join(glob.escape(str(root)), path.relative_to(root))  # noqa: PTH118  (of a pattern)
         # Path.glob would find hidden files too.
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207
+        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207
         if not matches:
             raise PlanError(f"{argument}: matches no file")
-        root = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
         yield from (Input(match, str(Path(match).relative_to(root))) for match in matches)
 
 
@@ -181,5 +185,13 @@ def _folder(folder: str, recursive: bool, below: PurePath) -> Iterator[Input]:
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
-    """Whether to read an entry: no folder, and no pipe, which might never end.  Broken links are read, to fail."""
-    return entry.is_file(follow_symlinks=False) or (entry.is_symlink() and not Path(entry.path).is_dir())
+    """Whether to read an entry: no folder, and no pipe or device, which might never end, behind a link either.
+
+    Broken links are read, to fail.
+    """
+    if not entry.is_symlink():
+        return entry.is_file(follow_symlinks=False)
+    try:
+        return S_ISREG(Path(entry.path).stat().st_mode)
+    except OSError:
+        return True

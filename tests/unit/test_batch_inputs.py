@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from siftcli.batch.image_names import ImageFinder
 from siftcli.batch.inputs import Input, Inputs, PlanError, find_inputs, read_list
 
 
@@ -50,6 +51,33 @@ def test_recursive_keeps_the_tree() -> None:
     found = find_inputs(["in"], recursive=True)
     assert [i.relative for i in found.images] == ["10.jpg", "2.jpg", "deep/3.tif", "deep/er/4.webp", "folder.jpg/5.jpg"]
     assert paths(found) == [f"in/{i.relative}" for i in found.images]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="NO PIPES: this system has no pipes with names")
+def test_folders_give_regular_files_only(files: Path) -> None:
+    os.mkfifo(files / "none" / "pipe.jpg")
+    (files / "none" / "behind.jpg").symlink_to(files / "none" / "pipe.jpg")
+    (files / "none" / "zero.png").symlink_to("/dev/zero")
+    (files / "none" / "link.png").symlink_to(files / "b.jpg")
+    (files / "none" / "broken.png").symlink_to(files / "nothing")
+    assert paths(find_inputs(["none"])) == ["none/broken.png", "none/link.png"]
+    assert ImageFinder("none").find("pipe") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "relative"),
+    [
+        ("trip [2024]/*.jpg", "a.jpg"),
+        ("trip [2024]/[ab].jpg", "a.jpg"),
+        ("trip [2024]/**/*.png", "day [1]/b.png"),
+        ("trip [2024]/day [1]/*", "b.png"),
+    ],
+)
+def test_a_folder_that_exists_as_written_is_no_pattern(files: Path, pattern: str, relative: str) -> None:
+    (files / "trip [2024]" / "day [1]").mkdir(parents=True)
+    (files / "trip [2024]" / "a.jpg").touch()
+    (files / "trip [2024]" / "day [1]" / "b.png").touch()
+    assert [image.relative for image in find_inputs([pattern]).images] == [relative]
 
 
 @pytest.mark.parametrize(
