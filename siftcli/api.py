@@ -12,6 +12,7 @@ from .engine import describe_frames, pipeline
 from .engine.selection import select
 from .errors import ParameterError
 from .features import Features, Image
+from .io.levels import Levels, check_levels, graded
 from .matches import Matches
 from .matching.exact import match_features
 from .params import MatchParams, all_parameters, parameters
@@ -29,6 +30,7 @@ def detect(
     descriptors: bool = True,
     mask: npt.ArrayLike | None = None,
     threads: int = 1,
+    levels: Levels = "auto",
     **overrides: Any,
 ) -> Features:
     """Detect SIFT keypoints and describe them. [Lowe04]
@@ -36,7 +38,7 @@ def detect(
     Parameters
     ----------
     image : (H, W) uint8, uint16 or float
-        Grey image; floats in [0, 1].
+        Grey image; floats in [0, 1].  Any real type and byte order with `levels`.
     preset : str
         Name of a preset, see `siftcli.params.PRESETS`.
     descriptors : bool
@@ -47,6 +49,9 @@ def detect(
         Number of workers that share the image; the features do not depend on it.  On Linux, workers are processes
         forked from this one; they are kept for further images and end after ten idle seconds.  Elsewhere they are
         threads, which gain little.
+    levels : "auto", "full" or (low, high)
+        The values that are black and white.  "auto" takes 255, 65535 and 1 for the white of uint8, uint16 and floats;
+        "full" takes the whole range of the type.  See `siftcli.io.levels`.
     **overrides
         Parameters by name, see `siftcli.params`, including those that select keypoints: `max_keypoints` and `keep`
         ("strongest", "largest" or "spread"), `region`, `min_scale` and `max_scale`.
@@ -73,7 +78,7 @@ def detect(
     detector, descriptor, selection = all_parameters(preset, **overrides)
     if threads < 1:
         raise ParameterError("threads", f"must be at least 1, not {threads}")
-    pixels = _grey(image)
+    pixels = _grey(image, levels)
     kept = None if mask is None else _mask(mask, pixels.shape)
     features = pipeline.detect(pixels[None], detector, descriptor if descriptors else None, threads)[0]
     return select(features, selection, kept)
@@ -86,6 +91,7 @@ def describe(
     *,
     assign_orientations: bool = False,
     bad_frames: str = "error",
+    levels: Levels = "auto",
     **overrides: Any,
 ) -> Features:
     """Describe given frames.
@@ -93,7 +99,7 @@ def describe(
     Parameters
     ----------
     image : (H, W) uint8, uint16 or float
-        Grey image; floats in [0, 1].
+        Grey image; floats in [0, 1].  Any real type and byte order with `levels`.
     frames : Features
         Frames to describe; their order and number are kept.  Without `octaves` and `levels`, a frame is described at
         the level nearest to its scale.  Frames that `detect` returned get the same descriptors byte for byte, except
@@ -107,6 +113,8 @@ def describe(
     bad_frames : "error" or "zero"
         Treatment of frames that cannot be described, because the centre is outside the image, the scale is below
         0.001 px or beyond the scale space, or a number is not finite.  "zero" gives them a descriptor of zeros.
+    levels : "auto", "full" or (low, high)
+        As for `detect`.
     **overrides
         Parameters by name, see `siftcli.params`; those that select keypoints do not apply.
 
@@ -125,7 +133,7 @@ def describe(
     detector, descriptor = parameters(preset, **overrides)
     if bad_frames not in ("error", "zero"):
         raise ParameterError("bad_frames", f"must be error or zero, not {bad_frames!r}")
-    pixels, skip = _grey(image)[None], bad_frames == "zero"
+    pixels, skip = _grey(image, levels)[None], bad_frames == "zero"
     return describe_frames.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
 
 
@@ -171,19 +179,34 @@ def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matche
     return match_features(a, b, MatchParams(**tests), threads)
 
 
-def _grey(image: npt.ArrayLike) -> Image:
+def _grey(image: npt.ArrayLike, levels: Levels) -> Image:
     pixels = np.asarray(image)
     if pixels.ndim != 2:
         raise ParameterError("image", f"must be a grey image of shape (height, width), not {pixels.shape}")
-    if pixels.dtype.kind == "f":
+    kind, size = pixels.dtype.kind, pixels.dtype.itemsize
+    if kind not in "biuf":
+        raise ParameterError("image", f"must be of a real type, not {pixels.dtype}")
+    if not pixels.dtype.isnative:
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+    levels = check_levels(levels)
+    if levels != "auto":
+        try:
+            return graded(pixels, levels)[0]
+        except ValueError as error:
+            raise ParameterError("image", f"has {error}") from error
+    if kind == "f":
         pixels = pixels.astype(np.float32, copy=False)
         if not np.isfinite(pixels).all():
             raise ParameterError("image", "must be finite")
         low, high = (float(pixels.min()), float(pixels.max())) if pixels.size else (0.0, 1.0)
         if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
-            raise ParameterError("image", f"floats must be in [0, 1], not {low:g} to {high:g}; divide by white")
-    elif pixels.dtype not in (np.uint8, np.uint16):
-        raise ParameterError("image", f"must be uint8, uint16 or float, not {pixels.dtype}")
+            raise ParameterError(
+                "image", f"floats must be in [0, 1], not {low:g} to {high:g}; say what is black and white with levels"
+            )
+    elif kind != "u" or size > 2:
+        raise ParameterError(
+            "image", f"must be uint8, uint16 or float, not {pixels.dtype}; or say what is black and white with levels"
+        )
     return pixels
 
 

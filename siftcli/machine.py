@@ -33,7 +33,10 @@ def cores(cgroup: Path = _CGROUP) -> int:
 
 
 def available_memory(cgroup: Path = _CGROUP, meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """Return the bytes that are free on this machine and in its container, or None where the system does not tell."""
+    """Return the bytes that are free on this machine, in its container and within the limit of this process.
+
+    None where the system does not tell.
+    """
     limits = []
     with suppress(OSError, ValueError, StopIteration):
         line = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable:"))
@@ -41,4 +44,11 @@ def available_memory(cgroup: Path = _CGROUP, meminfo: Path = Path("/proc/meminfo
     with suppress(OSError, ValueError):
         limit, used = (int((cgroup / name).read_text()) for name in ("memory.max", "memory.current"))
         limits.append(max(0, limit - used))
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            limits.append(max(0, limit - size))
     return min(limits, default=None)

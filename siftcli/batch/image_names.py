@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 
 from ..io.files import why_unreadable
+from ..io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
 from ..io.names import name_fault
-from .inputs import IMAGE_SUFFIXES, PlanError
+from .inputs import PlanError
 
 __all__ = ["ImageFinder", "is_image"]
 
 
 def is_image(name: str) -> bool:
     """Tell whether a name has the suffix of an image."""
-    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES
+    suffix = PurePath(name).suffix.lower()
+    return suffix in IMAGE_SUFFIXES or suffix in EXTRA_SUFFIXES
 
 
 def _is_file(path: Path) -> bool:

@@ -12,18 +12,12 @@ from typing import NamedTuple
 from ..errors import FormatError, SiftError
 from ..io.files import Source, source_name, why_unreadable
 from ..io.text_lines import byte_lines
+from .left_out import LeftOut
 
-__all__ = ["IMAGE_SUFFIXES", "STDIN", "Input", "Inputs", "PlanError", "find_inputs", "read_list"]
+__all__ = ["STDIN", "Input", "Inputs", "PlanError", "find_inputs", "read_list"]
 
 STDIN = "-"
 """The input that stands for standard input."""
-
-IMAGE_SUFFIXES = frozenset(
-    f".{suffix}"
-    for kinds in ("jpg jpeg jpe png tif tiff", "pgm ppm pbm pnm pfm", "bmp gif webp avif jp2 j2k jpf jpx")
-    for suffix in kinds.split()
-)
-"""What counts as an image in a folder, in lower case.  A file that is named itself may be called anything."""
 
 
 class PlanError(SiftError):
@@ -56,11 +50,14 @@ class Inputs(NamedTuple):
         Whether the user named one file, not something that may stand for several.
     notes : tuple of str
         What the user should know, each one line.
+    left_out : tuple of str
+        What searched folders hold besides, each one line.
     """
 
     images: tuple[Input, ...]
     single: bool
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *, recursive: bool = False) -> Inputs:
@@ -87,19 +84,24 @@ def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *
 
     Notes
     -----
-    In folders, names that begin with a dot are left out and links to folders are not followed.
+    In folders, names that begin with a dot are left out and links to folders are not followed.  Which kinds are read
+    depends on the extras that are installed.  A file that is named itself may be called anything.
     """
     arguments = list(arguments)
     if STDIN in arguments and (len(arguments) > 1 or listed is not None):
         raise PlanError("'-' (standard input) must be the only input")
     images: dict[Path, Input] = {}
     notes: list[str] = []
+    left_out: list[str] = []
     single = False
     for named in (*(n for a in arguments for n in _argument(a)), *map(_listed, listed or ())):
         if named.path != STDIN and Path(named.path).is_dir():
-            found = list(_folder(named.path, recursive, PurePath(named.relative)))
+            others = LeftOut()
+            found = list(_folder(named.path, recursive, PurePath(named.relative), others))
             if not found:
-                notes.append(f"{named.path}: no images in it" + ("" if recursive else ", subfolders not searched"))
+                notes.append(f"{named.path}: no images in it" + (f"; left out: {others}" if str(others) else ""))
+            elif str(others):
+                left_out.append(f"{named.path}: left out: {others}")
         else:
             found = [named]
             single = arguments == [named.path]
@@ -107,7 +109,7 @@ def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *
             images.setdefault(Path(image.path).absolute(), image)
     if not images:
         raise PlanError("; ".join(notes) or "no input: name at least one image, folder or pattern")
-    return Inputs(tuple(images.values()), single and listed is None, tuple(notes))
+    return Inputs(tuple(images.values()), single and listed is None, tuple(notes), tuple(left_out))
 
 
 def read_list(source: Source, *, name: str | None = None, null: bool = False) -> list[str]:
@@ -169,19 +171,31 @@ def _listed(path: str) -> Input:
     return Input(path, str(PurePath(*(part for part in pure.parts if part not in (pure.anchor, os.pardir)))))
 
 
-def _folder(folder: str, recursive: bool, below: PurePath) -> Iterator[Input]:
+def _folder(folder: str, recursive: bool, below: PurePath, others: LeftOut) -> Iterator[Input]:
     try:
         with os.scandir(folder) as listing:
             entries = sorted((entry for entry in listing if not entry.name.startswith(".")), key=lambda e: e.name)
     except OSError as error:
         raise PlanError(f"{folder}: {why_unreadable(error)}") from error
     for entry in entries:
-        if PurePath(entry.name).suffix.lower() in IMAGE_SUFFIXES and _may_be_file(entry):
+        if _is_folder(entry):
+            if not recursive or entry.is_symlink():
+                others.folder()
+        elif not _may_be_file(entry):
+            others.irregular()
+        elif others.takes(entry.name):
             yield Input(entry.path, str(below / entry.name))
     if recursive:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _folder(entry.path, recursive, below / entry.name)
+                yield from _folder(entry.path, recursive, below / entry.name, others)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:

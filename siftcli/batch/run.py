@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from ..engine.selection import select
 from ..errors import SiftError
 from ..features import Features, Image, ParameterValue
 from ..io.grey import to_bytes
-from ..io.image import DEFAULT_MAX_PIXELS, LoadedImage, read_image
+from ..io.image import LoadedImage, read_image
+from ..io.image_kinds import ImageReading
 from ..io.output import atomic_write, make_folder, reason_of
 from ..io.registry import FORMATS, encode_features, write_features
 from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
@@ -25,7 +26,7 @@ from .inputs import STDIN
 from .manifest import fingerprint, recorded
 from .plan import STDOUT, Job
 from .report import Result
-from .units import SMALL, STACK
+from .units import SMALL, STACK, predicted_memory
 
 if TYPE_CHECKING:
     from ..io.colmap_camera import DatabaseOptions
@@ -48,10 +49,8 @@ class Settings:
         None for keypoints alone.
     overwrite : bool
         Existing outputs may be replaced.
-    exif_orientation : bool
-        Turn images upright as their EXIF orientation says.
-    max_pixels : int
-        Larger images are refused.
+    reading : ImageReading
+        How images are read.
     selection : SelectionParams
         Which of the keypoints are kept.
     alpha : "mask" or "ignore"
@@ -76,8 +75,7 @@ class Settings:
     detector: DetectorParams
     descriptor: DescriptorParams | None
     overwrite: bool = False
-    exif_orientation: bool = False
-    max_pixels: int = DEFAULT_MAX_PIXELS
+    reading: ImageReading = field(default_factory=ImageReading)
     selection: SelectionParams = field(default_factory=SelectionParams)
     alpha: Literal["mask", "ignore"] = "mask"
     depth: Literal["full", "8"] = "full"
@@ -100,7 +98,10 @@ class Settings:
     def parameters(self) -> Mapping[str, ParameterValue]:
         """With which features are computed, by name."""
         chosen = (self.detector, *([] if self.descriptor is None else [self.descriptor]))
-        reading: dict[str, ParameterValue] = {"exif_orientation": self.exif_orientation, "depth": self.depth}
+        how = self.reading
+        reading: dict[str, ParameterValue] = {"exif_orientation": how.exif_orientation, "depth": self.depth}
+        if how.levels != "auto":
+            reading["levels"] = how.levels if isinstance(how.levels, str) else f"{how.levels[0]:g},{how.levels[1]:g}"
         if self.describing is not None:
             given = {
                 "assign_orientations": self.describing.assign,
@@ -234,8 +235,12 @@ def _name(job: Job) -> str:
 
 def _read(job: Job, settings: Settings) -> LoadedImage:
     """Read an image as the settings want it, and combine its own mask with the job's."""
-    how: dict[str, Any] = {"exif_orientation": settings.exif_orientation, "max_pixels": settings.max_pixels}
-    image = read_image(job.path if job.data is None else job.data, name=_name(job), **how)
+    how = settings.reading
+
+    def needs(width: int, height: int) -> int:
+        return predicted_memory(width, height, settings.detector, settings.threads)
+
+    image = read_image(job.path if job.data is None else job.data, name=_name(job), needs=needs, **how._asdict())
     if settings.alpha == "ignore":
         image = image._replace(mask=None)
     if settings.depth == "8":
@@ -244,7 +249,10 @@ def _read(job: Job, settings: Settings) -> LoadedImage:
         return image
     from .masks import mask_of
 
-    kept = mask_of(job.mask, image.name, image.pixels.shape, **how)
+    shape, limit = image.pixels.shape, how.max_pixels
+    kept = mask_of(
+        job.mask, image.name, shape, exif_orientation=how.exif_orientation, max_pixels=limit, strict=how.strict
+    )
     return image._replace(mask=kept if image.mask is None else kept & image.mask)
 
 

@@ -10,9 +10,9 @@ import click
 
 from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
-from ..errors import ParameterError
+from ..io.image_kinds import ImageReading
 from .guard import READ, WRITTEN
-from .options import SiftCommand, image_options, option, preset_option, report_options
+from .options import SiftCommand, image_options, option, preset_option, report_options, taken_reading
 
 __all__ = ["Request", "command"]
 
@@ -41,10 +41,8 @@ class Request:
         Fields of :mod:`siftcli.draw.style` that were given.
     preset : str
         For features that are extracted.
-    exif_orientation : bool
-        Turn images upright.
-    max_pixels : int or None
-        Refuse larger images.
+    reading : ImageReading
+        How images are read.
     as_json, quiet, verbose : bool
         What is told.
     """
@@ -57,8 +55,7 @@ class Request:
     verify: str | None
     style: Mapping[str, Any]
     preset: str
-    exif_orientation: bool
-    max_pixels: int | None
+    reading: ImageReading
     as_json: bool
     quiet: bool
     verbose: bool
@@ -161,8 +158,6 @@ def command(
     match_file: str | None,
     verify: str,
     preset: str,
-    exif_orientation: bool,
-    max_pixels: int | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -179,8 +174,7 @@ def command(
     """
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
-    if max_pixels is not None and max_pixels < 1:
-        raise ParameterError("max_pixels", f"must be at least 1, not {max_pixels}")
+    reading = taken_reading(given)
     request = Request(
         files=files,
         output=output,
@@ -190,8 +184,7 @@ def command(
         verify=None if verify == "none" else verify,
         style={name: value for name, value in given.items() if value is not None},
         preset=preset,
-        exif_orientation=exif_orientation,
-        max_pixels=max_pixels,
+        reading=reading,
         as_json=as_json,
         quiet=quiet,
         verbose=verbose,

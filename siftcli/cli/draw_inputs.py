@@ -19,7 +19,8 @@ from ..draw.picture import read_rgb
 from ..errors import FormatError, ParameterError
 from ..features import Features
 from ..io.formats import format_of_suffix
-from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.image import read_image
+from ..io.image_kinds import ImageReading
 from ..io.names import stem
 from ..matches import Matches
 from .streams import read_stdin, say
@@ -46,16 +47,14 @@ class Reading:
     ----------
     preset : str
         For features that are extracted.
-    exif_orientation : bool
-    max_pixels : int or None
+    images : ImageReading
     threads : int
     quiet : bool
         Pass over warnings.
     """
 
     preset: str
-    exif_orientation: bool
-    max_pixels: int | None
+    images: ImageReading
     threads: int
     quiet: bool
 
@@ -137,13 +136,12 @@ def _picture(path: str, reading: Reading) -> Picture:
     loaded = read_image(
         source,
         name="<stdin>" if path == STDIN else path,
-        exif_orientation=reading.exif_orientation,
-        max_pixels=DEFAULT_MAX_PIXELS if reading.max_pixels is None else reading.max_pixels,
+        **reading.images._asdict(),
     )
     if not reading.quiet:
         for warning in loaded.warnings:
             say(f"warning: {loaded.name}: {warning}")
-    rgb = read_rgb(source, loaded.pixels, exif_orientation=reading.exif_orientation)
+    rgb = read_rgb(source, loaded.pixels, exif_orientation=reading.images.exif_orientation)
     return Picture(path, name, rgb, loaded.pixels, loaded.mask)
 
 

@@ -49,7 +49,7 @@ def run(request: Request) -> None:
     if target.format == "html":
         _refuse_for_pages(request.style, several=len(images) > 1)
     guard([target.path], (part for path in request.files if path != STDIN for part in parts(path)))
-    reading = Reading(request.preset, request.exif_orientation, request.max_pixels, cores(), request.quiet)
+    reading = Reading(request.preset, request.reading, cores(), request.quiet)
     pictures = read_pictures(images, features, reading)
     if isinstance(style, KeypointStyle):
         data, found = _keypoints(pictures[0], style, target, reading)

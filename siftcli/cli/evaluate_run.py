@@ -8,7 +8,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from ..batch.inputs import IMAGE_SUFFIXES, PlanError
+from ..batch.inputs import PlanError
 from ..errors import FormatError
 from ..evaluation.agreement import QUANTILES, agreement
 from ..evaluation.methods import Method, methods_of
@@ -16,6 +16,7 @@ from ..evaluation.pairs import Measurer
 from ..evaluation.run import Evaluation, journal_for, measure_pairs, settings_of
 from ..evaluation.sequences import LAYOUTS, ImagePair, find_pairs, pair_of_points
 from ..io.formats import format_of_suffix
+from ..io.image_kinds import IMAGE_SUFFIXES
 from ..io.output import atomic_write
 from ..io.registry import read_features
 from ..words import counted

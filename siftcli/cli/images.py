@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -12,9 +11,11 @@ from ..batch.inputs import STDIN, Inputs, PlanError, find_inputs, read_list
 from ..batch.plan import STDOUT, Job, make_jobs
 from ..errors import ParameterError
 from ..io.formats import FORMATS
+from ..io.image_kinds import ImageReading
 from ..params import DescriptorParams, DetectorParams
 from .batch import RunOptions, run_batch
 from .database import require_database, taken_database_options
+from .options import taken_reading
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ class Request(NamedTuple):
     output: str | None
     format: str | None
     overwrite: bool
-    exif_orientation: bool
-    max_pixels: int | None
+    reading: ImageReading
     depth: str
     recursive: bool
     files_from: str | None
@@ -53,10 +53,11 @@ class Request(NamedTuple):
         """
         run = RunOptions.taken_from(given)
         database = taken_database_options(given)
-        values = {name: given.pop(name) for name in cls._fields if name not in ("run", "database")}
+        reading = taken_reading(given)
+        values = {name: given.pop(name) for name in cls._fields if name not in ("run", "reading", "database")}
         if values["quiet"] and values["verbose"]:
             raise click.UsageError("--quiet and --verbose exclude each other.")
-        return cls(**values, run=run, database=database)
+        return cls(**values, reading=reading, run=run, database=database)
 
     def plan(self, arguments: tuple[str, ...], descriptor: DescriptorParams | None) -> tuple[Inputs, list[Job]]:
         """Find the images, and decide where the features of each go.
@@ -85,27 +86,16 @@ class Request(NamedTuple):
         if not self.quiet:
             for note in found.notes:
                 say(f"warning: {note}")
+            for others in found.left_out:
+                say(others)
         return found, jobs
 
     def settings(self, detector: DetectorParams, descriptor: DescriptorParams | None) -> Settings:
-        """Return what is the same for every image.
-
-        Raises
-        ------
-        ParameterError
-            If a limit is none.
-        """
+        """Return what is the same for every image."""
         from ..batch.run import Settings
 
         depth: Any = self.depth
-        settings = Settings(
-            detector, descriptor, self.overwrite, self.exif_orientation, depth=depth, database=self.database
-        )
-        if self.max_pixels is None:
-            return settings
-        if self.max_pixels < 1:
-            raise ParameterError("max_pixels", f"must be at least 1, not {self.max_pixels}")
-        return replace(settings, max_pixels=self.max_pixels)
+        return Settings(detector, descriptor, self.overwrite, self.reading, depth=depth, database=self.database)
 
     def carry_out(self, found: Inputs, jobs: Sequence[Job], settings: Settings) -> int:
         """Carry out jobs, and return the exit status."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..batch.inputs import PlanError
+from ..io.image_kinds import ImageReading
 from ..machine import cores
 from ..params import MatchParams
 from .database import database_options, require_database, taken_database_options
@@ -22,6 +23,7 @@ from .options import (
     option,
     preset_option,
     report_options,
+    taken_reading,
 )
 
 if TYPE_CHECKING:
@@ -62,10 +64,8 @@ class Request:
         How many may work at once.
     preset : str
         For images whose features are extracted.
-    exif_orientation : bool
-        Turn such images upright.
-    max_pixels : int or None
-        Refuse larger images.
+    reading : ImageReading
+        How such images are read.
     as_json, quiet, verbose : bool
         What is told.
     database : DatabaseOptions or None
@@ -87,8 +87,7 @@ class Request:
     top: int | None
     jobs: int
     preset: str
-    exif_orientation: bool
-    max_pixels: int | None
+    reading: ImageReading
     as_json: bool
     quiet: bool
     verbose: bool
@@ -223,7 +222,8 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
         raise PlanError(f"--jobs: must be at least 1, not {jobs}")
     database = taken_database_options(given)
     workers = cores() if jobs is None else jobs
-    request = Request(params=MatchParams(**tests), jobs=workers, database=database, **given)
+    reading = taken_reading(given)
+    request = Request(params=MatchParams(**tests), jobs=workers, database=database, reading=reading, **given)
     if database is not None:
         from ..io.matches import match_format_for
 

@@ -16,7 +16,7 @@ from ..engine.selection import select
 from ..errors import FormatError
 from ..features import Features
 from ..io.exif import read_camera
-from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.image import read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.output import atomic_write
 from ..io.pairs import parts
@@ -151,8 +151,7 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
     image_file = read_image(
         source,
         name="<stdin>" if path == STDIN else path,
-        exif_orientation=request.exif_orientation,
-        max_pixels=DEFAULT_MAX_PIXELS if request.max_pixels is None else request.max_pixels,
+        **request.reading._asdict(),
     )
     if not request.quiet:
         for warning in image_file.warnings:

@@ -15,8 +15,8 @@ from click.core import ParameterSource
 from ..batch.inputs import PlanError
 from ..batch.plan import DEFAULT_FORMAT
 from ..errors import ParameterError, SiftError, SiftWarning
-from ..io.files import DEFAULT_MAX_PIXELS
 from ..io.formats import FORMATS
+from ..io.image_kinds import DEFAULT_MAX_PIXELS, ImageReading
 from ..io.output import reason_of
 from ..params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
 from ..settings import range_note
@@ -40,6 +40,7 @@ __all__ = [
     "report_options",
     "selection_options",
     "start_option",
+    "taken_reading",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -347,9 +348,43 @@ image_options = all_of(
             help="Refuse images with more pixels.",
             note=f"at least 1; default: {DEFAULT_MAX_PIXELS}",
         ),
+        option(
+            "--levels",
+            group="Image",
+            default="auto",
+            metavar="LEVELS",
+            help="Pixel values that are black and white. auto: as the file states, else the range of its type, else a "
+            "guess with a warning; full: the whole range of its type, [0, 1] for floats; MIN,MAX: these two.",
+            note="default: auto",
+        ),
+        option(
+            "--strict",
+            group="Image",
+            is_flag=True,
+            help="Refuse damaged images that can be decoded; by default they give a warning.",
+        ),
     ]
 )
-"""``--exif-orientation``, ``--max-pixels``."""
+"""``--exif-orientation``, ``--max-pixels``, ``--levels``, ``--strict``: see `taken_reading`."""
+
+
+def taken_reading(given: dict[str, Any]) -> ImageReading:
+    """Take the values of `image_options` out of the options of a command.
+
+    Raises
+    ------
+    ParameterError
+        If the limit is below 1, or the levels are no range.
+    """
+    from ..io.levels import check_levels
+
+    values = {name: given.pop(name) for name in ImageReading._fields}
+    if values["max_pixels"] is None:
+        values["max_pixels"] = DEFAULT_MAX_PIXELS
+    if values["max_pixels"] < 1:
+        raise ParameterError("max_pixels", f"must be at least 1, not {values['max_pixels']}")
+    return ImageReading(**{**values, "levels": check_levels(values["levels"])})
+
 
 depth_option = option(
     "--depth",

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from ..errors import ParameterError
+from ..io.image_kinds import ImageReading
 from ..params import DetectorParams, parameters
 from .guard import READ, WRITTEN
-from .options import SiftCommand, field_options, image_options, option, report_options, start_option
+from .options import SiftCommand, field_options, image_options, option, report_options, start_option, taken_reading
 
 __all__ = ["Request", "command"]
 
@@ -34,10 +35,8 @@ class Request:
     tile : int
         Longer side of a level on the sheet, in pixels.
     detector : DetectorParams
-    exif_orientation : bool
-        Turn the image upright.
-    max_pixels : int or None
-        Refuse a larger image.
+    reading : ImageReading
+        How the image is read.
     overwrite, as_json, quiet, verbose : bool
         About files that exist; what is told.
     """
@@ -48,8 +47,7 @@ class Request:
     stages: bool
     tile: int
     detector: DetectorParams
-    exif_orientation: bool
-    max_pixels: int | None
+    reading: ImageReading
     overwrite: bool
     as_json: bool
     quiet: bool
@@ -107,8 +105,6 @@ def command(
     stages: bool,
     tile: int,
     overwrite: bool,
-    exif_orientation: bool,
-    max_pixels: int | None,
     preset: str,
     as_json: bool,
     quiet: bool,
@@ -126,8 +122,7 @@ def command(
         raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
     if not 16 <= tile <= 4096:
         raise ParameterError("tile", f"must be from 16 to 4096, not {tile}")
-    if max_pixels is not None and max_pixels < 1:
-        raise ParameterError("max_pixels", f"must be at least 1, not {max_pixels}")
+    reading = taken_reading(given)
     known = {field.name for field in fields(DetectorParams)}
     detector, _ = parameters(preset, **{k: v for k, v in given.items() if k in known and v is not None})
 
@@ -141,8 +136,7 @@ def command(
             stages=stages,
             tile=tile,
             detector=detector,
-            exif_orientation=exif_orientation,
-            max_pixels=max_pixels,
+            reading=reading,
             overwrite=overwrite,
             as_json=as_json,
             quiet=quiet,

@@ -17,7 +17,7 @@ from ..draw.scene import halo_width, line_width
 from ..engine.inspect import OctaveView, inspect
 from ..features import Float32
 from ..io.files import why_unreadable
-from ..io.image import DEFAULT_MAX_PIXELS, read_image
+from ..io.image import read_image
 from ..io.output import atomic_write, make_folder
 from ..io.registry import write_features
 from .guard import guard
@@ -42,8 +42,7 @@ def run(request: Request) -> None:
     loaded = read_image(
         source,
         name="<stdin>" if request.image == STDIN else request.image,
-        exif_orientation=request.exif_orientation,
-        max_pixels=DEFAULT_MAX_PIXELS if request.max_pixels is None else request.max_pixels,
+        **request.reading._asdict(),
     )
     if not request.quiet:
         for warning in loaded.warnings:
@@ -68,7 +67,7 @@ def run(request: Request) -> None:
 
     stages = inspect(loaded.pixels, request.detector, visit)
     _write(folder / "scalespace.png", sheet.render(), request)
-    ground = read_rgb(source, loaded.pixels, exif_orientation=request.exif_orientation)
+    ground = read_rgb(source, loaded.pixels, exif_orientation=request.reading.exif_orientation)
     line = line_width(*ground.size)
     scene = extrema_scene(ground, {name: stages[name].xy for name in FATES}, 3 * line, halo=halo_width(line))
     atomic_write(folder / "extrema.png", encode(scene, "png"), overwrite=request.overwrite)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 __all__ = [
-    "DEFAULT_MAX_PIXELS",
     "Source",
     "open_source",
     "source_name",
@@ -21,9 +20,6 @@ __all__ = [
 
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO
 """What a reader accepts: a path, the file's bytes, or an open binary file."""
-
-DEFAULT_MAX_PIXELS = 1_000_000_000
-"""Larger images are refused before they are decoded."""
 
 _UNREADABLE = {
     errno.ENOENT: "no such file; check the path",

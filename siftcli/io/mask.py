@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError
-from .files import Source
-from .image import DEFAULT_MAX_PIXELS, read_image
+from .files import Source, source_name
+from .image import DEFAULT_MAX_PIXELS, decode_image
 
 __all__ = ["read_mask"]
 
@@ -19,6 +19,7 @@ def read_mask(
     name: str | None = None,
     exif_orientation: bool = False,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    strict: bool = False,
 ) -> npt.NDArray[np.bool_]:
     """Read the mask of an image.
 
@@ -34,6 +35,8 @@ def read_mask(
         Turn the mask upright as its EXIF orientation says.
     max_pixels : int
         The largest mask to decode.
+    strict : bool
+        Refuse a mask that its decoder says is damaged.
 
     Returns
     -------
@@ -45,12 +48,12 @@ def read_mask(
     ImageError
         If it cannot be read, or is of another size than the image.
     """
-    mask = read_image(source, name=name, exif_orientation=exif_orientation, max_pixels=max_pixels)
-    if mask.pixels.shape != shape:
-        (height, width), (rows, columns) = mask.pixels.shape, shape
+    name = source_name(source, name)
+    mask = decode_image(source, name=name, exif_orientation=exif_orientation, max_pixels=max_pixels, strict=strict)
+    if mask.values.shape != shape:
+        (height, width), (rows, columns) = mask.values.shape, shape
         raise ImageError(
-            mask.name,
+            name,
             f"is a mask of {width} x {height} pixels for an image of {columns} x {rows}; make it of the image's size",
         )
-    kept: npt.NDArray[np.bool_] = mask.pixels > 0
-    return kept if mask.mask is None else kept & mask.mask
+    return mask.not_zero()

@@ -162,14 +162,14 @@ def test_a_pipe_in_a_folder_is_left_out(files: Path) -> None:
 def test_an_empty_folder_among_others_is_told() -> None:
     found = find_inputs(["none", "b.jpg"])
     assert paths(found) == ["b.jpg"]
-    assert found.notes == ("none: no images in it, subfolders not searched",)
+    assert found.notes == ("none: no images in it; left out: 1 file (no suffix 1) of other kinds",)
 
 
 @pytest.mark.parametrize(
     ("arguments", "listed", "message"),
     [
         ([], None, "no input: name at least one image, folder or pattern"),
-        (["none"], None, "none: no images in it, subfolders not searched"),
+        (["none"], None, r"none: no images in it; left out: 1 file \(no suffix 1\) of other kinds"),
         (["*.gif", "b.jpg"], None, r"\*.gif: matches no file"),
         (["-", "b.jpg"], None, "'-' .* must be the only input"),
         (["-"], ["b.jpg"], "'-' .* must be the only input"),
