@@ -22,7 +22,6 @@ __all__ = [
     "Seed",
     "Shape",
     "first_seed",
-    "is_small",
     "octave_shapes",
     "rows_around",
     "to_unit",
@@ -71,11 +70,6 @@ def octave_shapes(height: int, width: int, detector: DetectorParams) -> list[Sha
         shapes.append((o, height, width))
         o, height, width = o + 1, height // 2, width // 2
     return shapes
-
-
-def is_small(height: int, width: int) -> bool:
-    """Tell whether an octave belongs into the atlas."""
-    return height * width < TUNING.small_octave
 
 
 def to_unit(pixels: Image) -> Float32:
@@ -191,7 +185,8 @@ class Octave:
     def of(cls, shape: Shape, seed: Seed, detector: DetectorParams) -> Octave:
         """Return the octave of this shape."""
         index, height, width = shape
-        filters = _level_filters(index, detector, is_level=seed.is_level, large=not is_small(height, width))
+        large = height * width >= TUNING.small_octave
+        filters = _level_filters(index, detector, is_level=seed.is_level, large=large)
         return cls(index, height, width, seed.pixels, filters)
 
     def blur_rows(self, level: int, start: int, stop: int, below: Float32, first: int, out: Float32) -> None:

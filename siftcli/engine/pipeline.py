@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 from ..features import Features, Image
@@ -62,8 +63,8 @@ def detect(
     found: list[DescribedKeypoints] = []
     with executor(threads) as workers:
         for wave in pyramid.waves():
-            tasks = [Task(detect_tile, (spec,)) for spec in wave.tiles]
-            then = Task(detect_tile, (wave.then,)) if wave.then else None
+            tasks = [partial(detect_tile, spec=spec) for spec in wave.tiles]
+            then = partial(detect_tile, spec=wave.then) if wave.then else None
             found += workers.run(job, tasks, then)
     del pyramid, job
     return [resize.to_original(features) for features in in_lowes_order(found, images.shape, descriptor)]
@@ -79,7 +80,7 @@ def detect_tile(job: Job, spec: TileSpec) -> tuple[None, list[Task]]:
     extrema = verify_extrema(tile, candidates, detector)  # among 26 neighbours [Lowe04 §3.1]
     keypoints = refine(tile, extrema, detector)  # by a quadratic fit [Lowe04 §4]
     tile.extrapolate_borders(slice(1, -2))  # of the levels that keypoints lie in
-    return None, [Task(describe_batch, (spec, batch)) for batch in batches(keypoints, tile)]
+    return None, [partial(describe_batch, spec=spec, keypoints=batch) for batch in batches(keypoints, tile)]
 
 
 def describe_batch(job: Job, spec: TileSpec, keypoints: Keypoints) -> tuple[DescribedKeypoints, list[Task]]:

@@ -12,8 +12,9 @@ import numpy as np
 from ..features import Float32, Image
 from ..params import DetectorParams
 from .atlas import Atlas, atlas_layout
-from .octaves import Octave, Seed, first_seed, is_small, octave_shapes, rows_around
+from .octaves import Octave, Seed, first_seed, octave_shapes, rows_around
 from .tiles import RowTile, Tile, row_tile_shape, rows_per_tile
+from .tuning import TUNING
 from .workspace import scratch, shared_copy, shared_scratch, shared_view
 
 __all__ = ["ATLAS", "Pyramid", "TileSpec", "Wave"]
@@ -105,7 +106,7 @@ class Pyramid:
         self._large: list[_LargeOctave] = []
         tile_size = 0
         for index, height, width in shapes:
-            if is_small(height, width):
+            if height * width < TUNING.small_octave * (TUNING.after_large if self._large else 1):
                 break
             octave = Octave.of((index, height, width), seed, detector)
             rows = rows_per_tile(octave)

@@ -1,6 +1,7 @@
-"""Values that decide how fast the engine is and how much memory it takes, but not which features it finds.
+"""Values that decide how fast the engine is and how much memory it takes.
 
-Tests change them to reach, with small images, the code that serves large ones.
+Tests change them to reach, with small images, the code that serves large ones.  Only `small_octave` has an influence on
+features, at their limits: larger octaves have decimated levels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ class Tuning:
 
     small_octave: int = 130_000
     """Octaves of fewer pixels share one buffer, the atlas; larger ones are cut into row tiles."""
+    after_large: int = 4
+    """Factor of that limit for octaves that follow a larger one: halos would be a larger part of their work."""
     tile_pixels: int = 3 << 19
     """Pixels of a row tile, about."""
     tile_rows: int = 208
@@ -23,7 +26,7 @@ class Tuning:
     """Pixels that are blurred and searched at a time.  Fewer cost more calls; more do not stay in the cache."""
     stack_pixels: int = 1 << 17
     """Pixels of images that are detected together: the Gaussian levels of more do not stay in the cache."""
-    batch_size: int = 1024
+    batch_size: int = 1536
     """Most keypoints that are described together: fewer cost more calls; more balance worse between workers."""
     forks: bool = sys.platform == "linux"
     """Whether workers are forked processes.  Elsewhere forking is missing, or breaks the system's libraries."""

@@ -1,7 +1,7 @@
 """Workers that share the work on an image: this process alone, forked processes, or threads.
 
-A task is a function and its arguments; it returns a result and the tasks that follow from it.  The dispatcher, in the
-calling process, gives the next task to whichever worker is idle, so all are busy until the end.
+A task returns a result and the tasks that follow from it.  The dispatcher, in the calling process, gives the next task
+to whichever worker is idle, so all are busy until the end.
 
 Most NumPy calls of the engine take 20 microseconds, which is too short for Python's threads: they spend more time on
 waking each other than they gain.  So workers are forked processes where possible.  They share nothing but the buffers
@@ -12,39 +12,32 @@ forked them ends, or when a task fails.
 
 from __future__ import annotations
 
-import gc
 import os
-import pickle
 import select
-import signal
 import threading
 import time
 import warnings
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, NoReturn
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 from weakref import finalize
 
 from ..errors import SiftWarning, WorkerError
+from .processes import ChildProcess, Killed, signals_blocked
 from .tuning import TUNING
 from .workspace import adopt_shared, release_shared, shared_buffers
 
 __all__ = ["Executor", "Task", "dismiss", "executor"]
 
 
-class Task(NamedTuple):
-    """The call ``function(job, *arguments)``; it returns a result, or None, and the tasks that follow from it.
+Task: TypeAlias = "Callable[[Any], tuple[Any, list[Task]]]"
+"""A function of the job, as `functools.partial` makes it.
 
-    A task is run again if the process that runs it is killed, so its effects on shared memory have to be repeatable.
-    """
-
-    function: Callable[..., tuple[Any, list[Task]]]
-    arguments: tuple[Any, ...]
-
-    def __call__(self, job: Any) -> tuple[Any, list[Task]]:
-        return self.function(job, *self.arguments)
+It returns a result, or None, and the tasks that follow from it.  It is called again if the process that runs it is
+killed, so its effects on shared memory have to be repeatable.
+"""
 
 
 class Executor(ABC):
@@ -56,7 +49,7 @@ class Executor(ABC):
         Parameters
         ----------
         job : Any
-            First argument of every task.  Processes get a pickled copy of it once, threads share it.
+            Argument of every task.  Each process gets a pickled copy of it once, threads share it.
         tasks : sequence of Task
         then : Task, optional
             Starts as soon as `tasks` are done, perhaps before those that follow from them.
@@ -169,7 +162,7 @@ class _Threads(Executor):
         return self._workers
 
     def start(self, job: Any, task: Task, tag: bool) -> None:
-        self._running[self._pool.submit(task.__call__, job)] = tag
+        self._running[self._pool.submit(task, job)] = tag
 
     def finished(self) -> tuple[tuple[Any, list[Task]], bool]:
         from concurrent.futures import FIRST_COMPLETED, wait
@@ -191,11 +184,12 @@ class _Processes(Executor):
 
     def __init__(self, workers: int) -> None:
         self.workers, self.buffers, self.last_used = workers, shared_buffers(), time.monotonic()
-        self.children: list[_Child] = []
+        self.children: list[ChildProcess] = []
         self.end = finalize(self, _end, os.getpid(), self.children)  # at the latest when the thread ends
         try:
-            for _ in range(workers):
-                self.children.append(_Child.fork(self.buffers))
+            with signals_blocked():
+                for _ in range(workers):
+                    self.children.append(ChildProcess.fork(self.buffers))
         except BaseException:
             self.end()
             raise
@@ -223,10 +217,10 @@ class _Processes(Executor):
             child = busy[waiting.poll()[0][0]]
             try:
                 return child.receive(), child.tag
-            except _Killed:
+            except Killed:
                 self._replace(child)
 
-    def _replace(self, child: _Child) -> None:
+    def _replace(self, child: ChildProcess) -> None:
         """Let another process repeat the task of one that was killed."""
         self.children.remove(child)
         child.end()
@@ -235,153 +229,23 @@ class _Processes(Executor):
         if child.is_second_try:
             raise WorkerError(message.format(" twice"))
         try:
-            other = _Child.fork(self.buffers)
+            with signals_blocked():
+                other = ChildProcess.fork(self.buffers)
+                self.children.append(other)
         except OSError as error:
             raise WorkerError(message.format(f", and no other can be started ({error.strerror})")) from None
-        self.children.append(other)
         assert child.task is not None
         other.send(child.job, child.task, child.tag)
         other.is_second_try = True
 
 
-def _end(owner: int, children: list[_Child]) -> None:
+def _end(owner: int, children: list[ChildProcess]) -> None:
     """End processes; in a fork of the process that started them, only close the pipes to them."""
     for child in children:
         if os.getpid() == owner:
             child.end()
         child.close()
     children.clear()
-
-
-class _Killed(Exception):
-    """A process has ended without an answer."""
-
-
-class _Failure(NamedTuple):
-    """The answer of a process whose task raised an exception."""
-
-    error: Exception
-
-
-class _Child:
-    """A forked process, the pipes to it, and what it is doing.
-
-    Attributes
-    ----------
-    job : Any
-        The one that it has a copy of.
-    task : Task or None
-        What it is doing.
-    tag : bool
-    is_second_try : bool
-        Whether the task has cost another process already.
-    """
-
-    def __init__(self, pid: int, source: int, target: int) -> None:
-        self.pid, self.source, self.target = pid, os.fdopen(source, "rb"), os.fdopen(target, "wb")
-        self.job: Any = None
-        self.task: Task | None = None
-        self.tag = self.is_second_try = False
-
-    @classmethod
-    def fork(cls, buffers: dict[str, Any]) -> _Child:
-        """Fork this process; raise OSError if the system has no room."""
-        pipes = [*os.pipe()]
-        # Signals that interrupt the terminal's programs are left to the parent, which ends its children.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-        try:
-            pipes += os.pipe()
-            from_child, to_parent, from_parent, to_child = pipes
-            with warnings.catch_warnings():
-                # Other threads may be running, such as a progress display; the child takes none of their locks.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                pid = os.fork()
-            if pid == 0:
-                _serve(from_parent, to_parent, buffers)
-        except BaseException:
-            for file in pipes:
-                os.close(file)
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        os.close(to_parent)
-        os.close(from_parent)
-        return cls(pid, from_child, to_child)
-
-    def send(self, job: Any, task: Task, tag: bool) -> None:
-        """Start a task."""
-        message = (None if job is self.job else job), task
-        self.job, self.task, self.tag, self.is_second_try = job, task, tag, False
-        with suppress(BrokenPipeError):  # `receive` notices
-            pickle.dump(message, self.target, pickle.HIGHEST_PROTOCOL)
-            self.target.flush()
-
-    def receive(self) -> tuple[Any, list[Task]]:
-        """Return what the task returned; raise its exception, or `_Killed`."""
-        try:
-            answer = pickle.load(self.source)
-        except (EOFError, pickle.UnpicklingError):
-            raise _Killed from None
-        self.task = None
-        if isinstance(answer, _Failure):
-            raise answer.error
-        result, following = answer
-        return result, following
-
-    def is_alive(self) -> bool:
-        """Whether the process is still there."""
-        with suppress(ChildProcessError):  # somebody else has waited for it
-            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
-        return False
-
-    def end(self) -> None:
-        """End the process, whatever it is doing."""
-        if self.is_alive():
-            with suppress(ChildProcessError, ProcessLookupError):  # somebody else waits for all children
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
-
-    def close(self) -> None:
-        """Close the pipes."""
-        with suppress(BrokenPipeError):
-            self.target.close()
-        self.source.close()
-
-
-def _serve(source: int, target: int, buffers: dict[str, Any]) -> NoReturn:
-    """Be a forked process: run one task after the other, until there has been none for a while."""
-    try:
-        adopt_shared(buffers)
-        gc.freeze()  # a collection would copy every page that it visits
-        _close_all_but(source, target)
-        job, waiting = None, select.poll()
-        waiting.register(source, select.POLLIN)
-        with os.fdopen(source, "rb") as tasks, os.fdopen(target, "wb") as answers:
-            while waiting.poll(1000 * TUNING.idle_seconds):
-                other, task = pickle.load(tasks)
-                job = job if other is None else other
-                try:
-                    answer = task(job)
-                except Exception as error:
-                    answer = _Failure(error)
-                pickle.dump(answer, answers, pickle.HIGHEST_PROTOCOL)
-                answers.flush()
-    finally:
-        os._exit(0)  # without the caller's exit handlers
-
-
-def _close_all_but(*kept: int) -> None:
-    """Close the caller's files, whose ends somebody may wait for; standard streams lead to nowhere."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in {0, 1, 2}.difference(kept):
-        os.dup2(null, standard)
-    first = 3
-    for file in sorted(kept):
-        if file < first:
-            continue
-        os.closerange(first, file)
-        first = file + 1
-    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
 class _Kept(threading.local):

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ def run(workers: int, tasks: list[Task], then: Task | None = None, job: Any = No
         return pool.run(job, tasks, then)
 
 
+def run_with(function: Callable[..., Answer], arguments: tuple[Any, ...], job: Any) -> Answer:
+    return function(job, *arguments)
+
+
+def call(function: Callable[..., Answer], *arguments: Any) -> Task:
+    """Return the task that calls a function with the job and these arguments."""
+    return partial(run_with, function, arguments)
+
+
 # Tasks; at the top of the module, for processes to find.
 
 
@@ -80,7 +90,7 @@ def who() -> tuple[int, int]:
 def branch(job: Any, name: str, tree: dict[str, list[str]]) -> Answer:
     """Return a name; the names below it in a tree follow."""
     time.sleep(0.001 * (len(name) % 3))
-    return name, [Task(branch, (below, tree)) for below in tree.get(name, [])]
+    return name, [call(branch, below, tree) for below in tree.get(name, [])]
 
 
 def take_time(job: Any, number: int) -> Answer:
@@ -113,7 +123,7 @@ def mark(job: Any, place: int) -> Answer:
 def fail(job: Any, where: str) -> Answer:
     if where == "task":
         raise ValueError("of the task")
-    return None, [Task(fail, ("task",))]
+    return None, [call(fail, "task")]
 
 
 def refuse(job: Any) -> Answer:
@@ -149,25 +159,25 @@ def test_every_task_is_run_once(either: str, workers: int) -> None:
         tree: dict[str, list[str]] = {"then": ["behind", "last"]}
         for i in range(count):
             tree.setdefault(f"root {i % 7}" if i < 20 else str(rng.integers(20)), []).append(str(i))
-        roots = [Task(branch, (f"root {i}", tree)) for i in range(7)]
-        found = run(workers, roots, Task(branch, ("then", tree)))
+        roots = [call(branch, f"root {i}", tree) for i in range(7)]
+        found = run(workers, roots, call(branch, "then", tree))
         below = Counter(name for names in tree.values() for name in names)
         assert Counter(found) == below + Counter([f"root {i}" for i in range(7)] + ["then"])
     assert run(workers, []) == []
-    assert run(workers, [], Task(branch, ("alone", {}))) == ["alone"]
+    assert run(workers, [], call(branch, "alone", {})) == ["alone"]
 
 
 def test_work_is_shared(either: str) -> None:
     """Closed form: while one task waits for all others, another worker does them; tasks of three run at once."""
     shared_scratch("seen", 64)[...] = 0
-    assert run(2, [Task(wait_for_others, (i, 40 if i == 0 else 1)) for i in range(40)]) == [True] * 40
+    assert run(2, [call(wait_for_others, i, 40 if i == 0 else 1) for i in range(40)]) == [True] * 40
     shared_scratch("seen", 64)[...] = 0
-    assert run(3, [Task(wait_for_others, (i, 3)) for i in range(3)]) == [True] * 3
+    assert run(3, [call(wait_for_others, i, 3) for i in range(3)]) == [True] * 3
 
 
 def test_large_values(either: str) -> None:
     """Closed form: arguments and results larger than any pipe arrive whole."""
-    tasks = [Task(add_up, (np.full(3_000_000, i, np.int8),)) for i in (1, 2, 3)]
+    tasks = [call(add_up, np.full(3_000_000, i, np.int8)) for i in (1, 2, 3)]
     sums = run(2, tasks)
     assert sorted(total for total, _ in sums) == [3_000_000, 6_000_000, 9_000_000]
     assert all((values == total // 3_000_000).all() for total, values in sums)
@@ -176,7 +186,7 @@ def test_large_values(either: str) -> None:
 def test_the_last_task_starts_when_the_first_are_done(either: str) -> None:
     """Closed form: it sees what all of them have written."""
     shared_scratch("seen", 8)[...] = 0
-    run_of = run(3, [Task(mark, (i,)) for i in range(3)], Task(mark, (3,)))
+    run_of = run(3, [call(mark, i) for i in range(3)], call(mark, 3))
     assert max(run_of, key=sum) == [1, 1, 1, 1, 0, 0, 0, 0]
 
 
@@ -184,7 +194,7 @@ def test_jobs_replace_each_other(either: str) -> None:
     """Closed form: the tasks of one call have its job, also those of kept workers."""
     with executor(2) as pool:
         for job in (2, 3, 2):
-            assert sorted(pool.run(job, [Task(double, (i,)) for i in range(9)])) == [job * i for i in range(9)]
+            assert sorted(pool.run(job, [call(double, i) for i in range(9)])) == [job * i for i in range(9)]
 
 
 # --- failures
@@ -193,8 +203,8 @@ def test_jobs_replace_each_other(either: str) -> None:
 @pytest.mark.parametrize("where", ["task", "task that follows"])
 def test_an_error_ends_all(either: str, where: str) -> None:
     """The error is the caller's; no worker waits for ever, none is left, and the next call is served."""
-    others = [Task(take_time, (i,)) for i in range(5)]
-    for tasks, then in (([Task(fail, (where,)), *others], None), (others, Task(fail, (where,)))):
+    others = [call(take_time, i) for i in range(5)]
+    for tasks, then in (([call(fail, where), *others], None), (others, call(fail, where))):
         with pytest.raises(ValueError, match="of the task"):
             run(3, tasks, then)
         assert len(run(2, others)) == 5
@@ -203,7 +213,7 @@ def test_an_error_ends_all(either: str, where: str) -> None:
 def test_errors_of_parameters_arrive_whole(either: str) -> None:
     """The error of a worker is the caller's, with its parameter."""
     with pytest.raises(ParameterError, match="ratio: is too small") as caught:
-        run(2, [Task(refuse, ())])
+        run(2, [call(refuse)])
     assert caught.value.name == "ratio"
 
 
@@ -218,8 +228,8 @@ def test_fewer_than_one_worker(threads: int) -> None:
 def test_the_task_of_a_killed_process_is_repeated() -> None:
     """Closed form: killed once, as the system does for want of memory, the task is done by another process."""
     shared_scratch("seen", 8)[...] = 0
-    tasks = [Task(take_time, (i,)) for i in range(20)]
-    results = run(2, [Task(die, (1,)), *tasks])
+    tasks = [call(take_time, i) for i in range(20)]
+    results = run(2, [call(die, 1), *tasks])
     assert results.count("done") == 1
     assert len(results) == 21
 
@@ -229,8 +239,8 @@ def test_a_task_that_is_killed_twice_is_an_error() -> None:
     """An error of this library, not a wait without end; the next call is served."""
     shared_scratch("seen", 8)[...] = 0
     with pytest.raises(WorkerError, match="killed twice; is there enough memory"):
-        run(3, [Task(take_time, (0,)), Task(die, (9,))])
-    assert len(run(3, [Task(take_time, (0,))])) == 1
+        run(3, [call(take_time, 0), call(die, 9)])
+    assert len(run(3, [call(take_time, 0)])) == 1
 
 
 @forked
@@ -275,7 +285,7 @@ def test_no_room_for_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
         monkeypatch.setattr(os, "fork", refused)
         with pytest.warns(SiftWarning, match="cannot start 2 workers .*: one does the work"):
-            assert run(2, [Task(take_time, (0,))]) == [who()]
+            assert run(2, [call(take_time, 0)]) == [who()]
 
 
 _LIMITED = """
@@ -327,7 +337,7 @@ def test_a_program_that_ignores_its_children() -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
         for workers in (2, 3, 2):
-            assert len(run(workers, [Task(take_time, (i,)) for i in range(4)])) == 4
+            assert len(run(workers, [call(take_time, i) for i in range(4)])) == 4
         dismiss()
     finally:
         signal.signal(signal.SIGCHLD, before)
@@ -348,9 +358,9 @@ def interrupt_parent(job: Any) -> Answer:
 @forked
 def test_an_interrupt_ends_all() -> None:
     """Ctrl-C goes to all processes of a terminal: the workers leave it to the caller, which raises it and ends them."""
-    assert run(2, [Task(interrupt_itself, ())] * 2) == ["goes on"] * 2
+    assert run(2, [call(interrupt_itself)] * 2) == ["goes on"] * 2
     with pytest.raises(KeyboardInterrupt):
-        run(3, [Task(interrupt_parent, ()), Task(wait, (60.0,))])
+        run(3, [call(interrupt_parent), call(wait, 60.0)])
 
 
 # --- processes that are kept
@@ -359,7 +369,7 @@ def test_an_interrupt_ends_all() -> None:
 def pids(workers: int = 2) -> set[int]:
     """The processes of the next call."""
     shared_scratch("seen", 8)
-    found = set(run(workers, [Task(wait, (0.02,))] * workers))
+    found = set(run(workers, [call(wait, 0.02)] * workers))
     assert len(found) == workers
     return found
 
@@ -493,7 +503,7 @@ def test_memory() -> None:
     shared, own = shared_scratch("test", 3, 1 << 14), scratch("test", 1 << 20)
     shared[...] = 0
     own[...] = 7
-    seen = run(3, [Task(use_memory, (i,)) for i in range(3)])
+    seen = run(3, [call(use_memory, i) for i in range(3)])
     assert len({pid for _, pid in seen}) == 3
     assert [first for first, _ in seen] == [0, 0, 0]
     assert shared.mean(axis=1).tolist() == [1, 2, 3]
@@ -512,7 +522,7 @@ def test_arrays_are_copied_to_shared_memory(either: str, dtype: type) -> None:
         shared = shared_copy("array", array)
         np.testing.assert_array_equal(shared, array)
         assert shared_copy("array", shared) is not array
-        total = run(2, [Task(sum_of_view, (array.shape, array.dtype.str))])[0]
+        total = run(2, [call(sum_of_view, array.shape, array.dtype.str)])[0]
         assert total == pytest.approx(float(array.astype(np.float64).sum()), rel=tolerances.FLOAT32)
 
 
@@ -524,7 +534,7 @@ def test_shared_memory_that_others_would_not_see(either: str) -> None:
     """A worker cannot share what it makes itself, so it gets an error instead."""
     shared_scratch("other", 1 << 10)
     with pytest.raises(RuntimeError, match="shared buffer other is larger"):
-        run(2, [Task(ask_for_more, ())])
+        run(2, [call(ask_for_more)])
 
 
 def test_memory_is_reused() -> None:
