@@ -26,16 +26,19 @@ def main() -> None:
     redeliver("SIGINT", KeyboardInterrupt)
     try:
         from .cli.main import cli
-        from .cli.streams import say, secure_streams
+        from .cli.streams import secure_streams
 
         secure_streams()
-        try:
-            cli.main(prog_name="sift")
-        except MemoryError:
-            say("error: not enough memory")
-            sys.exit(1)
+        cli.main(prog_name="sift")
     except KeyboardInterrupt:  # during the import of modules
         sys.exit(INTERRUPTED)
+    except (ImportError, MemoryError) as error:
+        words = (
+            "not enough memory" if isinstance(error, MemoryError) else " ".join(str(error.__cause__ or error).split())
+        )
+        with suppress(OSError):
+            os.write(2, f"sift: error: the program cannot be loaded: {words}\n".encode())
+        sys.exit(1)
 
 
 def process() -> NoReturn:

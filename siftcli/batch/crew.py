@@ -155,7 +155,7 @@ class Crew:
         """Continue with the workers that there are, or without any, after another could not be started."""
         self.size = len(self.workers)
         who = f"{self.size} of the workers do" if self.size > 1 else "one worker does"
-        warnings.warn(SiftWarning(f"{reason_of(error)}; {who} the work"), stacklevel=2)
+        warnings.warn(SiftWarning(f"{(reason_of(error) or '').split(';')[0]}; {who} the work"), stacklevel=2)
 
     def _start(self) -> _Worker:
         context = get_context("spawn")
