@@ -1,188 +1,212 @@
-"""Names of images out of files: nothing is written outside the output folder, whatever they are.
+"""Whatever names a file holds, nothing is written outside the output folder, and no input changes.
 
-Oracle: the listing and the bytes of everything outside that folder, before and after.
+Oracle: all files of the surroundings, before and after, with their contents and times.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import struct
-import subprocess
-import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from cli_tools import SIFT, blobs
-from format_tools import make
-from hypothesis import given
+from batch_tools import fill
+from fork_tools import ForkServer
+from format_tools import PARAMETERS, make
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
-from siftcli.errors import OutputError
-from siftcli.io.fields import arrays_of
-from siftcli.io.names import check_name, name_fault, place_below
+from siftcli.io.registry import open_collection
 
-EVIL = [
-    "../evil.jpg", "../../evil.jpg", "a/../../evil.jpg", "/evil.jpg", "..", ".", "", "/", "a//b.jpg", "./a.jpg", "a/.",
-    "a\0b.jpg", "C:\\evil.jpg", "c:evil.jpg", "..\\evil.jpg", "\\evil.jpg", "\\\\host\\evil.jpg", "x" * 300 + ".jpg",
-]  # fmt: skip
-GOOD = ["good.jpg", "sub/é.jpg", "a..b.jpg", "-o.jpg"]
+EXAMPLES = settings(max_examples=6, derandomize=True, suppress_health_check=list(HealthCheck))
 
+PARTS = (
+    "..",
+    ".",
+    "",
+    "a",
+    "x.jpg",
+    "é",
+    "C:",
+    "C:\\x",
+    "con",
+    "a\\..\\b",
+    "\udcff",
+    "y" * 300,
+    "\0",
+    "out",
+    "new\nline",
+)
 
-@given(st.text(st.sampled_from("a.b/\\:\0 é\udcff"), max_size=12), st.sampled_from([".csv", ".key.gz"]))
-def test_a_place_below_a_folder_is_below_it(name: str, suffix: str) -> None:
-    folder = Path("/some/folder")
-    try:
-        place = place_below(folder, name, name + suffix)
-    except OutputError:
-        assert name_fault(name) is not None
-        return
-    assert Path(os.path.normpath(place)) == place
-    assert place.is_relative_to(folder)
-    assert place != folder
-    assert str(place) == f"/some/folder/{name}{suffix}"
+names = st.builds(
+    lambda start, parts: start + "/".join(parts),
+    st.sampled_from(["", "", "", "/", "ABSOLUTE/", "../../../evil/", "../"]),
+    st.lists(st.sampled_from(PARTS), min_size=1, max_size=5),
+)
+"""Names of images; "ABSOLUTE" stands for a folder that is there."""
 
-
-@pytest.mark.parametrize("name", EVIL[:-1])
-def test_a_file_of_many_images_cannot_hold_such_names(name: str) -> None:
-    with pytest.raises(OutputError, match="cannot hold an image named"):
-        check_name("f.h5", name)
-
-
-def database(path: Path, names: list[str]) -> Path:
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        "CREATE TABLE cameras (camera_id INTEGER PRIMARY KEY, model INTEGER, width INTEGER, height INTEGER);"
-        "CREATE TABLE images (image_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, camera_id INTEGER NOT NULL);"
-        "CREATE TABLE keypoints (image_id INTEGER PRIMARY KEY, rows INTEGER, cols INTEGER, data BLOB);"
-        "CREATE TABLE descriptors (image_id INTEGER PRIMARY KEY, rows INTEGER, cols INTEGER, data BLOB);"
-        "INSERT INTO cameras VALUES (1, 2, 640, 480);"
-    )
-    for i, name in enumerate(names, 1):
-        connection.execute("INSERT INTO images VALUES (?, ?, 1)", (i, name))
-        connection.execute("INSERT INTO keypoints VALUES (?, 1, 4, ?)", (i, struct.pack("<4f", 5, 5, 2, 0)))
-        connection.execute("INSERT INTO descriptors VALUES (?, 1, 128, ?)", (i, bytes(range(128))))
-    connection.commit()
-    connection.close()
-    return path
+evil = [
+    *("../evil.jpg", "../../evil.jpg", "../../../../evil.jpg", "ABSOLUTE/evil.jpg", "/evil.jpg", "a/../../evil.jpg"),
+    *("..", ".", "", "..\\evil.jpg", "x\0.jpg", "ABSOLUTE/photos/0000.png", "../photos/0000.png", "../some.h5"),
+]
 
 
-def collection(path: Path, names: list[str]) -> Path:
-    """HDF5 whose groups have these names, as far as HDF5 can have them."""
-    with h5py.File(path, "w") as file:
-        for i, name in enumerate(names):
-            parts = name.encode("utf-8", "surrogateescape").split(b"/")
-            if parts == [b".."] or b"" in parts or b"." in parts or b"\0" in name.encode("utf-8", "surrogateescape"):
-                continue
-            group = file
-            for part in parts:
-                group = group[part] if group.id.links.exists(part) else group.create_group(part)
-            for key, array in arrays_of(make(3, i)).items():
-                group[key] = array
-    return path
+@contextmanager
+def surroundings() -> Iterator[tuple[Path, Path]]:
+    """A folder some levels deep, with inputs and an empty folder for outputs; the uppermost one, and that one."""
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        place = top / "1" / "2" / "3"
+        (place / "out").mkdir(parents=True)
+        (top / "evil.csv").write_text("precious")
+        fill(place / "photos", 2)
+        yield top, place
 
 
-def sift(folder: Path, *args: str) -> subprocess.CompletedProcess[bytes]:
-    result = subprocess.run([*SIFT, *args], cwd=folder, capture_output=True)
-    assert b"Traceback" not in result.stderr, result.stderr.decode()
-    assert b"internal error" not in result.stderr
-    return result
-
-
-def outside(folder: Path) -> dict[str, bytes]:
-    """What is in a folder, but for the output's own folder `o/p/q`."""
+def state(top: Path, out: Path) -> dict[str, tuple[object, ...]]:
+    """Everything that is not in the output folder."""
     return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
-        for path in folder.rglob("*")
-        if not path.is_relative_to(folder / "o" / "p" / "q")
+        str(path): (path.lstat().st_mtime_ns, path.lstat().st_ino, path.read_bytes() if path.is_file() else b"")
+        for path in top.rglob("*")
+        if out not in path.parents and path != out and not (path.is_dir() and out.is_relative_to(path))
     }
 
 
-def entries(folder: Path) -> list[bytes]:
-    """The names in a folder as bytes."""
-    return sorted(os.fsencode(path.name) for path in folder.iterdir())
+def check(forked: ForkServer, top: Path, place: Path, commands: tuple[str, ...]) -> None:
+    """Run commands, each into a folder of its own in the output folder, and compare what is around that."""
+    before = state(top, place / "out")
+    runs = []
+    for number, command in enumerate(commands):
+        folder = place / "out" / str(number)
+        folder.mkdir()
+        runs.append((command.replace("OUT", f"out/{number}").split(), 0.0))
+    for (command, _), run in zip(runs, forked.together(runs, place), strict=True):
+        assert run.status in (0, 1, 2), f"{command}: {run.said}"
+    assert state(top, place / "out") == before
 
 
-CONTAINERS = {"in.db": database, "in.h5": collection}
+def absolute(name: str, top: Path) -> str:
+    return name.replace("ABSOLUTE", str(top))
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("target", ["csv", "colmap", "vlfeat-frame", "hdf5"])
-def test_nothing_is_written_outside_the_folder(tmp_path: Path, container: str, target: str) -> None:
-    (tmp_path / "o" / "p" / "q").mkdir(parents=True)
-    CONTAINERS[container](tmp_path / container, EVIL + GOOD)
-    before = outside(tmp_path)
-    output = "o/p/q/out.h5" if target == "hdf5" else "o/p/q/"
-    result = sift(tmp_path, "convert", container, output, "--to", target, "--images", "o/p")
-    assert result.returncode == 1
-    assert outside(tmp_path) == before
-    if target == "hdf5":
-        with h5py.File(tmp_path / output) as file:
-            assert sorted(file) == sorted({name.split("/")[0] for name in [*GOOD, *EVIL[-1:]]})
-    else:
-        found = {path.stem.removesuffix(".jpg") for path in (tmp_path / output).rglob("*") if path.is_file()}
-        assert found == {"good", "é", "a..b", "-o"}
-    for name in ("../evil.jpg", "C:\\\\evil.jpg"):
-        assert f"named '{name}'" in result.stderr.decode()
+def group_at(file: h5py.File, name: str) -> h5py.Group:
+    """Make a group by a name that h5py itself would not take."""
+    place = file.id
+    for part in name.encode("utf-8", "surrogateescape").split(b"/"):
+        exists = part in place
+        place = h5py.h5g.open(place, part) if exists else h5py.h5g.create(place, part)
+    return h5py.Group(place)
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_other_commands_take_such_names(tmp_path: Path, container: str) -> None:
-    """They are names to match, show and look for, and never paths."""
-    CONTAINERS[container](tmp_path / container, EVIL + GOOD)
-    Image.fromarray(blobs()).save(tmp_path / "good.jpg")
-    before = outside(tmp_path)
-    assert sift(tmp_path, "info", container).returncode == 0
-    assert (
-        sift(tmp_path, "describe", "good.jpg", "--keypoints", container, "--bad-frames", "zero", "-o", "-").returncode
-        == 0
+CONVERSIONS = tuple(
+    f"convert FILE OUT/{target}"
+    for target in (
+        *("x/ --to csv", "x/ --to openmvg", "x/ --to visualsfm --images photos", "x.h5", "x.h5 --to hloc", "x.db"),
     )
-    for output in ("m.h5", "m.txt"):
-        result = sift(tmp_path, "match", container, "--exhaustive", "-o", output)
-        assert result.returncode in (0, 1)
-        for path in tmp_path.glob(f"{output}*"):
-            path.unlink()
-    sift(tmp_path, "draw", "good.jpg", container, "-o", "d.svg")
-    (tmp_path / "d.svg").unlink(missing_ok=True)
-    assert outside(tmp_path) == before
+)
+MATCHINGS = tuple(f"match FILE --exhaustive -o OUT/m.{suffix} --jobs 1" for suffix in ("h5", "txt", "db"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="NO BYTES: names of files are text here")
-def test_names_that_are_not_utf8_work_or_are_refused_by_name(tmp_path: Path) -> None:
-    """Oracle: the bytes of the names, in the names of outputs and in a match list; UTF-8 in all else."""
-    for name in (b"b\xff.png", b"c\xfe.png"):
-        Image.fromarray(blobs()).save(tmp_path / "x.png")
-        shutil.move(os.fsencode(tmp_path / "x.png"), os.fsencode(tmp_path) + b"/" + name)
-    a, b = (os.fsdecode(name) for name in (b"b\xff.png", b"c\xfe.png"))
-    assert sift(tmp_path, "detect", ".", "-o", "o/").returncode == 0
-    assert entries(tmp_path / "o") == [b".sift-manifest.jsonl", b"b\xff.key", b"c\xfe.key"]
-    assert sift(tmp_path, "match", a, b, "-o", "m.txt").returncode == 0
-    assert (tmp_path / "m.txt").read_bytes().startswith(b"b\xff.png c\xfe.png\n")
-    for output in ("a.svg", "a.html"):
-        assert sift(tmp_path, "draw", a, b, "--matches", "m.txt", "-o", output).returncode == 0
-        assert "\\udcff" in (tmp_path / output).read_text("utf-8") or output == "a.svg"
-    for args in (("detect", ".", "-o", "f.h5"), ("match", a, b, "-o", "m.h5"), ("match", a, b, "-o", "m.db")):
-        result = sift(tmp_path, *args)
-        assert result.returncode == 1
-        assert rb"\udcf" in result.stderr
-        assert b"not UTF-8" in result.stderr
-    collection(tmp_path / "g.h5", [a, b])
-    assert sift(tmp_path, "info", "g.h5", "--json").returncode == 0
-    assert sift(tmp_path, "convert", "g.h5", "csv/", "--to", "csv").returncode == 0
-    assert entries(tmp_path / "csv") == [b"b\xff.csv", b"c\xfe.csv"]
+@EXAMPLES
+@given(st.lists(names, min_size=1, max_size=4, unique=True))
+@example(evil[:6])
+@example(evil[6:])
+def test_groups_of_hdf5(forked: ForkServer, found: list[str]) -> None:
+    with surroundings() as (top, place):
+        with h5py.File(place / "f.h5", "w") as file:
+            for number, name in enumerate(found):
+                with suppress(ValueError, KeyError, RuntimeError):  # a name that HDF5 cannot have
+                    group = group_at(file, absolute(name, top))
+                    features = make(5, number)
+                    group["keypoints"], group["scales"] = features.xy, features.scales
+                    group["oris"], group["descriptors"] = (
+                        features.orientations,
+                        features.descriptors.T / np.float32(512),
+                    )
+                    group["image_size"] = [640, 480]
+        commands = (*CONVERSIONS, *MATCHINGS, "info FILE")
+        check(forked, top, place, tuple(command.replace("FILE", "f.h5") for command in commands))
 
 
-def test_lists_lead_nowhere_outside(tmp_path: Path) -> None:
-    """The place of a file from a list is below the output folder, whatever leads to the file."""
-    (tmp_path / "in" / "deep").mkdir(parents=True)
-    Image.fromarray(np.asarray(blobs())).save(tmp_path / "in" / "a.png")
-    listed = ["../in/a.png", str(tmp_path / "in" / "a.png"), "deep/../a.png"]
-    (tmp_path / "in" / "list").write_text("\n".join(listed[1:2]))
-    assert sift(tmp_path / "in", "detect", "--files-from", "list", "-o", "../o/").returncode == 0
-    found = list(tmp_path.rglob("*.key"))
-    assert len(found) == 1
-    assert found[0].is_relative_to(tmp_path / "o")
+@EXAMPLES
+@given(st.lists(names, min_size=1, max_size=4, unique=True))
+@example(evil[:6])
+@example(evil[6:])
+def test_images_of_a_database(forked: ForkServer, found: list[str]) -> None:
+    with surroundings() as (top, place):
+        with open_collection(place / "f.db") as writer:
+            for number in range(len(found)):
+                writer.add(f"{number}.jpg", make(5, number))
+        with closing(sqlite3.connect(place / "f.db")) as database:
+            for number, name in enumerate(found):
+                data = absolute(name, top).encode("utf-8", "surrogateescape")
+                database.execute("UPDATE images SET name = CAST(? AS TEXT) WHERE name = ?", (data, f"{number}.jpg"))
+            database.commit()
+        commands = (*CONVERSIONS, *MATCHINGS, "info FILE")
+        check(forked, top, place, tuple(command.replace("FILE", "f.db") for command in commands))
+
+
+@EXAMPLES
+@given(st.lists(names, min_size=1, max_size=4, unique=True))
+@example(evil)
+def test_names_of_matches_and_pairs(forked: ForkServer, found: list[str]) -> None:
+    """Match lists, pairs to match, and the names that a match file in HDF5 has."""
+    with surroundings() as (top, place):
+        real = [absolute(name, top) for name in found]
+        with open_collection(place / "some.h5", parameters=PARAMETERS) as writer:
+            for i in range(3):
+                writer.add(f"{i}.jpg", make(20, i))
+        lines = "".join(f"{name}\t0.jpg\n" for name in real)
+        (place / "pairs.txt").write_bytes(lines.encode("utf-8", "surrogateescape"))
+        blocks = "".join(f"{name} {name}\n0 0\n\n" for name in real)
+        (place / "m.txt").write_bytes(blocks.encode("utf-8", "surrogateescape"))
+        with h5py.File(place / "m.h5", "w") as file:
+            for number, name in enumerate(real):
+                group = file.create_group(f"{number}/b")
+                group["matches0"] = np.zeros(3, np.int32) - 1
+                with suppress(ValueError):  # a name that HDF5 cannot have
+                    group.attrs["name_a"] = np.bytes_(name.encode("utf-8", "surrogateescape"))
+        commands = (
+            *(f"match some.h5 --pairs pairs.txt -o OUT/m.{suffix} --jobs 1" for suffix in ("h5", "txt", "db")),
+            *("info m.txt m.h5", "draw photos/0000.png photos/0001.png --matches m.txt -o OUT/p.png"),
+            *(
+                "draw photos/0000.png photos/0001.png --matches m.h5 -o OUT/p.html",
+                "detect photos --files-from pairs.txt -o OUT/",
+            ),
+        )
+        check(forked, top, place, commands)
+
+
+@EXAMPLES
+@given(st.lists(names, min_size=1, max_size=4, unique=True))
+@example(["../photos/0000.png", "ABSOLUTE/1/2/3/photos/0001.png", "photos/../../3/photos/0000.png"])
+@example(["ABSOLUTE/evil.csv", "../../../evil.csv", *evil])
+def test_lists_of_images(forked: ForkServer, found: list[str]) -> None:
+    with surroundings() as (top, place):
+        data = b"\0".join(absolute(name, top).encode("utf-8", "surrogateescape").replace(b"\0", b"") for name in found)
+        (place / "list").write_bytes(data + b"\0")
+        commands = (
+            "detect --files-from list -0 -o OUT/x/ --jobs 1",
+            "detect --files-from list -0 -o OUT/x/ --jobs 1 --mask photos --format openmvg",
+            "detect --files-from list -0 -o OUT/x.h5 --jobs 1",
+            "detect --files-from list -0 -o OUT/x.db --jobs 1",
+            "describe --files-from list -0 --keypoints photos -o OUT/x/ --jobs 1",
+        )
+        check(forked, top, place, commands)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of bytes")
+def test_a_link_in_the_output_folder_is_followed_as_the_user_made_it(forked: ForkServer, tmp_path: Path) -> None:
+    """What leads out of the output folder by the user's own link is his wish; what is there is kept all the same."""
+    fill(tmp_path / "photos", 1)
+    (tmp_path / "elsewhere.key").write_text("precious")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "0000.key").symlink_to(tmp_path / "elsewhere.key")
+    run = forked("detect", "photos", "-o", "out/", "--jobs", "1", cwd=tmp_path)
+    assert run.status == 2
+    assert (tmp_path / "elsewhere.key").read_text() == "precious"

@@ -35,6 +35,10 @@ KINDS = {
         ("match", "a.h5", "--exhaustive", "-o", "OUT/m.txt", "--jobs", "1"),
         ("match", "b.h5", "--exhaustive", "-o", "OUT/m.txt", "--jobs", "1"),
     ),
+    "database": (
+        ("detect", "a", "-o", "OUT/f.db", "--jobs", "1"),
+        ("detect", "b", "-o", "OUT/f.db", "--jobs", "1"),
+    ),
     "report": (
         ("detect", "a", "-o", "OUT/a/", "--jobs", "1", "--report", "OUT/r.csv"),
         ("detect", "b", "-o", "OUT/b/", "--jobs", "1", "--report", "OUT/r.csv"),
