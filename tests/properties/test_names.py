@@ -77,17 +77,19 @@ def state(top: Path, out: Path) -> dict[str, tuple[object, ...]]:
     }
 
 
-def check(forked: ForkServer, top: Path, place: Path, commands: tuple[str, ...]) -> None:
-    """Run commands, each into a folder of its own in the output folder, and compare what is around that."""
+def check(forked: ForkServer, top: Path, place: Path, commands: tuple[str, ...]) -> str:
+    """Run commands, each into a folder of its own, and compare what is around these; return what the first one said."""
     before = state(top, place / "out")
     runs = []
     for number, command in enumerate(commands):
         folder = place / "out" / str(number)
         folder.mkdir()
         runs.append((command.replace("OUT", f"out/{number}").split(), 0.0))
-    for (command, _), run in zip(runs, forked.together(runs, place), strict=True):
+    done = forked.together(runs, place)
+    for (command, _), run in zip(runs, done, strict=True):
         assert run.status in (0, 1, 2), f"{command}: {run.said}"
     assert state(top, place / "out") == before
+    return done[0].said
 
 
 def absolute(name: str, top: Path) -> str:
@@ -98,6 +100,8 @@ def group_at(file: h5py.File, name: str) -> h5py.Group:
     """Make a group by a name that h5py itself would not take."""
     place = file.id
     for part in name.encode("utf-8", "surrogateescape").split(b"/"):
+        if part == b".":
+            raise ValueError("to HDF5, the group itself")
         exists = part in place
         place = h5py.h5g.open(place, part) if exists else h5py.h5g.create(place, part)
     return h5py.Group(place)
@@ -119,18 +123,17 @@ MATCHINGS = tuple(f"match FILE --exhaustive -o OUT/m.{suffix} --jobs 1" for suff
 def test_groups_of_hdf5(forked: ForkServer, found: list[str]) -> None:
     with surroundings() as (top, place):
         with h5py.File(place / "f.h5", "w") as file:
-            for number, name in enumerate(found):
+            for number, name in enumerate(("fine.jpg", *found)):
                 with suppress(ValueError, KeyError, RuntimeError):  # a name that HDF5 cannot have
                     group = group_at(file, absolute(name, top))
                     features = make(5, number)
                     group["keypoints"], group["scales"] = features.xy, features.scales
-                    group["oris"], group["descriptors"] = (
-                        features.orientations,
-                        features.descriptors.T / np.float32(512),
-                    )
+                    group["oris"] = features.orientations
+                    group["descriptors"] = np.full((128, 5), 0.0884, np.float32)
                     group["image_size"] = [640, 480]
         commands = (*CONVERSIONS, *MATCHINGS, "info FILE")
-        check(forked, top, place, tuple(command.replace("FILE", "f.h5") for command in commands))
+        said = check(forked, top, place, tuple(command.replace("FILE", "f.h5") for command in commands))
+        assert (place / "out" / "0" / "x" / "fine.csv").exists(), said
 
 
 @EXAMPLES
@@ -140,6 +143,7 @@ def test_groups_of_hdf5(forked: ForkServer, found: list[str]) -> None:
 def test_images_of_a_database(forked: ForkServer, found: list[str]) -> None:
     with surroundings() as (top, place):
         with open_collection(place / "f.db") as writer:
+            writer.add("fine.jpg", make(5))
             for number in range(len(found)):
                 writer.add(f"{number}.jpg", make(5, number))
         with closing(sqlite3.connect(place / "f.db")) as database:
@@ -148,7 +152,8 @@ def test_images_of_a_database(forked: ForkServer, found: list[str]) -> None:
                 database.execute("UPDATE images SET name = CAST(? AS TEXT) WHERE name = ?", (data, f"{number}.jpg"))
             database.commit()
         commands = (*CONVERSIONS, *MATCHINGS, "info FILE")
-        check(forked, top, place, tuple(command.replace("FILE", "f.db") for command in commands))
+        said = check(forked, top, place, tuple(command.replace("FILE", "f.db") for command in commands))
+        assert (place / "out" / "0" / "x" / "fine.csv").exists(), said
 
 
 @EXAMPLES
