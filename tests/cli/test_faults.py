@@ -105,7 +105,7 @@ LIMITED = {
 
 
 @pytest.mark.parametrize("name", LIMITED)
-@pytest.mark.parametrize("files", [7, 13])
+@pytest.mark.parametrize("files", [9, 13])
 def test_few_file_handles(name: str, files: int, place: Path) -> None:
     """Fewer processes, or one, do the work."""
     fill(place / "good", 4)
