@@ -13,10 +13,26 @@ from ..machine import cores
 
 __all__ = ["EXTRAS", "PACKAGES", "Extra", "Package", "extras", "packages", "system"]
 
-PACKAGES = {"numpy": "numpy", "scipy": "scipy", "click": "click", "pillow": "PIL", "rich": "rich", "h5py": "h5py"}
+PACKAGES = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "click": "click",
+    "pillow": "PIL",
+    "simplejpeg": "simplejpeg",
+    "rich": "rich",
+    "h5py": "h5py",
+}
 """Required packages: name of the distribution to name of the module."""
 
 EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
+    "images": (
+        "all that read more kinds of images",
+        {"tifffile": "tifffile", "imagecodecs": "imagecodecs", "pillow-heif": "pillow_heif", "rawpy": "rawpy"},
+    ),
+    "tiff": ("TIFF of any type and compression", {"tifffile": "tifffile", "imagecodecs": "imagecodecs"}),
+    "deep": ("colour of more than 8 bits", {"imagecodecs": "imagecodecs"}),
+    "heif": ("HEIC", {"pillow-heif": "pillow_heif"}),
+    "raw": ("camera raw files", {"rawpy": "rawpy"}),
     "geometry": ("verified matches, sift match --verify", {"poselib": "poselib"}),
     "cluster": ("batches on a Dask cluster, sift detect --scheduler", {"distributed": "distributed"}),
 }

@@ -168,6 +168,21 @@ def test_a_geotiff_by_gdal() -> None:
     np.testing.assert_allclose(image.pixels[20:], (values[20:] - values[20:].min()) / np.ptp(values[20:]), atol=1e-6)
 
 
+def test_masks_and_overviews_in_pages_of_their_own() -> None:
+    tifffile = needed("tifffile")
+    mask = np.where(SCENE > 0.3, 255, 0).astype(np.uint8)
+    for pixels in (EIGHT, np.stack([deep(16)] * 3, -1)):
+        file = io.BytesIO()
+        with tifffile.TiffWriter(file) as writer:
+            writer.write(pixels)
+            writer.write(pixels[::2, ::2], subfiletype=1)
+            writer.write(mask > 0, subfiletype=4, photometric="mask")
+        image = read_image(file.getvalue())
+        assert image.mask is not None
+        np.testing.assert_array_equal(image.mask, mask > 0)
+        assert image.warnings == ()
+
+
 def test_alpha_of_16_bits() -> None:
     values = np.stack([deep(16)] * 3 + [np.where(SCENE > 0.5, 65535, 0).astype(np.uint16)], -1)
     for data in (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,17 +11,18 @@ import numpy.typing as npt
 
 from ...errors import ImageError
 from ...features import Image
-from ..grey import key_mask, luma
+from ..grey import key_mask
 from ..levels import Range, Stated
 from .deep import deep_colour
 from .headers import avif_depth, jpeg2000_depth, png_significant_bits
-from .opened import DAMAGE, Array, Decoded, Mask, Opened, needed
+from .modes import grey_of, some, strips, transparent_key
+from .opened import DAMAGE, Array, Decoded, Opened, needed
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from PIL.ImageFile import ImageFile
 
-__all__ = ["decoded", "decoding_memory", "grey_of", "header", "opened", "opened_by", "orientation_of", "registered"]
+__all__ = ["decoded", "decoding_memory", "header", "opened", "opened_by", "orientation_of", "registered"]
 
 _PLUGINS = {"JPEG2000": "Jpeg2K", "WEBP": "WebP"}
 """Where the module is not named like the format."""
@@ -33,9 +33,6 @@ _DECODER_BYTES = {"JPEG2000": 24, "AVIF": 12, "WEBP": 8, "GIF": 4, "TIFF": 4}
 """Bytes of a pixel that the decoders of these formats take besides."""
 _GREY_BYTES = 4
 """Of the grey image and its mask."""
-
-_STRIP = 1 << 20
-"""Pixels converted at a time."""
 
 _ORIENTATION = 274
 
@@ -215,19 +212,19 @@ def decoded(
     grey = _shared(im)
     core = im.im if grey is not None else None
     im.load()
-    own = _transparent_key(im.info.pop("transparency", None), im.mode, rawmode)
+    own = transparent_key(im.info.pop("transparency", None), im.mode, rawmode)
     key = own if key is None else key
     if not _is_deep(im):
         if grey is None or im.im is not core:
             pixels, visible = grey_of(im, key)
             return Decoded(pixels, visible, full)
-        return Decoded(grey, None if key is None else _some(key_mask(grey, key)), full)
+        return Decoded(grey, None if key is None else some(key_mask(grey, key)), full)
     samples: Array = _samples(im) if grey is None or im.im is not core else grey
     if im.mode == "I" and im.format in ("PNG", "PPM"):  # of 16 bits, in versions that have no I;16 for it
         samples = samples.astype(np.uint16)
     if rawmode == "I;12":
         full = (0.0, 4095.0)
-    return Decoded(samples, None if key is None else _some(key_mask(samples, key)), full, stated)
+    return Decoded(samples, None if key is None else some(key_mask(samples, key)), full, stated)
 
 
 def _shared(im: ImageFile) -> Image | None:
@@ -242,80 +239,9 @@ def _shared(im: ImageFile) -> Image | None:
     return grey
 
 
-def _strips(im: PillowImage) -> Iterator[tuple[slice, PillowImage]]:
-    width, height = im.size
-    step = max(1, _STRIP // width)
-    for top in range(0, height, step):
-        bottom = min(top + step, height)
-        yield slice(top, bottom), im.crop((0, top, width, bottom))
-
-
 def _samples(im: PillowImage) -> Array:
     """Copy one band of 16 or 32 bits, in the machine's byte order."""
     samples: Array = np.empty(im.size[::-1], {"I": "i4", "F": "f4"}.get(im.mode, "u2"))
-    for rows, part in _strips(im):
+    for rows, part in strips(im):
         samples[rows] = np.asarray(part)
     return samples
-
-
-def grey_of(im: PillowImage, key: Any = None) -> tuple[Image, Mask | None]:
-    """Convert pixels of 8 bits or fewer to luma, strip by strip, and find those that are visible."""
-    grey = np.empty(im.size[::-1], np.uint8)
-    mask = None
-    planes = _palette_planes(im, key) if im.mode == "P" else partial(_planes, key=key)
-    for rows, part in _strips(im):
-        grey[rows], visible = planes(part)
-        if visible is not None:
-            mask = np.ones(grey.shape, bool) if mask is None else mask
-            mask[rows] = visible
-    return grey, _some(mask)
-
-
-_Planes = tuple[npt.NDArray[np.uint8], Mask | None]
-
-_PLAIN_MODES = {"1": "L", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"} | {m: m for m in ("L", "LA", "RGBA", "YCbCr")}
-"""The mode from which to take luma and alpha; RGB for the modes that are not here."""
-
-
-def _planes(part: PillowImage, key: Any) -> _Planes:
-    """Return luma, and where pixels are visible; None for everywhere."""
-    part = part.convert(_PLAIN_MODES.get(part.mode, "RGB"))
-    grey = np.asarray(part.convert("L"))
-    if part.mode in ("LA", "RGBA"):
-        return grey, np.asarray(part.getchannel("A")) > 0
-    return grey, None if key is None else key_mask(np.asarray(part), key)
-
-
-def _palette_planes(im: PillowImage, key: Any) -> Callable[[PillowImage], _Planes]:
-    """Return what :func:`_planes` does, for palette images: a look-up in 256 entries."""
-    entries = np.full((256, 4), (0, 0, 0, 255), np.uint8)
-    palette = np.array(im.getpalette("RGBA"), np.uint8).reshape(-1, 4)
-    entries[: len(palette)] = palette
-    if isinstance(key, bytes):
-        entries[: len(key), 3] = np.frombuffer(key, np.uint8)[:256]
-    elif key is not None:
-        entries[key, 3] = 0
-    grey = luma(entries[:, :3]).astype(np.uint8)
-    visible = entries[:, 3] > 0
-
-    def planes(part: PillowImage) -> _Planes:
-        indices = np.asarray(part)
-        return grey[indices], visible[indices]
-
-    return planes
-
-
-def _transparent_key(key: Any, mode: str, rawmode: str) -> Any:
-    """Bring the one transparent value of a PNG, in the file's own bit depth, to the range of decoded pixels."""
-    if mode == "P" or key is None:
-        return key
-    if isinstance(key, tuple):
-        return tuple(value >> 8 for value in key) if "16" in rawmode else key
-    if mode == "1":
-        return 255 if key else 0
-    return key * {"L;2": 85, "L;4": 17}.get(rawmode, 1) if isinstance(key, int) else None
-
-
-def _some(mask: Mask | None) -> Mask | None:
-    """Return a mask that hides something, else None."""
-    return None if mask is None or mask.all() else mask
