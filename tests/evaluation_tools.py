@@ -144,14 +144,15 @@ def measured(
     pairs, ratios = nearest(a, b)
     errors = {i: math.dist(mapped(homography, *a.xy[i].tolist()), b.xy[j].tolist()) for i, j in pairs}
     overlapping = 0
+    in_a, in_b = set(common(a, homography, size_b)), set(common(b, back, size_a))
     for i, j in pairs:
         x, y = b.xy[j].tolist()
         centre, ellipse = mapped(back, x, y), derivative(back, x, y) @ shape(b, j)
-        if math.dist(centre, a.xy[i].tolist()) < 200:
+        if i in in_a and j in in_b and math.dist(centre, a.xy[i].tolist()) < 200:
             overlapping += int(overlap_error(a.xy[i], shape(a, i), centre, ellipse) < 0.4)
     matches = [(i, j) for i, j in pairs if ratios[i] < 0.8]
     correct = [(i, j) for i, j in matches if errors[i] <= 3]
-    fewest = min(len(common(a, homography, size_b)), len(common(b, back, size_a)))
+    fewest = min(len(in_a), len(in_b))
     return {
         "keypoints_a": len(a),
         "keypoints_b": len(b),

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..conventions import pixel_origin
 from ..errors import FormatError
-from ..io.files import why_unreadable
+from ..io.files import open_source, why_unreadable
+from ..io.limits import MAX_CONFIG, read_limited
 from .truth import Camera
 
 __all__ = ["read_colmap_model", "read_strecha", "read_text"]
@@ -32,16 +33,17 @@ _MODELS = (
 _Intrinsics = dict[str, Any]
 
 
-def read_text(path: Path) -> str:
-    """Read a text file.
+def read_text(path: Path, what: str) -> str:
+    """Read a small text file.
 
     Raises
     ------
     FormatError
-        If it cannot be read.
+        If it cannot be read, or is larger than what it should be.
     """
     try:
-        return path.read_text("utf-8", "replace")
+        with open_source(path) as file:
+            return read_limited(file, MAX_CONFIG, what).decode("utf-8", "replace")
     except OSError as error:
         raise FormatError(path, why_unreadable(error)) from error
 
@@ -59,7 +61,7 @@ def read_strecha(path: Path) -> Camera:
     FormatError
         If it cannot be read or is no such file.
     """
-    tokens = read_text(path).split()
+    tokens = read_text(path, "a camera").split()
     try:
         values = np.array([float(token) for token in tokens[:26]])
     except ValueError:
@@ -117,9 +119,11 @@ def _records(path: Path, parse: Callable[[Any], Iterator[tuple[Any, Any]]]) -> l
     if not path.is_file():
         raise FormatError(path, "is missing; a model has cameras and images, both .bin or both .txt")
     try:
-        if path.suffix == ".txt":
-            return list(parse(read_text(path).splitlines()))
-        return list(parse(_Bytes(path.read_bytes())))
+        with open_source(path, limited=True) as file:
+            data = file.read()
+        return list(
+            parse(data.decode("utf-8", "surrogateescape").splitlines() if path.suffix == ".txt" else _Bytes(data))
+        )
     except OSError as error:
         raise FormatError(path, why_unreadable(error)) from error
     except (struct.error, ValueError, IndexError, OverflowError, UnicodeDecodeError) as error:

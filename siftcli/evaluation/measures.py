@@ -98,7 +98,7 @@ def matching_score(homography: Float64, a: tuple[Float64, Float64], b: tuple[Flo
     homography : (3, 3) float64
         From pixels of the first image to the second.
     a, b : ((M, 2) float64, (M, 2, 2) float64)
-        Centres and shapes of mutual nearest neighbours.
+        Centres and shapes of mutual nearest neighbours, both in the common part of the two images.
     fewest : int
         The smaller number of regions in the common part.
 

@@ -170,8 +170,8 @@ class Measurer:
             return found
         nearest = match_sides(a.side, b.side, MatchParams(ratio=1.0, metric=self._settings.match.metric))
         i, j = nearest.indices.T
-        fewest = min(int(in_a.sum()), int(in_b.sum()))
-        score = measures.matching_score(matrix, _taken(regions_a, i), _taken(regions_b, j), fewest)
+        both, fewest = in_a[i] & in_b[j], min(int(in_a.sum()), int(in_b.sum()))
+        score = measures.matching_score(matrix, _taken(regions_a, i[both]), _taken(regions_b, j[both]), fewest)
         curve = measures.accuracy_curve(truth.errors(a.features.xy[i], b.features.xy[j]), ACCURACY_THRESHOLDS)
         matches = self._match(truth, a.side, b.side)
         found |= {"matching_score": score, **self._counts(truth, matches, a.features, b.features)}

@@ -203,7 +203,7 @@ def read_homography(path: Path) -> Homography:
     FormatError
         If it cannot be read, or is not nine numbers, or has no inverse.
     """
-    values = _numbers(path, read_text(path))
+    values = _numbers(path, read_text(path, "a homography"))
     if values.size != 9:
         raise FormatError(path, f"holds {values.size} numbers; a homography has 9, in three lines")
     matrix = values.reshape(3, 3)
@@ -228,7 +228,7 @@ def pair_of_points(a: str | PathLike[str], b: str | PathLike[str], points: str |
         If the points cannot be read, or determine no homography.
     """
     path = Path(points)
-    values = _numbers(path, read_text(path))
+    values = _numbers(path, read_text(path, "a list of points"))
     if values.size < 16 or values.size % 4:
         raise FormatError(
             path, f"holds {values.size} numbers; lines of x_a y_a x_b y_b for four points at least are needed"

@@ -12,17 +12,17 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
 import numpy as np
 import numpy.typing as npt
 import peers
-from agreement import agreement, correct_matches, lines
+from key_lines import lines
 
 import siftcli
-from siftcli import Features, read_key, write_key
+from siftcli import Agreement, Features, read_key, write_key
+from siftcli.evaluation.agreement import agreement
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "accuracy.md"
@@ -57,18 +57,19 @@ def lowe_table(data: Path) -> str:
         found = []
         for image in LOWE_IMAGES:
             ours, theirs = detect(pixels(data / f"{image}.pgm")), read_key(data / f"{image}.key")
-            exact = agreement(ours, theirs).position
-            found.append(replace(agreement(read_key(write_key(ours)), theirs), position=exact))
-        rows += [(name, image, *shown(a)) for image, a in zip(LOWE_IMAGES, found, strict=True)]
-        means = [mean(values) for values in zip(*(a.__dict__.values() for a in found), strict=True)]
-        rows.append((name, "**mean**", *shown(type(found[0])(*means))))
+            found.append(values(agreement(read_key(write_key(ours)), theirs), agreement(ours, theirs).position))
+        means = [mean(column) for column in zip(*found, strict=True)]
+        rows += [
+            (name, image, *(f"{value:.4f}" for value in line))
+            for image, line in zip((*LOWE_IMAGES, "**mean**"), (*found, means), strict=True)
+        ]
     columns = ("recall", "precision", "number", "distance, px", "cosine, median", "10th percentile")
     return table(("program", "image", *columns), rows)
 
 
-def shown(a: object) -> list[str]:
-    """Format the values of an Agreement."""
-    return [f"{value:.4f}" for value in a.__dict__.values()]
+def values(a: Agreement, position: float) -> list[float]:
+    """Return the columns of a table of agreement, with a distance of its own."""
+    return [a.recall, a.precision, a.count, position, a.cosine, a.cosine_p10]
 
 
 def lines_table(data: Path) -> str:
@@ -87,15 +88,12 @@ def lines_table(data: Path) -> str:
 
 def boat_table(boat: Path) -> str:
     """Correct matches, and their share of all matches, from the first image to each of the others."""
-    images = [pixels(boat / f"img{k}.pgm") for k in range(1, 7)]
+    records = siftcli.evaluate(boat, PROGRAMS).records
     rows = []
-    for name, detect in PROGRAMS.items():
-        first, *others = (detect(image) for image in images)
-        found = [
-            correct_matches(first, other, np.loadtxt(boat / f"H1to{k}p")) for k, other in enumerate(others, start=2)
-        ]
-        pairs = (f"{m.correct} ({m.precision:.0%})" for m in found)
-        rows.append((name, len(first), *pairs, f"{mean(m.correct for m in found):.0f}"))
+    for name in PROGRAMS:
+        found = [record.measures for record in records if record.method == name]
+        pairs = (f"{m['correct']} ({m['precision']:.0%})" for m in found)
+        rows.append((name, found[0]["keypoints_a"], *pairs, f"{mean(m['correct'] for m in found):.0f}"))
     return table(("program", "keypoints in 1", *(f"1 to {k}" for k in range(2, 7)), "mean"), rows)
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import peers
 from accuracy import ROOT, pixels, table
-from agreement import Agreement, agreement
 
 import siftcli
-from siftcli import Features
+from siftcli import Agreement, Features
+from siftcli.evaluation.agreement import agreement
 
 __all__ = ["IMAGES", "PROGRAMS", "beside"]
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import peers
 import pytest
 import tolerances
-from agreement import agreement, common
 from engine_tools import field
 
 from siftcli import Features
+from siftcli.evaluation.agreement import agreement, common
 
 IMAGES = ("astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg", "pair_astronaut_b.jpg")
 Pixels = Callable[[str], npt.NDArray[np.uint8]]

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tolerances
-from agreement import Agreement
 from presets import IMAGES, PROGRAMS, beside
 
 import siftcli
+from siftcli import Agreement
 from siftcli.params import PRESETS, all_parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 import reference
 import tolerances
-from agreement import angle_gap, common, cosines
 from engine_tools import field
 from reference import Array, Keypoint
 
 import siftcli
 from siftcli import Features
+from siftcli.evaluation.agreement import angle_gap, common, cosines
 
 CROPS = {
     "astronaut.jpg": (60, 180, 96, 112),

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tolerances
-from agreement import common
 from engine_tools import field, rounds_by_place
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +25,7 @@ from siftcli import Features, ParameterError
 from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
 from siftcli.engine.workers import dismiss
+from siftcli.evaluation.agreement import common
 from siftcli.params import parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]

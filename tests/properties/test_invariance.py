@@ -15,13 +15,13 @@ import numpy.typing as npt
 import pytest
 import reference
 import tolerances
-from agreement import angle_gap, common, cosines
 from engine_tools import field
 from scipy.ndimage import gaussian_filter  # type: ignore[import-untyped]
 
 import siftcli
 from siftcli import Features
 from siftcli.conventions import wrapped
+from siftcli.evaluation.agreement import angle_gap, common, cosines
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
 Change = Callable[[Features], Features]
