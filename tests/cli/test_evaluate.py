@@ -29,7 +29,7 @@ def sequences(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_json_is_what_python_gives(sift: Sift, sequences: Path) -> None:
-    run = sift("evaluate", sequences, "--preset", "default", "--preset", "lowe", "--json", "--budget", "200")
+    run = sift("evaluate", sequences, "--preset", "default", "--preset", "lowe", "--json", "--budget", "200", "-q")
     assert (run.returncode, run.stderr) == (0, b"")
     printed = json.loads(run.stdout)
     expected = siftcli.evaluate(sequences, ["default", "lowe"], budget=200)
