@@ -6,7 +6,7 @@ Everything that can be refused is refused here.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,6 +84,7 @@ def plan_conversion(
     recursive: bool = False,
     overwrite: bool = False,
     database: DatabaseOptions | None = None,
+    keep: Callable[[str], bool] | None = None,
 ) -> Conversion:
     """Decide what is read and what is written.
 
@@ -103,6 +104,8 @@ def plan_conversion(
         Existing outputs may be replaced.
     database : DatabaseOptions, optional
         How a COLMAP database is made.
+    keep : callable, optional
+        Whether an image of this name is converted; by default all are.
 
     Returns
     -------
@@ -124,6 +127,8 @@ def plan_conversion(
     finder = None if images is None else ImageFinder(images)
     found = find_sources(sources, source_format, recursive)
     items, notes = _named(found.items, finder)
+    if keep is not None:
+        items = [item for item in items if keep(item.name)]
     target = _target(output, target_format, found.several)
     if database is not None and target.name != "colmap-db":
         raise PlanError("--camera, --camera-model, --camera-params and --colmap-version need an output that is a .db")

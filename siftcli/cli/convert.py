@@ -51,6 +51,21 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     help="The folder of the images: gives features the whole names and the sizes of their images.",
 )
 @option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of a folder too.")
+@option(
+    "--only",
+    group="Batch",
+    metavar="PATTERN",
+    multiple=True,
+    help="Convert only images whose names match a pattern in quotes, such as 'left/*'; may be given several times.",
+)
+@option(
+    "--exclude",
+    group="Batch",
+    metavar="PATTERN",
+    multiple=True,
+    help="Leave out images whose names match a pattern, and their matches; may be given several times.",
+)
+@option("--matches", "of_matches", group="Batch", is_flag=True, help="Convert a file of matches instead of features.")
 @database_options
 @report_options("Batch", "Print a JSON object for each image on stdout.", "Say a line for each image.")
 @click.pass_context
@@ -64,6 +79,9 @@ def command(
     source_format: str | None,
     images: str | None,
     recursive: bool,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
+    of_matches: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -78,6 +96,11 @@ def command(
     Several inputs become one file of many images, or one folder; the last name is the output. To merge what the runs
     of sift detect --shard have made: sift convert shard-*.h5 features.h5
 
+    COLMAP databases become one with their cameras and matches, of another version (--colmap-version) or of fewer images
+    (--exclude 'night/*') if so wanted: sift convert a.db b.db both.db
+
+    Matches alone: sift convert --matches scene.db pairs.h5
+
     For hloc, with the sizes of the images: sift convert keys/ features.h5 --to hloc --images photos/
 
     Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
@@ -91,8 +114,18 @@ def command(
     from ..batch.conversion_plan import plan_conversion
     from ..batch.plan import STDOUT
     from ..batch.report import Report
+    from ..io.colmap_merge import name_filter
+    from .convert_database import are_databases, convert_databases, convert_matches
     from .progress import Display
 
+    keep = name_filter(only, exclude)
+    if of_matches:
+        formats = {"source_format": source_format, "target_format": target_format}
+        ctx.exit(convert_matches(sources, output, keep, **formats, overwrite=overwrite, quiet=quiet))
+    database = taken_database_options(given)
+    if are_databases(sources, source_format, output, target_format):
+        told = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+        ctx.exit(convert_databases(sources, output, keep, database, overwrite=overwrite, **told))
     conversion = plan_conversion(
         sources,
         output,
@@ -101,7 +134,8 @@ def command(
         images=images,
         recursive=recursive,
         overwrite=overwrite,
-        database=taken_database_options(given),
+        database=database,
+        keep=keep,
     )
     guard(conversion.outputs)
     if as_json and output == STDOUT:

@@ -46,6 +46,13 @@ def run_collection(features: str, request: Request) -> int:
         for note in pairs.notes:
             say(f"note: {note}")
     format.function("check_names")(output, pairs.used())
+    if database and not request.overwrite and Path(output).is_file():
+        pairs, there = _new_pairs(pairs, source, request)
+        if there and not request.quiet:
+            what = f"{there:,} pairs are" if there != 1 else "1 pair is"
+            say(f"note: {what} in {output} already and not matched again; --overwrite does it")
+        if not len(pairs):
+            return 0
     journal = journal_for(output, source, pairs, request.params, resume=request.resume, overwrite=request.overwrite)
     with journal:
         if not (request.overwrite or request.resume or database) and Path(output).is_file():
@@ -65,6 +72,21 @@ def run_collection(features: str, request: Request) -> int:
     if shown.failed:
         say(f"{output} lacks the pairs that failed; to try those again, repeat the command with --resume")
     return shown.exit_status
+
+
+def _new_pairs(pairs: Pairs, source: Source, request: Request) -> tuple[Pairs, int]:
+    """Leave out the pairs that a database has of the same features; return how many those are, too."""
+    from ..io.match_db import pairs_there
+    from ..io.registry import read_collection
+
+    output = str(request.output)
+    verified = request.params.verify is not None
+    with read_collection(source.path, source.format) as collection:
+        known = frozenset(collection.names)
+        read = None if Path(output).samefile(source.path) else collection.read
+        there = pairs_there(output, known & set(pairs.used()), read, verified=verified)
+    new = np.array([pairs[i] not in there for i in range(len(pairs))], bool)
+    return Pairs(pairs.names, pairs.index[new], pairs.notes), int(np.count_nonzero(~new))
 
 
 def _teller(shown: PairDisplay, request: Request) -> Callable[[PairResult], None]:

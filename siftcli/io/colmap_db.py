@@ -23,17 +23,16 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import corner_origin, flip_bins
 from ..errors import OutputError
 from ..features import Camera, Features, ParameterValue
 from .collection import check_name
 from .colmap_camera import CameraRow, DatabaseOptions, camera_row
-from .colmap_db_reader import TABLES, read_collection
+from .colmap_db_reader import TABLES, descriptor_rows, keypoint_rows, read_collection, stored_rows
 from .colmap_schema import CAMERA_SENSOR, MAX_IMAGES, SIFT, Layout, columns_of, create
 from .output import atomic_path, followed
 from .run_lock import RunLock
 from .sqlite_file import check_writable, connect_for_writing, why_full, why_not_written
-from .values import as_bytes_512, require_finite
+from .values import require_finite
 
 __all__ = ["DatabaseWriter", "open_collection", "read_collection"]
 
@@ -149,20 +148,20 @@ class DatabaseWriter:
         require_finite(features, label)
         if features.descriptors is None:
             raise OutputError(label, "has no descriptors, which COLMAP needs; compute them with sift describe")
-        descriptors = np.ascontiguousarray(flip_bins(as_bytes_512(features.descriptors, label)))
-        keypoints = _keypoints(features)
+        descriptors = descriptor_rows(features, label)
+        keypoints = keypoint_rows(features)
         with self._transaction() as connection:
             image = self._image(name)
             if image is None:
                 image = self._new_image(name, features, label)
             elif not self._clear(image, keypoints, descriptors):
                 return
-            connection.execute("INSERT INTO keypoints VALUES (?, ?, ?, ?)", (image, *_blob(keypoints)))
+            connection.execute("INSERT INTO keypoints VALUES (?, ?, ?, ?)", (image, *stored_rows(keypoints)))
             kind = (SIFT,) if self._layout.typed else ()
             marks = ", ".join("?" * (4 + len(kind)))
             columns = "image_id, type, rows, cols, data" if kind else "image_id, rows, cols, data"
             connection.execute(
-                f"INSERT INTO descriptors ({columns}) VALUES ({marks})", (image, *kind, *_blob(descriptors))
+                f"INSERT INTO descriptors ({columns}) VALUES ({marks})", (image, *kind, *stored_rows(descriptors))
             )
 
     def _image(self, name: str) -> int | None:
@@ -176,7 +175,7 @@ class DatabaseWriter:
             connection.execute(f"SELECT rows, cols, data FROM {table} WHERE image_id = ?", (image,)).fetchone()
             for table in ("keypoints", "descriptors")
         ]
-        if stored == [_blob(keypoints), _blob(descriptors)]:
+        if stored == [stored_rows(keypoints), stored_rows(descriptors)]:
             return False
         for table in ("keypoints", "descriptors"):
             connection.execute(f"DELETE FROM {table} WHERE image_id = ?", (image,))
@@ -270,7 +269,7 @@ class DatabaseWriter:
         frame = self._insert("frames", rig_id=rig)
         self._insert("frame_data", frame_id=frame, data_id=image, sensor_id=camera, sensor_type=CAMERA_SENSOR)
 
-    def _new_prior(self, image: int, camera: int, position: tuple[float, float, float]) -> None:
+    def _new_prior(self, image: int, camera: int, position: tuple[float, float, float], system: int = _WGS84) -> None:
         """Keep the position of an image, without its uncertainty."""
         packed = struct.pack("<3d", *position)
         covariance = {"position_covariance": _NANS} if self._layout.covariance else {}
@@ -278,11 +277,11 @@ class DatabaseWriter:
             query = "UPDATE images SET prior_tx = ?, prior_ty = ?, prior_tz = ? WHERE image_id = ?"
             self._connection.execute(query, (*position, image))
         elif self._layout.priors == "image":
-            self._insert("pose_priors", image_id=image, position=packed, coordinate_system=_WGS84, **covariance)
+            self._insert("pose_priors", image_id=image, position=packed, coordinate_system=system, **covariance)
         elif self._layout.priors == "data":
             sensor = {"corr_data_id": image, "corr_sensor_id": camera, "corr_sensor_type": CAMERA_SENSOR}
             self._insert(
-                "pose_priors", **sensor, position=packed, gravity=_NANS[:24], coordinate_system=_WGS84, **covariance
+                "pose_priors", **sensor, position=packed, gravity=_NANS[:24], coordinate_system=system, **covariance
             )
 
     def close(self) -> None:
@@ -318,18 +317,3 @@ class DatabaseWriter:
 
 class _Aborted(Exception):
     """A new database is not to be published."""
-
-
-def _keypoints(features: Features) -> npt.NDArray[np.float32]:
-    """Return COLMAP's rows: x, y, scale, orientation, or x, y and the affine shape."""
-    xy = corner_origin(features.xy)
-    if features.affine is not None:
-        rows = np.column_stack((xy, features.affine.reshape(-1, 4)))
-    else:
-        rows = np.column_stack((xy, features.scales, features.orientations))
-    return rows.astype("<f4")
-
-
-def _blob(array: npt.NDArray[np.generic]) -> tuple[int, int, bytes]:
-    """Return an array as COLMAP stores it: rows, columns, bytes."""
-    return (*array.shape, array.tobytes())

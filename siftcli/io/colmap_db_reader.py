@@ -11,13 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import flip_bins, pixel_origin, similarity_of, wrapped
+from ..conventions import corner_origin, flip_bins, pixel_origin, similarity_of, wrapped
 from ..errors import FormatError
 from ..features import Camera, Features, ParameterValue
 from .colmap_schema import SIFT, Layout, columns_of
 from .sqlite_file import SqliteReader
+from .values import as_bytes_512
 
-__all__ = ["TABLES", "DatabaseCollection", "blob_array", "image_name", "read_collection"]
+__all__ = [
+    "TABLES",
+    "DatabaseCollection",
+    "blob_array",
+    "descriptor_rows",
+    "image_name",
+    "keypoint_rows",
+    "read_collection",
+    "stored_rows",
+]
 
 TABLES = {
     "images": {"image_id", "name", "camera_id"},
@@ -119,11 +129,20 @@ class DatabaseCollection:
         camera = None if focal is None and position is None else Camera(focal=focal, position=position)
         return _features(keypoints, descriptors, size, camera)
 
-    def camera(self, name: str) -> int | None:
-        """Return the number of an image's camera, None where it is none of the table's."""
-        query = "SELECT camera_id FROM images JOIN cameras USING (camera_id) WHERE image_id = ?"
-        row = self._connection.execute(query, (self._images[name],)).fetchone()
-        return row[0] if row and isinstance(row[0], int) else None
+    def holds(self, name: str, features: Features) -> bool:
+        """Tell whether an image has just these features, as they would be written."""
+        if features.descriptors is None:
+            return False
+        wanted = [stored_rows(keypoint_rows(features)), stored_rows(descriptor_rows(features, name))]
+        image = (self._images[name],)
+        try:
+            found = [
+                self._connection.execute(f"SELECT rows, cols, data FROM {table} WHERE image_id = ?", image).fetchone()
+                for table in ("keypoints", "descriptors")
+            ]
+        except sqlite3.Error as error:
+            raise self._reader.failed(error) from error
+        return found == wanted
 
     def _camera(self, image: int) -> tuple[tuple[int, int] | None, float | None]:
         """Return the size of an image and the focal length that was known before reconstruction."""
@@ -169,6 +188,27 @@ class DatabaseCollection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+
+def keypoint_rows(features: Features) -> npt.NDArray[np.float32]:
+    """Return COLMAP's rows: x, y, scale, orientation, or x, y and the affine shape."""
+    xy = corner_origin(features.xy)
+    if features.affine is not None:
+        rows = np.column_stack((xy, features.affine.reshape(-1, 4)))
+    else:
+        rows = np.column_stack((xy, features.scales, features.orientations))
+    return rows.astype("<f4")
+
+
+def descriptor_rows(features: Features, label: str) -> npt.NDArray[np.uint8]:
+    """Return COLMAP's rows of descriptors; OutputError, by the label, for a value that cannot be."""
+    assert features.descriptors is not None
+    return np.ascontiguousarray(flip_bins(as_bytes_512(features.descriptors, label)))
+
+
+def stored_rows(array: npt.NDArray[np.generic]) -> tuple[int, int, bytes]:
+    """Return an array as COLMAP stores it: rows, columns, bytes."""
+    return (*array.shape, array.tobytes())
 
 
 def blob_array(

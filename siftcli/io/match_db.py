@@ -26,12 +26,12 @@ from ..matches import Matches, Model
 from .collection import check_name
 from .colmap_camera import DatabaseOptions
 from .colmap_db import DatabaseWriter
-from .colmap_db_reader import TABLES, blob_array, image_name
+from .colmap_db_reader import TABLES, blob_array, image_name, read_collection
 from .colmap_schema import Layout, columns_of, image_pair, pair_id
 from .output import followed
 from .sqlite_file import SqliteReader
 
-__all__ = ["MatchCollection", "check_names", "write"]
+__all__ = ["MatchCollection", "check_names", "pairs_there", "write"]
 
 _DEGENERATE = 1
 _CONFIGURATIONS = {"essential": (2, "E"), "fundamental": (3, "F"), "homography": (6, "H"), "similarity": (6, "H")}
@@ -45,6 +45,9 @@ _KINDS = {2: ("essential", "E"), 3: ("fundamental", "F"), 4: ("homography", "H")
     9: ("essential", "E"),
 }
 """COLMAP's configuration to the kind of its model: 4 is planar, 5 panoramic, 9 calibrated with a rig."""
+
+_THRESHOLD = 4.0
+"""Pixels of error that an inlier may have: COLMAP's default, for a database does not tell it."""
 
 _SHIFT = np.eye(3)
 _SHIFT[:2, 2] = corner_origin(np.zeros(2))
@@ -75,7 +78,7 @@ def write(
     path : Path
         The database.
     pairs : iterable of (str, str, Matches)
-        With `sizes`.
+        Where they have `sizes`, images must have just so many keypoints.
     features : callable, optional
         Gives the features of an image by its name.  Without it, all images must be in the database.
     overwrite : bool
@@ -104,10 +107,13 @@ class _MatchWriter(DatabaseWriter):
 
     def add_matches(self, name_a: str, name_b: str, matches: Matches) -> None:
         """Add the matches of a pair, in place of those that are there."""
-        if matches.sizes is None:
-            raise ValueError("matches have no sizes")
+        sizes = matches.sizes or (None, None)
+        least = matches.indices.max(axis=0, initial=-1) + 1
         with self._transaction() as connection:
-            a, b = (self._image_with(name, size) for name, size in zip((name_a, name_b), matches.sizes, strict=True))
+            a, b = (
+                self._image_with(name, size, int(some))
+                for name, size, some in zip((name_a, name_b), sizes, least, strict=True)
+            )
             pair, turned = pair_id(a, b), a > b
             for table, there in (("matches", self._layout.matched), ("two_view_geometries", self._layout.verified)):
                 if not there:
@@ -120,17 +126,18 @@ class _MatchWriter(DatabaseWriter):
                 geometry = _geometry(matches.model, turned, absent=self._layout.typed)
                 self._insert("two_view_geometries", pair_id=pair, rows=rows, cols=columns, data=data, **geometry)
 
-    def _image_with(self, name: str, size: int) -> int:
-        """Return the number of an image, which must have so many keypoints."""
+    def _image_with(self, name: str, size: int | None, least: int) -> int:
+        """Return the number of an image, which must have so many keypoints, or, where that is not known, at least."""
         image = self._image(name)
         if image is None:
             raise OutputError(self._final, f"has no image named {name!r}; add its features with sift convert first")
         found = self._connection.execute("SELECT rows FROM keypoints WHERE image_id = ?", (image,)).fetchone()
-        if found is None or found[0] != size:
-            count = "no" if found is None else found[0]
+        count = 0 if found is None else found[0]
+        if count < least if size is None else count != size:
+            wanted = f"at least {least}" if size is None else size
             raise OutputError(
                 self._final,
-                f"{name}: has {count} keypoints there, and {size} were matched; match those of the database",
+                f"{name}: has {count or 'no'} keypoints there, and {wanted} were matched; match those of the database",
             )
         return image
 
@@ -138,6 +145,42 @@ class _MatchWriter(DatabaseWriter):
 def _indices(matches: Matches, turned: bool) -> tuple[int, int, bytes]:
     indices = np.ascontiguousarray(matches.indices[:, ::-1] if turned else matches.indices)
     return len(indices), 2, indices.astype("<u4").tobytes()
+
+
+def pairs_there(
+    path: str | PathLike[str], names: Iterable[str], features: Callable[[str], Features] | None, *, verified: bool
+) -> frozenset[tuple[str, str]]:
+    """Return the pairs that need not be matched again: those in a database, of images with the same features there.
+
+    Parameters
+    ----------
+    path : path
+        The database.
+    names : iterable of str
+        The images that are to be matched.
+    features : callable or None
+        Gives the features of an image by its name; None where the database itself has them.
+    verified : bool
+        Count pairs with a two-view geometry only.
+
+    Returns
+    -------
+    frozenset of (str, str)
+        Each pair both ways round.
+
+    Raises
+    ------
+    FormatError
+        If the database cannot be read.
+    """
+    with MatchCollection(path) as collection:
+        found = collection.verified() if verified else frozenset(collection.pairs)
+    wanted = {name for pair in found for name in pair} & set(names)
+    if features is not None and wanted:
+        with read_collection(path) as stored:
+            wanted = {name for name in wanted & set(stored.names) if stored.holds(name, features(name))}
+    kept = [pair for pair in found if wanted.issuperset(pair)]
+    return frozenset(kept) | frozenset((b, a) for a, b in kept)
 
 
 def _geometry(model: Model | None, turned: bool, absent: bool) -> dict[str, object]:
@@ -328,5 +371,5 @@ def _model(config: object, blobs: dict[str, object], turned: bool) -> Model | No
                     return None
             matrix = np.linalg.inv(matrix)
         matrix = _BACK @ matrix @ _SHIFT
-        return Model(kind, matrix / matrix[2, 2] if matrix[2, 2] else matrix, np.nan)
-    return Model(kind, matrix.T if turned else matrix.copy(), np.nan)
+        return Model(kind, matrix / matrix[2, 2] if matrix[2, 2] else matrix, _THRESHOLD)
+    return Model(kind, matrix.T if turned else matrix.copy(), _THRESHOLD)

@@ -1,0 +1,107 @@
+"""``sift convert`` where databases become a database, or matches are converted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..batch.inputs import STDIN, PlanError
+from ..batch.plan import STDOUT
+from ..io.formats import FORMATS, format_of_suffix
+from .guard import guard
+from .streams import one_line, say, write_stdout
+
+if TYPE_CHECKING:
+    from ..io.colmap_camera import DatabaseOptions
+
+__all__ = ["are_databases", "convert_databases", "convert_matches"]
+
+
+def are_databases(sources: Sequence[str], source: str | None, output: str, target: str | None) -> bool:
+    """Tell whether all inputs and the output are COLMAP databases, by their formats or suffixes."""
+    database = FORMATS["colmap-db"]
+    names = [(path, source) for path in sources] + [(output, target)]
+    return all(name == database.name if name else format_of_suffix(path) is database for path, name in names)
+
+
+def _refuse_existing(output: str, overwrite: bool) -> None:
+    if not overwrite and Path(output).exists():
+        raise PlanError(f"{output}: exists already; use --overwrite, or give another name")
+
+
+def convert_databases(
+    sources: Sequence[str],
+    output: str,
+    keep: Callable[[str], bool],
+    options: DatabaseOptions | None,
+    *,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Merge databases, with their cameras and matches; return the exit status."""
+    from ..io.colmap_merge import merge_databases
+
+    guard([output])
+    _refuse_existing(output, overwrite)
+    images: dict[str, int] = {}
+
+    def on_image(source: str, name: str, found: int) -> None:
+        images[name] = found
+        if as_json:
+            record = {
+                "path": f"{source}: {name}",
+                "output": output,
+                "status": "done",
+                "keypoints": found,
+                "error": None,
+            }
+            write_stdout(json.dumps(record).encode() + b"\n")
+        if verbose:
+            say(f"{one_line(source)}: {one_line(name)}: {found:,} keypoints")
+
+    merge_databases(sources, output, keep, options=options, overwrite=overwrite, on_image=on_image)
+    if not quiet:
+        count = "1 image" if len(images) == 1 else f"{len(images):,} images"
+        databases = "1 database" if len(sources) == 1 else f"{len(sources)} databases"
+        say(f"{one_line(output)}: {count} of {databases}, {sum(images.values()):,} keypoints")
+    return 0
+
+
+def convert_matches(
+    sources: Sequence[str],
+    output: str,
+    keep: Callable[[str], bool],
+    *,
+    source_format: str | None,
+    target_format: str | None,
+    overwrite: bool,
+    quiet: bool,
+) -> int:
+    """Convert a match file of many pairs; return the exit status."""
+    from ..io.match_summary import pairs_of
+    from ..io.matches import match_format_for, write_matches
+
+    if len(sources) != 1 or STDIN in sources or output == STDOUT:
+        raise PlanError("--matches: converts one file of matches into another; give two names")
+    guard([output])
+    source = match_format_for(sources[0], source_format, many=True)
+    target = match_format_for(output, target_format, many=True)
+    if target.name != "colmap-db":
+        _refuse_existing(output, overwrite)
+    pairs = [
+        (a, b, matches)
+        for a, b, matches in pairs_of(sources[0], source)
+        if a is not None and b is not None and keep(a) and keep(b)
+    ]
+    target.function("check_names")(output, {name for a, b, _ in pairs for name in (a, b)})
+    if target.name == "hloc" and any(matches.sizes is None for _, _, matches in pairs):
+        raise PlanError(f"{sources[0]}: does not tell how many keypoints the images have, which hloc's layout needs")
+    write_matches(output, pairs, target.name, overwrite=overwrite or target.name == "colmap-db")
+    if not quiet:
+        total = sum(len(matches) for _, _, matches in pairs)
+        say(f"{one_line(output)}: {len(pairs):,} pair{'s' * (len(pairs) != 1)}, {total:,} matches")
+    return 0
