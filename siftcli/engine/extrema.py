@@ -28,6 +28,10 @@ _PREFILTER = 0.8
 _LEAST_FOR_INT16 = 32
 """Smallest threshold, in scaled intensity, for which rounding to int16 rules out enough pixels."""
 _LARGEST_INT16 = 32767
+_UNIFORM_DOG = 2e-4
+"""The |DoG| of a uniform area is smaller, for every blur and intensity: the gains of blurs are up to 5e-5 too small."""
+_ROUNDING = 2.0**-20
+"""Differences of the DoG in a uniform area are smaller than this part of the intensity: they are rounding errors."""
 
 
 class Candidates(NamedTuple):
@@ -176,7 +180,8 @@ def verify_extrema(tile: Tile, candidates: Sequence[Candidates], detector: Detec
 
     An extremum lies in the core of the tile and off the border; |DoG| exceeds 0.8 of the threshold and, strictly, all
     26 neighbours; and it passes the edge test at its pixel. [Lowe04 §3.1, §4.1]  With another `refinement` than "lowe",
-    the edge test follows the refinement.
+    the edge test follows the refinement.  If the threshold is so low that the DoG of a uniform area may exceed it, an
+    extremum also has to differ from its neighbours by more than rounding errors.
     """
     border, regions = detector.border, tile.regions
     flat, sign = (np.concatenate(arrays) for arrays in zip(*candidates, strict=True))
@@ -192,6 +197,9 @@ def verify_extrema(tile: Tile, candidates: Sequence[Candidates], detector: Detec
     neighbours = cubes.reshape(27, -1)  # the 14th is the centre
     good = np.maximum(neighbours[:13].max(axis=0), neighbours[14:].max(axis=0)) < neighbours[13]
     good &= neighbours[13] > _threshold(detector)
+    if _threshold(detector) < _UNIFORM_DOG:
+        intensity = np.abs(tile.levels.reshape(-1)[flat[keep]] / INTENSITY_SCALE)
+        good &= neighbours[13] - neighbours[9:18].min(axis=0) > _ROUNDING * intensity  # of its own level
     if detector.refinement == "lowe":
         good &= passes_edge_test(cubes[1], detector.edge_threshold)
     keep = keep[good]

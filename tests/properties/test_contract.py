@@ -253,12 +253,17 @@ def test_smallest_pictures(preset: str, shape: tuple[int, int]) -> None:
 
 
 @PRESETS
-@pytest.mark.parametrize("value", [0, 77, 255])
+@pytest.mark.parametrize("value", [0, 1, 77, 255])
 def test_constant_pictures(preset: str, value: int) -> None:
-    """Closed form: a DoG of zero has no extremum."""
-    features = siftcli.detect(np.full((70, 90), value, np.uint8), preset)
-    assert len(features) == 0
-    assert_sound(features, (70, 90))
+    """Closed form: nothing differs, so there is no extremum, however low the threshold; rounding errors are none."""
+    for shape in ((70, 90), (97, 121), (31, 300)):
+        image = np.full(shape, value, np.uint8)
+        features = siftcli.detect(image, preset)
+        assert len(features) == 0
+        assert_sound(features, shape)
+        for more in ({}, {"refinement": "vlfeat", "border": 1}, {"scales_per_octave": 6}):
+            assert len(siftcli.detect(image, preset, descriptors=False, contrast_threshold=0.0, **more)) == 0
+            assert len(siftcli.detect(image / 255, preset, descriptors=False, contrast_threshold=1e-6, **more)) == 0
 
 
 @PRESETS

@@ -140,7 +140,9 @@ def digest(value: Any) -> str:
         return hashlib.sha256(repr((value.shape, value.dtype.str)).encode() + value.tobytes()).hexdigest()
     if value is None or isinstance(value, tuple):
         return repr(value)
-    return hashlib.sha256("".join(digest(getattr(value, f.name)) for f in fields(value)).encode()).hexdigest()
+    present = {f.name: getattr(value, f.name) for f in fields(value)}  # one checkout may have more fields
+    parts = [f"{name} {digest(field)}" for name, field in present.items() if field is not None]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 # --- a process for each checkout
