@@ -282,6 +282,17 @@ def test_what_libtiff_says_has_the_name_of_the_file(compression: str, capfd: pyt
     assert capfd.readouterr().err == ""
 
 
+def test_what_other_libraries_write_has_the_name_of_the_file(capfd: pytest.CaptureFixture[str]) -> None:
+    """LibRaw and libpng write on standard error."""
+    needed("imagecodecs")
+    colour = by_opencv(".png", np.stack([deep(16)] * 3, -1))
+    raw = dng(SCENE, mosaic=True)
+    for data in (raw[: len(raw) * 3 // 4], colour[:-20] + b"\0\0\0\0" + colour[-16:]):
+        with pytest.raises(ImageError, match=r"^a: is "):
+            read_image(data, name="a", strict=True)
+    assert capfd.readouterr().err == ""
+
+
 def test_reductions_to_8_bits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     codecs = needed("imagecodecs")
     colour = np.stack([deep(16)] * 3, -1)

@@ -6,28 +6,26 @@ from typing import BinaryIO
 
 from ..grey import grey_and_alpha
 from ..image_kinds import missing_extra
-from .opened import Array, Decoded, Mask, Opened, package
+from .opened import Decoded, Opened, package
+from .streams import errors_of_libraries
 
 __all__ = ["deep_colour", "deep_jpeg"]
 
 _DECODERS = {"PNG": "png_decode", "JPEG2000": "jpeg2k_decode", "AVIF": "avif_decode", "JPEG": "jpeg8_decode"}
 
 
-def deep_colour(stream: BinaryIO, kind: str) -> tuple[Array, Mask | None] | None:
-    """Decode an image in its own depth.
-
-    Returns
-    -------
-    (H, W) array, and (H, W) bool or None
-        Luma, and where it is not fully transparent.  None if imagecodecs is not installed.
-    """
+def deep_colour(stream: BinaryIO, kind: str, bits: int) -> Decoded | None:
+    """Decode an image of so many bits in its own depth; None if imagecodecs is not installed."""
     if missing_extra("deep"):
         return None
     import imagecodecs
 
     stream.seek(0)
-    pixels = getattr(imagecodecs, _DECODERS[kind])(stream.read())
-    return grey_and_alpha(pixels[..., None] if pixels.ndim == 2 else pixels)
+    with errors_of_libraries(True) as said:
+        pixels = getattr(imagecodecs, _DECODERS[kind])(stream.read())
+    grey, visible = grey_and_alpha(pixels[..., None] if pixels.ndim == 2 else pixels)
+    full = None if bits == 16 else (0.0, float((1 << bits) - 1))
+    return Decoded(grey, visible, full, damage=tuple(said))
 
 
 def deep_jpeg(stream: BinaryIO, name: str, bits: int, width: int, height: int) -> Opened:
@@ -41,8 +39,8 @@ def deep_jpeg(stream: BinaryIO, name: str, bits: int, width: int, height: int) -
     package("deep", name, f"a JPEG of {bits} bits")
 
     def decode() -> Decoded:
-        found = deep_colour(stream, "JPEG")
+        found = deep_colour(stream, "JPEG", bits)
         assert found is not None  # asked above
-        return Decoded(found[0], full=None if bits == 16 else (0.0, float((1 << bits) - 1)))
+        return found
 
     return Opened(width, height, width * height * 16.0, decode)

@@ -155,14 +155,11 @@ def _deep(im: ImageFile, stream: BinaryIO, notes: list[str]) -> Decoded | None:
     depth = _colour_depth(im, stream)
     if depth <= 8:
         return None
-    found = deep_colour(stream, str(im.format))
+    found = deep_colour(stream, str(im.format), depth)
     if found is None:
         notes.append(f"has {depth}-bit colour, of which the upper 8 bits are used; all are with {needed('deep')}")
         return None
-    values, visible = found
-    stated = _stated(im, stream) if im.format == "PNG" else None
-    full = None if depth == 16 else (0.0, float((1 << depth) - 1))
-    return Decoded(values, visible, full, stated)
+    return found._replace(stated=_stated(im, stream))
 
 
 def _stated(im: ImageFile, stream: BinaryIO) -> Stated | None:

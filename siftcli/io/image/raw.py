@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from ..grey import grey_and_alpha
 from .opened import Decoded, Opened, package
+from .streams import errors_of_libraries
 
 __all__ = ["opened"]
 
@@ -33,7 +34,8 @@ def opened(stream: BinaryIO, name: str) -> Opened:
     library = package("raw", name, "a camera raw file")
     stream.seek(0)
     try:
-        raw = library.imread(stream)
+        with errors_of_libraries(True):
+            raw = library.imread(stream)
     except library.LibRawError as error:
         raise _plain(error) from error
     sizes = raw.sizes
@@ -43,7 +45,7 @@ def opened(stream: BinaryIO, name: str) -> Opened:
 
 def _decode(library: Any, raw: Any, orientation: int) -> Decoded:
     try:
-        with raw:
+        with errors_of_libraries(True) as said, raw:
             developed = raw.postprocess(
                 use_camera_wb=True,
                 no_auto_bright=True,
@@ -54,7 +56,7 @@ def _decode(library: Any, raw: Any, orientation: int) -> Decoded:
             )
     except library.LibRawError as error:
         raise _plain(error) from error
-    return Decoded(grey_and_alpha(developed, alpha=-1)[0], orientation=orientation)
+    return Decoded(grey_and_alpha(developed, alpha=-1)[0], orientation=orientation, damage=tuple(said))
 
 
 def _plain(error: Exception) -> ValueError:

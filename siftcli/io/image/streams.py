@@ -15,7 +15,7 @@ _NAME = "tempfile.tif: "
 
 @contextmanager
 def errors_of_libraries(expected: bool) -> Iterator[list[str]]:
-    """Collect what is written on standard error by libtiff, which has no other way through Pillow.
+    """Collect what libraries write on standard error, such as libtiff, which has no other way through Pillow.
 
     The descriptor is the whole process's, so one thread at a time; `listening` sees to that.
 
