@@ -17,6 +17,7 @@ __all__ = [
     "ParameterError",
     "SiftError",
     "SiftWarning",
+    "SuffixError",
     "WorkerError",
 ]
 
@@ -99,3 +100,7 @@ class FormatError(_FileError):
         super().__init__(path if line is None else f"{path}:{line}", message)
         self.path = str(path)
         self.line = line
+
+
+class SuffixError(FormatError, OutputError):
+    """The name of an output does not say its format, or not one that can hold what is to be written."""

@@ -172,8 +172,6 @@ def _jobs(inputs: Inputs, output: str | None, given: Format | None) -> list[Job]
             f"{output}: its suffix does not say which format; use one of {known}, give --format, "
             "or end the name with '/' for a folder"
         )
-    if not Path(output).parent.is_dir():
-        raise PlanError(f"{output}: the folder {str(Path(output).parent)!r} does not exist; create it first")
     if not chosen.many:
         _require_one(inputs, output)
     return [

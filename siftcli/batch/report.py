@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ..words import counted
+
 if TYPE_CHECKING:
     from ..features import Features
     from .manifest import Fingerprint
@@ -112,7 +114,7 @@ class Report:
         seconds : float
             That it took.
         """
-        parts = [f"{self.done:,} {'image' if self.done == 1 else 'images'} done"]
+        parts = [f"{counted(self.done, 'image')} done"]
         if self.again:
             parts[0] += f" ({self.again:,} of them anew: the image or the parameters have changed)"
         if self.skipped:
@@ -121,7 +123,7 @@ class Report:
             parts.append(f"{self.failed:,} failed")
         if self.left:
             parts.append(f"{self.left:,} not reached")
-        return f"{', '.join(parts)}: {self.keypoints:,} keypoints in {seconds:.1f} s"
+        return f"{', '.join(parts)}: {counted(self.keypoints, 'keypoint')} in {seconds:.1f} s"
 
     @property
     def left(self) -> int:

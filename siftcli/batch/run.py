@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..io.colmap_camera import DatabaseOptions
     from .given import Describing
 
-__all__ = ["Settings", "make_folders", "run_job", "run_jobs", "store"]
+__all__ = ["Settings", "detect_image", "make_folders", "read_job", "run_job", "run_jobs", "store"]
 
 _HOW = ("overwrite", "threads", "remote", "signature", "database")
 """Fields of `Settings` that the features do not depend on."""
@@ -162,7 +162,7 @@ def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Result]:
     for i, job in enumerate(jobs):
         start = time.perf_counter()
         try:
-            image = _read(job, settings)
+            image = read_job(job, settings)
         except Exception:
             results[i] = _attempt(job, settings, start)
             continue
@@ -206,7 +206,7 @@ def _attempt(
         # Before the image is read: if it changes meanwhile, a later run sees that.
         if settings.signature is not None:
             result = result._replace(source=fingerprint(job.path, job.data))
-        image = image or _read(job, settings)
+        image = image or read_job(job, settings)
         warnings = tuple(f"{image.name}: {warning}" for warning in image.warnings)
         result = result._replace(warnings=warnings, pixels=image.pixels.size)
         if settings.describing is not None and settings.descriptor is not None:
@@ -215,7 +215,7 @@ def _attempt(
             features, notes = described(job, image.pixels, settings.detector, settings.descriptor, settings.describing)
             features = replace(features, parameters=settings.parameters)
             result = result._replace(warnings=(*result.warnings, *notes))
-        features = _detect(image, settings) if features is None else features
+        features = detect_image(image, settings) if features is None else features
         if "camera" in FORMATS[job.format].holds:
             features = _with_camera(features, job)
         result = _written(job, features, settings, result)._replace(status="done", keypoints=len(features))
@@ -233,7 +233,7 @@ def _name(job: Job) -> str:
     return "<stdin>" if job.path == STDIN else job.path
 
 
-def _read(job: Job, settings: Settings) -> LoadedImage:
+def read_job(job: Job, settings: Settings) -> LoadedImage:
     """Read an image as the settings want it, and combine its own mask with the job's."""
     how = settings.reading
 
@@ -263,7 +263,8 @@ def _with_camera(features: Features, job: Job) -> Features:
     return replace(features, camera=read_camera(job.path if job.data is None else job.data))
 
 
-def _detect(image: LoadedImage, settings: Settings) -> Features:
+def detect_image(image: LoadedImage, settings: Settings) -> Features:
+    """Find the features of one image, and select among them."""
     return _detect_all([image], settings)[0]
 
 

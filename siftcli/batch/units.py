@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from ..errors import ImageError
 from ..io.image import read_size
+from ..machine import MOST_THREADS
 from ..params import DetectorParams
 from .plan import Job
 
-__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of"]
+__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of", "worthy_threads"]
 
 SMALL = 1 << 16
 """Pixels up to which images are given out several at a time: each alone costs more than its pixels."""
@@ -24,6 +25,9 @@ _WINDOW = 512
 """Images that are looked at ahead, to begin with the largest."""
 _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
 """Of a unit of small images; about a second of work."""
+
+_WORTH_THREADS = 1 << 20
+"""Pixels of the first octave up to which threads take longer to start than they save."""
 
 _PROCESS = 60 << 20
 """Bytes of a process with everything imported."""
@@ -69,6 +73,32 @@ def predicted_memory(width: int, height: int, detector: DetectorParams, threads:
     levels = 4 * (detector.scales_per_octave + 3) * _BAND_COPIES
     each = _WHOLE_PIXEL if detector.variant == "lowe" else _PIXEL
     return int(_PROCESS + band * levels * threads + width * height * each)
+
+
+def worthy_threads(width: int, height: int, detector: DetectorParams, cores: int, limit: int | None = None) -> int:
+    """Return how many threads should share one image.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels.
+    detector : DetectorParams
+    cores : int
+        That there are.
+    limit : int, optional
+        Bytes that may be taken.
+
+    Returns
+    -------
+    int
+        1 for an image that takes less time than threads take to start.
+    """
+    if width * height * 4.0**-detector.first_octave <= _WORTH_THREADS:
+        return 1
+    for threads in range(min(MOST_THREADS, cores), 1, -1):
+        if limit is None or predicted_memory(width, height, detector, threads) <= limit:
+            return threads
+    return 1
 
 
 def make_units(jobs: Iterable[Job], workers: int, memory: Callable[[int, int], int]) -> Iterator[Unit]:

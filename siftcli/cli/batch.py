@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,11 @@ import click
 from .. import __version__
 from ..batch.inputs import STDIN, PlanError
 from ..errors import OutputError, ParameterError
+from ..machine import MOST_THREADS
 from . import INTERRUPTED
 from .guard import WRITTEN, guard
 from .options import all_of, option
-from .streams import one_line, say, write_stdout
+from .streams import one_line, say, write_json, write_stdout
 
 if TYPE_CHECKING:
     from ..batch.plan import Job
@@ -26,14 +27,10 @@ if TYPE_CHECKING:
     from ..batch.report_file import ReportFile
     from ..batch.run import Settings
 
-__all__ = ["RunOptions", "run_batch", "run_options"]
+__all__ = ["RunOptions", "run_batch", "run_options", "worthy_workers"]
 
 _WORTH_WORKERS = 2_000_000
 """Bytes of images below which processes take longer to start than they save."""
-_WORTH_THREADS = 1 << 20
-"""Pixels of the first octave up to which threads take longer to start than they save."""
-_MOST_THREADS = 4
-"""That share a single image; more gain little."""
 
 
 run_options = all_of(
@@ -55,7 +52,7 @@ run_options = all_of(
             type=click.IntRange(min=1),
             metavar="N",
             help="Processes (threads, where there is no forking) that share one image, with the same result.",
-            note=f"default: 1; for a single large image the cores, at most {_MOST_THREADS}",
+            note=f"default: 1; for a single large image the cores, at most {MOST_THREADS}",
         ),
         option(
             "--memory",
@@ -217,7 +214,7 @@ def run_batch(
         return _show_plan(jobs, settings, options.resume, as_json=as_json, quiet=quiet)
     settings = replace(settings, threads=options.threads or _threads(jobs, settings, options))
     batch = Batch(
-        workers=min(options.jobs or _workers(jobs), max(1, len(jobs))),
+        workers=min(options.jobs or worthy_workers(job.path for job in jobs), max(1, len(jobs))),
         memory=memory,
         resume=options.resume,
         max_failures=1 if options.fail_fast else options.max_failures,
@@ -237,7 +234,7 @@ def run_batch(
             if table is not None:
                 table.add(result)
             if as_json:
-                _write_json(result.record())
+                write_json(result.record())
 
         try:
             with display:
@@ -251,31 +248,22 @@ def run_batch(
     return report.exit_status
 
 
-def _write_json(record: dict[str, object]) -> None:
-    """Write an object on stdout, as one line."""
-    import json
-
-    write_stdout(json.dumps(record).encode() + b"\n")
-
-
 def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> int:
     """Return how many threads share an image.
 
     For a single one as many as there are cores and memory for, but one for a small one.
     """
     from ..batch.execute import memory_limit
-    from ..batch.units import predicted_memory, size_of
+    from ..batch.units import predicted_memory, size_of, worthy_threads
     from ..machine import cores
 
     if len(jobs) != 1 or options.scheduler is not None:
         return 1
     width, height = size_of(jobs[0])
-    pixels = width * height * 4.0**-settings.detector.first_octave
     limit = memory_limit(options.bytes)
-    for threads in range(min(_MOST_THREADS, cores()), 1, -1):
-        enough = limit is None or predicted_memory(width, height, settings.detector, threads) <= limit
-        if enough and pixels > _WORTH_THREADS:
-            return threads
+    threads = worthy_threads(width, height, settings.detector, cores(), limit)
+    if threads > 1:
+        return threads
     needed = predicted_memory(width, height, settings.detector)
     if limit is not None and needed > limit:
         of = f"--memory {options.memory}" if options.memory else "what is free"
@@ -283,14 +271,14 @@ def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> in
     return 1
 
 
-def _workers(jobs: Sequence[Job]) -> int:
-    """Return how many processes it takes: as many as there are cores, but one for a little work."""
+def worthy_workers(paths: Iterable[str]) -> int:
+    """Return how many processes images are worth: as many as there are cores, but one for a little work."""
     from ..machine import cores
 
     total = 0
-    for job in jobs:
+    for path in paths:
         try:
-            total += Path(job.path).stat().st_size
+            total += Path(path).stat().st_size
         except (OSError, ValueError):
             continue
         if total > _WORTH_WORKERS:
@@ -313,7 +301,7 @@ def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json
         state = states.get(id(job), "new")
         status = {"done": "skipped", "stale": "planned anew", "unknown": "planned anew"}.get(state, "planned")
         if as_json:
-            _write_json({"path": job.path, "output": job.output, "status": status})
+            write_json({"path": job.path, "output": job.output, "status": status})
         else:
             output = f"{job.output}: {job.name}" if job.shared else job.output
             note = "" if status == "planned" else f" ({status})"

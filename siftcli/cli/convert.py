@@ -31,6 +31,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     "target_format",
     group="Output",
     metavar="NAME",
+    values=lambda: FORMATS,
     help=f"Format of the output, whatever its suffix: {_NAMES}.",
     note="default: by the suffix of OUT; for stdout, lowe",
 )
@@ -40,6 +41,7 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     "source_format",
     group="Batch",
     metavar="NAME",
+    values=lambda: FORMATS,
     help="Format of the input.",
     note="default: by its suffix and contents; for stdin, lowe",
 )

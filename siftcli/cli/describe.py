@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..io.formats import FORMATS
 from .batch import run_options
 from .database import database_options
 from .guard import READ
@@ -43,6 +44,7 @@ __all__ = ["command"]
     "--keypoints-format",
     group="Frames",
     metavar="NAME",
+    values=lambda: FORMATS,
     setting=False,
     help="Format of FRAMES.",
     note="default: by suffix and content",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, fields
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -12,13 +12,20 @@ from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
 from ..io.image_kinds import ImageReading
 from .guard import READ, WRITTEN
-from .options import SiftCommand, image_options, option, preset_option, report_options, taken_reading
+from .options import (
+    SiftCommand,
+    all_of,
+    field_options,
+    image_options,
+    option,
+    preset_option,
+    report_options,
+    taken_reading,
+)
 
 __all__ = ["Request", "command"]
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-_VERIFY = ("homography", "fundamental", "essential", "similarity", "none")
+_VERIFY = ("auto", "homography", "fundamental", "essential", "similarity", "none")
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,8 @@ class Request:
         About a file that exists.
     match_file : str or None
         Of the matches to draw.
-    verify : str or None
-        The model that matches made here are verified by.
+    verify : str
+        The model that matches made here are verified by, "auto" or "none".
     style : mapping
         Fields of :mod:`siftcli.draw.style` that were given.
     preset : str
@@ -52,7 +59,7 @@ class Request:
     format: str | None
     overwrite: bool
     match_file: str | None
-    verify: str | None
+    verify: str
     style: Mapping[str, Any]
     preset: str
     reading: ImageReading
@@ -61,61 +68,26 @@ class Request:
     verbose: bool
 
 
-def _region(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[float, float, float, float] | None:
-    """Read LEFT,TOP,WIDTH,HEIGHT."""
-    if value is None:
-        return None
-    try:
-        left, top, width, height = map(float, value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not four numbers: left,top,width,height", ctx, param) from None
-    return left, top, width, height
-
-
-def _style_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
-    """Declare the option of a field; it is None where it was not given."""
-    meta, flag = field.metadata, f"--{field.name.replace('_', '-')}"
-    attrs: dict[str, Any] = {"group": group, "help": meta["help"], "default": None, "note": _note(field)}
-    if isinstance(field.default, bool):
-        return option(f"{flag}/--no-{flag[2:]}", **attrs)
-    if field.name == "region":
-        return option(flag, callback=_region, metavar="X,Y,W,H", **attrs)
-    if meta["choices"]:
-        return option(flag, type=click.Choice(meta["choices"]), **attrs)
-    return option(flag, type=str if isinstance(field.default, str) else int if meta["whole"] else float, **attrs)
-
-
-def _note(field: Field[Any]) -> str:
-    low, above, high = (field.metadata[key] for key in ("low", "above", "high"))
-    start = f"at least {low:g}" if low is not None else f"above {above:g}" if above is not None else ""
-    limits = [text for text in (start, "" if high is None else f"at most {high:g}") if text]
-    default = {True: "on", False: "off"}[field.default] if isinstance(field.default, bool) else field.default
-    parts = (field.metadata["unit"], ", ".join(limits), "" if default is None else f"default: {default}")
-    return "; ".join(part for part in parts if part)
-
-
-def _style_options(function: _F) -> _F:
-    shared = {field.name for field in fields(PictureStyle)}
-    groups = (
-        ("Picture", fields(PictureStyle)),
-        ("Matches", [field for field in fields(MatchStyle) if field.name not in shared]),
-        ("Keypoints", [field for field in fields(KeypointStyle) if field.name not in shared]),
-    )
-    for group, members in groups:
-        for field in reversed(members):
-            function = _style_option(field, group)(function)
-    return function
+_style_options = all_of(
+    [
+        field_options(PictureStyle, "Picture"),
+        field_options(MatchStyle, "Matches", PictureStyle.__dataclass_fields__),
+        field_options(KeypointStyle, "Keypoints", PictureStyle.__dataclass_fields__),
+    ]
+)
+"""An option for every field of the styles."""
 
 
 @click.command("draw", cls=SiftCommand, example="sift draw photo.jpg")
-@click.argument("files", nargs=-1, metavar="IMAGE [FEATURES] | A B [FEATURES...]", type=READ)
+@click.argument("files", nargs=-1, metavar="IMAGE [FEATURES] | A B [FEATURES...] | FOLDER", type=READ)
 @option(
     "-o",
     "--output",
     group="Output",
     metavar="OUT",
     type=WRITTEN,
-    help="A picture, or an .html page to look around in; a folder; '-' for stdout.",
+    help="A picture, or an .html page to look around in; a folder; '-' for stdout. For a FOLDER, a picture is a "
+    "contact sheet of its images.",
     note="default: photo.keypoints.png or a-b.matches.png beside the first image; for stdin, stdout",
 )
 @option(
@@ -123,6 +95,7 @@ def _style_options(function: _F) -> _F:
     "format",
     group="Output",
     metavar="NAME",
+    values=lambda: FORMATS,
     help=f"Whatever the suffix of OUT: {', '.join(FORMATS)}.",
     note="default: by the suffix of OUT, else png",
 )
@@ -140,9 +113,10 @@ def _style_options(function: _F) -> _F:
     "--verify",
     group="Matches",
     type=click.Choice(_VERIFY),
-    default="homography",
-    help="How matches that are made here are verified.",
-    note="default: homography",
+    default="auto",
+    help="Model by which matches that are made here are verified; auto: a homography or, where there is parallax, a "
+    "fundamental matrix, whichever explains the matches; none where neither does, or without PoseLib.",
+    note="default: auto",
 )
 @preset_option("Image", "Parameters of features that are extracted here.")
 @image_options
@@ -170,6 +144,10 @@ def command(
 
     Matches: sift draw left.jpg right.jpg --matches matches.csv
 
+    A first look at a folder: sift draw photos/ -o sheet.png
+
+    Each of its images: sift draw photos/ -o pictures/
+
     Exit status: 0 done, 1 a file cannot be read or written, 2 wrong usage.
     """
     if quiet and verbose:
@@ -181,7 +159,7 @@ def command(
         format=format,
         overwrite=overwrite,
         match_file=match_file,
-        verify=None if verify == "none" else verify,
+        verify=verify,
         style={name: value for name, value in given.items() if value is not None},
         preset=preset,
         reading=reading,
@@ -192,4 +170,4 @@ def command(
 
     from .draw_run import run
 
-    run(request)
+    ctx.exit(run(request))

@@ -7,56 +7,39 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from ..api import describe, detect, match
+from ..api import describe
 from ..batch.inputs import STDIN, PlanError
 from ..draw.picture import Picture as Pixels
 from ..draw.picture import read_rgb
-from ..errors import FormatError, ParameterError
+from ..errors import FormatError
 from ..features import Features
 from ..io.formats import format_of_suffix
-from ..io.image import read_image
-from ..io.image_kinds import ImageReading
+from ..io.image import LoadedImage
 from ..io.names import stem
+from ..machine import cores
 from ..matches import Matches
-from .streams import read_stdin, say
+from ..matching.evidence import verify_by_evidence
+from ..matching.exact import match_features
+from ..params import MatchParams
+from .one_image import Reading, features_of, open_image
+from .streams import say
 
 if TYPE_CHECKING:
     from ..io.collection import Collection
 
 __all__ = [
     "Picture",
-    "Reading",
     "extracted",
+    "folder_of",
     "match_pictures",
     "read_match_file",
+    "read_picture",
     "read_pictures",
+    "read_their_features",
     "sorted_files",
 ]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How images are read.
-
-    Attributes
-    ----------
-    preset : str
-        For features that are extracted.
-    images : ImageReading
-    threads : int
-    quiet : bool
-        Pass over warnings.
-    """
-
-    preset: str
-    images: ImageReading
-    threads: int
-    quiet: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +54,8 @@ class Picture:
         Its last part.
     image : PIL.Image.Image
         RGB.
-    grey : (H, W) array
-    mask : (H, W) bool or None
-        False where the image is transparent.
+    loaded : LoadedImage
+        What the detector sees.
     features : Features or None
         None until they are read or extracted.
     """
@@ -81,9 +63,25 @@ class Picture:
     path: str
     name: str
     image: Pixels
-    grey: npt.NDArray[np.generic]
-    mask: npt.NDArray[np.bool_] | None
+    loaded: LoadedImage
     features: Features | None = None
+
+
+def folder_of(files: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return the folder whose images are to be drawn, and the file of their features; None where there is none.
+
+    Raises
+    ------
+    PlanError
+        If there is something else beside them.
+    """
+    folders = [file for file in files if file != STDIN and Path(file).is_dir() and format_of_suffix(file) is None]
+    if not folders:
+        return None, None
+    others = [file for file in files if file != folders[0]]
+    if len(folders) > 1 or len(others) > 1 or (others and not _holds_many(others[0])):
+        raise PlanError(f"{folders[0]}: is a folder; name it alone, or with one file of the features of its images")
+    return folders[0], others[0] if others else None
 
 
 def sorted_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -99,7 +97,10 @@ def sorted_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
     if not images:
         raise PlanError(f"{files[0]}: is a feature file; name its image too" if files else "no input: name an image")
     if len(images) > 2:
-        raise PlanError(f"{images[2]}: there are two images already; a picture shows one, or the matches of two")
+        raise PlanError(
+            f"{images[2]}: there are two images already; a picture shows one, or the matches of two; to draw many, "
+            "give their folder"
+        )
     if len(features) > len(images):
         raise PlanError(f"{features[-1]}: there is no image that these features could be of")
     if images == [STDIN, STDIN]:
@@ -109,40 +110,31 @@ def sorted_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def read_pictures(images: Sequence[str], features: Sequence[str], reading: Reading) -> list[Picture]:
     """Read images, and their features where there are files of them; one file may hold those of both."""
-    pictures = [_picture(path, reading) for path in images]
+    pictures = [read_picture(path, reading) for path in images]
     for i, picture in enumerate(pictures):
         if features:
             path = features[min(i, len(features) - 1)]
             if i and len(features) == 1 and not _holds_many(path):
                 break  # of the first image only
-            pictures[i] = replace(picture, features=_features(path, picture, reading))
+            pictures[i] = replace(picture, features=read_their_features(path, picture, reading))
     return pictures
 
 
 def extracted(picture: Picture, reading: Reading, *, descriptors: bool = True) -> Picture:
-    """Return a picture with features, and if so wanted with descriptors; what is missing is computed."""
+    """Return a picture with features, and with descriptors where wanted; what is missing is computed."""
     features = picture.features
     if features is None:
-        mask, threads = picture.mask, reading.threads
-        features = detect(picture.grey, reading.preset, descriptors=descriptors, mask=mask, threads=threads)
+        features = features_of(picture.loaded, reading, descriptors=descriptors)
     elif descriptors and features.descriptors is None:
-        features = describe(picture.grey, features, reading.preset)
+        features = describe(picture.loaded.pixels, features, reading.preset)
     return replace(picture, features=features)
 
 
-def _picture(path: str, reading: Reading) -> Picture:
-    source = read_stdin() if path == STDIN else path
-    name = "stdin" if path == STDIN else PurePath(path).name
-    loaded = read_image(
-        source,
-        name="<stdin>" if path == STDIN else path,
-        **reading.images._asdict(),
-    )
-    if not reading.quiet:
-        for warning in loaded.warnings:
-            say(f"warning: {loaded.name}: {warning}")
-    rgb = read_rgb(source, loaded.pixels, exif_orientation=reading.images.exif_orientation)
-    return Picture(path, name, rgb, loaded.pixels, loaded.mask)
+def read_picture(path: str, reading: Reading) -> Picture:
+    """Read an image, in grey and in colour."""
+    opened = open_image(path, reading)
+    rgb = read_rgb(opened.source, opened.image.pixels, exif_orientation=reading.images.exif_orientation)
+    return Picture(path, opened.name, rgb, opened.image)
 
 
 def _holds_many(path: str) -> bool:
@@ -150,7 +142,8 @@ def _holds_many(path: str) -> bool:
     return found is not None and found.many
 
 
-def _features(path: str, picture: Picture, reading: Reading) -> Features:
+def read_their_features(path: str, picture: Picture, reading: Reading) -> Features:
+    """Read the features of a picture from a file; a file of many images is searched for it."""
     from ..io.registry import read_collection
 
     with read_collection(path) as collection:
@@ -199,15 +192,18 @@ def read_match_file(path: str, pictures: Sequence[Picture]) -> Matches:
         raise
 
 
-def match_pictures(a: Picture, b: Picture, verify: str | None, reading: Reading) -> Matches:
-    """Match two pictures that have descriptors, and verify the matches where that is possible here."""
+def match_pictures(a: Picture, b: Picture, verify: str | None) -> Matches:
+    """Match two pictures that have descriptors.
+
+    Parameters
+    ----------
+    verify : str or None
+        The model that the matches are verified by; "auto" for the one that they are evidence for.
+    """
     assert a.features is not None
     assert b.features is not None
-    try:
-        return match(a.features, b.features, threads=reading.threads, verify=verify)
-    except ParameterError as error:
-        if error.name != "verify":
-            raise
-        if not reading.quiet:
-            say(f"warning: the matches are not verified: --verify {verify} {error.reason}")
-        return match(a.features, b.features, threads=reading.threads)
+    if verify != "auto":
+        kind: Any = verify
+        return match_features(a.features, b.features, MatchParams(verify=kind), cores())
+    params = MatchParams()
+    return verify_by_evidence(match_features(a.features, b.features, params, cores()), params)

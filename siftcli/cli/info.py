@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +13,7 @@ import click
 from ..errors import FormatError, SiftError
 from .guard import READ
 from .options import SiftCommand, option
-from .streams import read_stdin, say, write_stdout
+from .streams import read_stdin, say, write_json
 
 if TYPE_CHECKING:
     from ..io.collection import Collection
@@ -25,6 +25,12 @@ __all__ = ["command"]
 _STDIN = "-"
 
 
+def _format_names() -> list[str]:
+    from ..io.formats import FORMATS
+
+    return list(FORMATS)
+
+
 @click.command("info", cls=SiftCommand, example="sift info photo.key")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=READ)
 @option(
@@ -32,6 +38,7 @@ _STDIN = "-"
     "format",
     group="Other",
     metavar="NAME",
+    values=_format_names,
     help="Format of the files.",
     note="default: by suffix and contents; for stdin, lowe",
 )
@@ -48,6 +55,11 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
     """
     failed = False
     for path in files:
+        problem = _no_file(path)
+        if problem is not None:
+            failed = True
+            _failure(path, None, problem, as_json)
+            continue
         try:
             failed |= not _features(path, format, as_json)
             if format in (None, "colmap-db") and path.lower().endswith(".db"):
@@ -58,6 +70,30 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
             failed = True
             _failure(path, None, error, as_json)
     ctx.exit(1 if failed else 0)
+
+
+def _no_file(path: str) -> FormatError | None:
+    """Return what is wrong with a name that cannot be that of a feature or match file, or None."""
+    from ..io.files import why_unreadable
+    from ..io.formats import format_of_suffix
+    from ..io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
+
+    if path == _STDIN:
+        return None
+    place = Path(path)
+    try:
+        place.stat()
+    except OSError as error:
+        return FormatError(path, why_unreadable(error))
+    except ValueError as error:
+        return FormatError(path, str(error))
+    if place.is_dir() and format_of_suffix(path) is None:
+        return FormatError(
+            path, f"is a folder; sift info tells about feature and match files, such as {path.rstrip('/')}/photo.key"
+        )
+    if place.suffix.lower() in {*IMAGE_SUFFIXES, *EXTRA_SUFFIXES}:
+        return FormatError(path, "is an image; sift detect finds its features, which sift info then tells about")
+    return None
 
 
 def _open(path: str, name: str | None) -> tuple[Format, Collection]:
@@ -138,9 +174,9 @@ def _failure(path: str, image: str | None, error: SiftError, as_json: bool) -> N
     say(f"error: {error}")
     if as_json:
         record = {"path": path, "image": image, "status": "failed", "error": str(error)}
-        write_stdout(json.dumps(record).encode() + b"\n")
+        write_json(record)
 
 
 def _print_json(path: str, format: str, **values: Any) -> None:
     record = {"path": path, "format": format, "status": "done", "error": None, **values}
-    write_stdout(json.dumps(record).encode() + b"\n")
+    write_json(record)

@@ -1,12 +1,18 @@
-"""The tables of ``sift info``."""
+"""The text of ``sift info``: a block of lines for each image or pair, or a table where there are many."""
 
 from __future__ import annotations
 
 import math
+import shutil
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .table import can_draw, cells, print_table, table_of
+from ..matches import MODELS
+from ..words import counted
+from .streams import one_line, write_stdout
+from .table import can_draw, encoding
 
 if TYPE_CHECKING:
     from ..features import Camera
@@ -16,6 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["show_features", "show_matches", "sparkline"]
 
 _BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.-~=+*#"
+_WIDTH = 80
+"""Columns where there is no terminal, and the fewest that are counted on."""
+_MANY = 3
+"""Images or pairs from which on a table is shown."""
+_TERM = 14
+"""Columns of the words at the left of a block."""
 
 
 def show_features(
@@ -33,30 +45,21 @@ def show_features(
         With which the features were computed.
     """
     total = sum(summary.keypoints for _, summary in rows)
-    head = f"{path}: {title}; {len(rows):,} image{'s' * (len(rows) != 1)}, {total:,} keypoints"
-    tail = ", ".join(f"{key}={value}" for key, value in (parameters or {}).items())
-    blocks = _BLOCKS if can_draw() else _ASCII
-    numbers = ["size", "keypoints"]
-    spreads = ["sigma (px)", "response", "octaves", "orientations", "descriptors"]
-    table = table_of(["image"], numbers, spreads)
-    cameras = any(s.camera is not None for _, s in rows)
-    if cameras:
-        table.add_column("camera", overflow="fold")
-    for name, s in rows:
-        table.add_row(
-            *cells(
-                name,
-                "" if s.image_size is None else f"{s.image_size[0]} x {s.image_size[1]}",
-                f"{s.keypoints:,}",
-                _spread(s.scales, blocks),
-                _spread(s.scores, blocks),
-                " ".join(f"{octave}:{count}" for octave, count in s.octaves.items()),
-                " ".join(f"{count}x{orientations}" for orientations, count in s.orientations.items()),
-            ),
-            *cells(_descriptors(s), style="red" if s.problems else ""),
-            *(cells(_camera(s.camera)) if cameras else ()),
+    lines = [f"{path}: {title}; {counted(len(rows), 'image')}, {counted(total, 'keypoint')}"]
+    if len(rows) < _MANY:
+        for name, summary in rows:
+            lines += _block(_terms(name, summary, several=len(rows) > 1))
+    else:
+        lines += _table(
+            ["image", "size", "keypoints", "median sigma", "descriptors"],
+            [
+                (name, _size(s), f"{s.keypoints:,}", _number(s.scales), s.descriptors or "none", _remarks(s))
+                for name, s in rows
+            ],
         )
-    print_table(head, table if rows else None, f"parameters: {tail}" if tail else "")
+    if parameters:
+        lines += _block([("parameters", ", ".join(f"{key}={value}" for key, value in parameters.items()))])
+    _print(lines)
 
 
 def show_matches(path: str, title: str, pairs: Sequence[tuple[str | None, str | None, Matches]]) -> None:
@@ -70,21 +73,24 @@ def show_matches(path: str, title: str, pairs: Sequence[tuple[str | None, str | 
         Its pairs.
     """
     total = sum(len(matches) for _, _, matches in pairs)
-    head = f"{path}: matches, {title}; {len(pairs):,} pair{'s' * (len(pairs) != 1)}, {total:,} matches"
-    table = table_of(["image a", "image b"], ["matches", "inliers"], ["model", "distance"])
-    for a, b, matches in pairs:
-        distances = matches.distances
-        table.add_row(
-            *cells(
-                a or "",
-                b or "",
-                f"{len(matches):,}",
-                "" if matches.inliers is None else f"{int(matches.inliers.sum()):,}",
-                "" if matches.model is None else matches.model.kind,
-                f"{distances.min():.3g} to {distances.max():.3g}" if distances is not None and len(distances) else "",
+    lines = [f"{path}: matches, {title}; {counted(len(pairs), 'pair')}, {counted(total, 'match')}"]
+    if len(pairs) < _MANY:
+        for a, b, matches in pairs:
+            lines += _block(
+                [
+                    ("images", f"{a} and {b}" if a and b else ""),
+                    ("matches", f"{len(matches):,}" if len(pairs) > 1 else ""),
+                    ("inliers", _inliers(matches, words=True)),
+                    ("distance", _distances(matches)),
+                ]
             )
-        )
-    print_table(head, table if pairs else None, "")
+    else:
+        cells = [
+            (f"{a}, {b}", f"{len(m):,}", _inliers(m), "" if m.model is None else m.model.kind, _distances(m), "")
+            for a, b, m in pairs
+        ]
+        lines += _table(["images", "matches", "inliers", "model", "distance"], cells)
+    _print(lines)
 
 
 def sparkline(counts: tuple[int, ...], blocks: str = _BLOCKS) -> str:
@@ -93,10 +99,44 @@ def sparkline(counts: tuple[int, ...], blocks: str = _BLOCKS) -> str:
     return "".join(" " if not n else blocks[-(-n * len(blocks) // top) - 1] for n in counts) if top else ""
 
 
-def _spread(values: Distribution | None, blocks: str) -> str:
+# --- words
+
+
+def _terms(name: str, s: Summary, *, several: bool) -> list[tuple[str, str]]:
+    """Return the terms and values of the block of one image."""
+    blocks = _BLOCKS if can_draw() else _ASCII
+    orientations = [f"{n} at {counted(count, 'location')}" for n, count in s.orientations.items()]
+    return [
+        ("image", ", ".join(text for text in (name, _size(s)) if text)),
+        ("keypoints", f"{s.keypoints:,}" if several else ""),
+        ("sigma", _spread(s.scales, blocks, " px")),
+        ("response", _spread(s.scores, blocks)),
+        ("octaves", ", ".join(f"{octave}: {count:,}" for octave, count in s.octaves.items())),
+        ("orientations", ", ".join(orientations)),
+        ("descriptors", _descriptors(s)),
+        ("camera", _camera(s.camera)),
+        ("problems", "; ".join(s.problems)),
+    ]
+
+
+def _remarks(s: Summary) -> str:
+    remarks = {"problems": "; ".join(s.problems), "camera": _camera(s.camera)}
+    return "\n".join(f"{term}: {text}" for term, text in remarks.items() if text)
+
+
+def _size(s: Summary) -> str:
+    return "" if s.image_size is None else f"{s.image_size[0]} x {s.image_size[1]}"
+
+
+def _number(values: Distribution | None) -> str:
+    return "" if values is None else f"{values.median:.3g}"
+
+
+def _spread(values: Distribution | None, blocks: str, unit: str = "") -> str:
     if values is None:
         return ""
-    return f"{values.smallest:.3g} {sparkline(values.counts, blocks)} {values.largest:.3g}, median {values.median:.3g}"
+    ends = f"{values.smallest:.3g} {sparkline(values.counts, blocks)} {values.largest:.3g}"
+    return f"{ends}, median {values.median:.3g}{unit}"
 
 
 def _camera(camera: Camera | None) -> str:
@@ -113,5 +153,66 @@ def _camera(camera: Camera | None) -> str:
 
 def _descriptors(s: Summary) -> str:
     kind = s.descriptors or "none"
-    norms = "" if s.norms is None else f", norm {s.norms.smallest:.3f} to {s.norms.largest:.3f}"
-    return "; ".join([kind + norms, *s.problems])
+    return kind if s.norms is None else f"{kind}, norm {s.norms.smallest:.3f} to {s.norms.largest:.3f}"
+
+
+def _inliers(matches: Matches, *, words: bool = False) -> str:
+    if matches.inliers is None:
+        return "not verified" if words else ""
+    count = f"{int(matches.inliers.sum()):,}"
+    return f"{count} of {MODELS[matches.model.kind]}" if words and matches.model is not None else count
+
+
+def _distances(matches: Matches) -> str:
+    distances = matches.distances
+    return "" if distances is None or not len(distances) else f"{distances.min():.3g} to {distances.max():.3g}"
+
+
+# --- lines
+
+
+def _width() -> int:
+    if sys.stdout is None or not sys.stdout.isatty():
+        return _WIDTH
+    return max(_WIDTH, shutil.get_terminal_size((_WIDTH, 24)).columns)
+
+
+def _block(terms: Sequence[tuple[str, str]]) -> list[str]:
+    """Return a line for each term that has a value, or several where it is long; nothing is cut."""
+    lines = []
+    for term, value in terms:
+        if value:
+            lines += textwrap.wrap(
+                one_line(value),
+                _width(),
+                initial_indent=f"  {term:<{_TERM}}",
+                subsequent_indent=" " * (_TERM + 2),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return lines
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table whose first column is a name and whose last, without a title, are remarks on lines of their own.
+
+    Columns without values are left out, and a name that does not fit has a line of its own.
+    """
+    used = [k for k in range(1, len(titles)) if any(row[k] for row in rows)]
+    widths = {k: max(len(titles[k]), *(len(row[k]) for row in rows)) for k in used}
+    names = [one_line(row[0]) for row in rows]
+    room = _width() - 2 - sum(width + 2 for width in widths.values())
+    first = max(min(max(map(len, names)), room), len(titles[0]))
+    lines = ["  " + titles[0].ljust(first) + "".join("  " + titles[k].rjust(widths[k]) for k in used)]
+    for name, row in zip(names, rows, strict=True):
+        values = "".join("  " + row[k].rjust(widths[k]) for k in used)
+        lines += [f"  {name.ljust(first)}{values}"] if len(name) <= first else [f"  {name}", " " * (first + 2) + values]
+        for remark in row[-1].splitlines():
+            lines += textwrap.wrap(remark, _width(), initial_indent="    ", subsequent_indent="      ")
+    return lines
+
+
+def _print(lines: Sequence[str]) -> None:
+    head, *rest = lines
+    text = "\n".join([one_line(head), *(line.rstrip() for line in rest), ""])
+    write_stdout(text.encode(encoding(), errors="backslashreplace"))

@@ -14,7 +14,7 @@ from ..io.output import output_error
 from . import INTERRUPTED
 from .streams import say
 
-__all__ = ["COMMANDS", "cli"]
+__all__ = ["COMMANDS", "cli", "hint"]
 
 COMMANDS = {
     "detect": "Find keypoints in images and describe them.",
@@ -26,6 +26,7 @@ COMMANDS = {
     "info": "Tell what is in feature and match files.",
     "evaluate": "Evaluate features on images with known geometry.",
     "doctor": "Check this installation.",
+    "help": "Show the help of a command, or of sift.",
 }
 """Every command and its help in one line.
 
@@ -54,7 +55,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not ctx.resilient_parsing:
-            ctx.fail(f"No such command {name!r}.{_hint(name)}")
+            ctx.fail(f"No such command {name!r}.{hint(name)}")
         return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -72,7 +73,8 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-def _hint(name: str) -> str:
+def hint(name: str) -> str:
+    """Suggest what may have been meant by the name of a command that there is not."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, COMMANDS, n=1)
@@ -84,7 +86,7 @@ def _hint(name: str) -> str:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
 def cli() -> None:
     """SIFT features (Lowe 2004) from images.
 

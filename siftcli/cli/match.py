@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..batch.inputs import PlanError
+from ..batch.inputs import STDIN, PlanError
 from ..io.image_kinds import ImageReading
 from ..machine import cores
 from ..params import MatchParams
@@ -42,6 +43,8 @@ class Request:
     ----------
     params : MatchParams
         The tests.
+    evidence : bool
+        Verify the matches of two images by the model that they are evidence for.
     output, format : str or None
         Where matches go; which format.
     overwrite, resume : bool
@@ -73,6 +76,7 @@ class Request:
     """
 
     params: MatchParams
+    evidence: bool
     output: str | None
     format: str | None
     overwrite: bool
@@ -94,6 +98,12 @@ class Request:
     database: DatabaseOptions | None
 
 
+def _format_names() -> list[str]:
+    from ..io.matches import MATCH_FORMATS
+
+    return list(MATCH_FORMATS)
+
+
 def _formats() -> str:
     from ..io.matches import MATCH_FORMATS
 
@@ -112,7 +122,15 @@ _output_options = all_of(
             "or .db. A .db is a COLMAP database, and is added to.",
             note="default: for two images, CSV on stdout",
         ),
-        option("--format", "format", group="Output", metavar="NAME", help="Whatever the suffix of OUT.", note=_formats),
+        option(
+            "--format",
+            "format",
+            group="Output",
+            metavar="NAME",
+            values=_format_names,
+            help="Whatever the suffix of OUT.",
+            note=_formats,
+        ),
         option("--overwrite", group="Output", is_flag=True, help="Replace an output that exists."),
         option(
             "--save-model",
@@ -130,6 +148,15 @@ _output_options = all_of(
             note="default: of the files",
         ),
     ]
+)
+
+_verify_option = option(
+    "--verify",
+    group="Matching",
+    type=click.Choice(["auto", *MatchParams.__dataclass_fields__["verify"].metadata["choices"], "none"]),
+    help="Find the model that most matches obey, and mark those as inliers; auto: a homography or, where there is "
+    "parallax, a fundamental matrix, whichever explains the matches.",
+    note="default: auto for two images (none without PoseLib), none for a collection, homography for --rank",
 )
 
 _collection_options = all_of(
@@ -195,7 +222,8 @@ _other_options = all_of(
 @click.command("match", cls=SiftCommand, example="sift match left.jpg right.jpg -o matches.csv --verify homography")
 @click.argument("inputs", nargs=-1, metavar="A B | FEATURES", type=READ)
 @_output_options
-@field_options(MatchParams, "Matching")
+@_verify_option
+@field_options(MatchParams, "Matching", without=["verify"])
 @_collection_options
 @_other_options
 @click.pass_context
@@ -216,26 +244,41 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
         raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
     tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__}
     tests = {name: value for name, value in tests.items() if value is not None}
-    if given["rank"]:
-        tests.setdefault("verify", "homography")
+    asked = tests.pop("verify", None)
+    two = len(inputs) == 2 and not given["rank"]
+    if asked == "auto" and not two:
+        raise PlanError("--verify auto: is for two images; for a collection, name the model")
+    if asked is None and given["rank"] and _can_verify():
+        asked = "homography"
+    if asked not in (None, "auto", "none"):
+        tests["verify"] = asked
+    evidence = two and asked in (None, "auto")
     if jobs is not None and jobs < 1:
         raise PlanError(f"--jobs: must be at least 1, not {jobs}")
     database = taken_database_options(given)
+    params = MatchParams(**tests)
     workers = cores() if jobs is None else jobs
     reading = taken_reading(given)
-    request = Request(params=MatchParams(**tests), jobs=workers, database=database, reading=reading, **given)
+    request = Request(params=params, evidence=evidence, jobs=workers, database=database, reading=reading, **given)
     if database is not None:
         from ..io.matches import match_format_for
 
         output = request.output or "-"
         require_database(database, output != "-" and match_format_for(output, request.format).name == "colmap-db")
-    if request.params.verify is None and tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - _also(request):
+    about = tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - _also(request)
+    if params.verify is None and not evidence and about:
         raise PlanError("--threshold, --min-inliers, --focal and --seed are about --verify; give that too")
     if "guided_distance" in tests and not request.params.guided:
         raise PlanError("--guided-distance: is about --guided; give that too")
     if "fginn_radius" in tests and request.params.ratio_test != "fginn":
         raise PlanError("--fginn-radius: is about --ratio-test fginn; give that too")
     ctx.exit(_run(inputs, request))
+
+
+def _can_verify() -> bool:
+    from ..matching.evidence import can_verify
+
+    return can_verify()
 
 
 def _also(request: Request) -> set[str]:
@@ -245,6 +288,8 @@ def _also(request: Request) -> set[str]:
 
 def _run(inputs: tuple[str, ...], request: Request) -> int:
     """Do what is asked for; return the exit status."""
+    from ..io.formats import format_of_suffix
+
     selectors = {
         "--exhaustive": request.exhaustive,
         "--sequential": request.sequential is not None,
@@ -261,15 +306,13 @@ def _run(inputs: tuple[str, ...], request: Request) -> int:
         return run_rank(inputs[0], inputs[1], request)
     if request.top is not None:
         raise PlanError("--top: is about --rank; give that too")
-    if len(inputs) == 2 and not chosen:
+    if len(inputs) == 2 and not chosen and not any(Path(p).is_dir() and format_of_suffix(p) is None for p in inputs):
         if request.resume:
             raise PlanError("--resume: is about collections; two images are matched at once")
         from .match_pair import run_pair
 
         return run_pair(inputs[0], inputs[1], request)
-    if len(inputs) != 1:
-        what = f"with {chosen[0]}, one file of the features of many images" if chosen else "two images"
-        raise PlanError(f"match needs {what}, not {len(inputs)} inputs" + ("" if chosen else "; see sift match --help"))
+    _refuse_inputs(inputs, chosen)
     if len(chosen) != 1:
         raise PlanError(
             "which pairs? give one of " + ", ".join(selectors)
@@ -280,6 +323,35 @@ def _run(inputs: tuple[str, ...], request: Request) -> int:
     from .match_collection import run_collection
 
     return run_collection(inputs[0], request)
+
+
+def _refuse_inputs(inputs: tuple[str, ...], chosen: list[str]) -> None:
+    """Refuse inputs that are neither two images nor one file of the features of many, and say what to do."""
+    from ..io.formats import format_of_suffix
+
+    way = chosen[0] if chosen else "--exhaustive"
+    if way in ("--sequential", "--retrieve"):
+        way += " 5"
+    elif way == "--pairs":
+        way += " LIST"
+    folders = [path for path in inputs if path != STDIN and Path(path).is_dir() and format_of_suffix(path) is None]
+    named = folders[0] if folders else "IMAGES..."
+    steps = f"first: sift detect {named} -o features.h5; then: sift match features.h5 {way} -o matches.h5"
+    if folders:
+        raise PlanError(f"{folders[0]}: is a folder; {steps}")
+    if len(inputs) != 1:
+        if not inputs:
+            raise PlanError("no input: name two images, or one file of the features of many")
+        raise PlanError(
+            f"match needs two images, or one file of the features of many, not {len(inputs)} inputs; {steps}"
+        )
+    found = format_of_suffix(inputs[0])
+    if found is not None and found.many:
+        return
+    if chosen:
+        what = "is an image" if found is None else "holds the features of one image"
+        raise PlanError(f"{inputs[0]}: {what}, and {chosen[0]} matches those of many; {steps}")
+    raise PlanError(f"{inputs[0]}: name a second image: sift match {inputs[0]} OTHER")
 
 
 def _refuse(request: Request, option: str, *, chosen: list[str], names: tuple[str, str] | None) -> None:

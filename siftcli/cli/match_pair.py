@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,23 +10,23 @@ import numpy as np
 
 from ..batch.inputs import STDIN, PlanError
 from ..batch.plan import STDOUT
-from ..engine import pipeline
-from ..engine.selection import select
 from ..errors import FormatError
 from ..features import Features
 from ..io.exif import read_camera
-from ..io.image import read_image
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.output import atomic_write
 from ..io.pairs import parts
 from ..io.registry import format_of_suffix, read_collection
 from ..matches import Matches, Model
+from ..matching.evidence import hidden_by, verify_by_evidence
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
-from ..params import all_parameters
+from ..words import counted
 from .guard import guard
 from .match import Request
-from .streams import one_line, read_stdin, say, write_stdout
+from .match_words import verdict
+from .one_image import Reading, features_of, open_image
+from .streams import one_line, say, write_json, write_stdout
 
 __all__ = ["load", "run_pair"]
 
@@ -36,14 +35,6 @@ _WORDS = {
     "similarity": "maps (x, y, 1) of a to b",
     "fundamental": "F of b^T F a = 0",
     "essential": "E of b^T E a = 0, for points (x - centre) / focal",
-}
-
-
-_ARTICLES = {
-    "homography": "a homography",
-    "similarity": "a similarity",
-    "fundamental": "a fundamental matrix",
-    "essential": "an essential matrix",
 }
 
 
@@ -69,19 +60,33 @@ def run_pair(path_a: str, path_b: str, request: Request) -> int:
     start = time.perf_counter()
     names = request.names or (None, None)
     a, b = load(path_a, names[0], request), load(path_b, names[1], request)
+    for path, loaded in ((path_a, a), (path_b, b)):
+        if loaded.features.descriptors is None:
+            raise FormatError(
+                path,
+                "has no descriptors; sift describe IMAGE --keypoints FILE adds them, or name the image",
+            )
     matches = match_features(a.features, b.features, request.params, request.jobs)
+    if request.evidence:
+        matches = verify_by_evidence(matches, request.params)
     seconds = time.perf_counter() - start
     _write(a, b, matches, request)
     if request.as_json:
-        write_stdout(json.dumps(_record(a, b, matches, request, seconds)).encode() + b"\n")
+        write_json(_record(a, b, matches, request, seconds))
     if not request.quiet:
         say(_summary(a, b, matches, request, seconds))
+        more = hidden_by(matches, request.params)
+        if more is not None:
+            say(
+                f"hint: a fundamental matrix keeps {more:,} of the {counted(len(matches), 'match')}, so there is "
+                "parallax; see --verify fundamental"
+            )
         if matches.model is not None:
             for line in _table(matches.model):
                 say(line)
     if request.save_model is not None:
         if matches.model is None:
-            say(f"error: {request.save_model}: not written, no {request.params.verify} was found")
+            say(f"error: {request.save_model}: not written, no {request.params.verify or 'model'} was found")
             return 1
         atomic_write(request.save_model, _model_text(matches.model), overwrite=request.overwrite)
     return 0
@@ -89,7 +94,7 @@ def run_pair(path_a: str, path_b: str, request: Request) -> int:
 
 def _check(request: Request, path_a: str, path_b: str) -> None:
     """Refuse what can be refused before there is work."""
-    if request.save_model is not None and request.params.verify is None:
+    if request.save_model is not None and request.params.verify is None and not request.evidence:
         raise PlanError("--save-model: there is a model only with --verify; give that too")
     if path_a == path_b == STDIN:
         raise PlanError("'-' (standard input) can be one of the two inputs only")
@@ -146,21 +151,12 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
                 f"holds {len(collection.names)} images; name one with --names, or match them with --exhaustive, "
                 "--sequential, --pairs or --retrieve alone, or with --rank",
             )
-    detector, descriptor, selection = all_parameters(request.preset)
-    source = read_stdin() if path == STDIN else path
-    image_file = read_image(
-        source,
-        name="<stdin>" if path == STDIN else path,
-        **request.reading._asdict(),
-    )
-    if not request.quiet:
-        for warning in image_file.warnings:
-            say(f"warning: {image_file.name}: {warning}")
-    features = pipeline.detect(image_file.pixels[None], detector, descriptor, request.jobs)[0]
-    features = select(features, selection, image_file.mask)
+    reading = Reading(request.preset, request.reading, quiet=request.quiet)
+    opened = open_image(path, reading)
+    features = features_of(opened.image, reading)
     if request.output is not None and match_format_for(request.output, request.format).name == "colmap-db":
-        features = replace(features, camera=read_camera(source))
-    return Loaded(name or ("stdin" if path == STDIN else Path(path).name), features)
+        features = replace(features, camera=read_camera(opened.source))
+    return Loaded(name or opened.name, features)
 
 
 def _write(a: Loaded, b: Loaded, matches: Matches, request: Request) -> None:
@@ -210,14 +206,9 @@ def _record(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: f
 
 def _summary(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: float) -> str:
     sides = " and ".join(f"{one_line(x.name)} ({len(x.features):,})" for x in (a, b))
-    count = f"{len(matches):,} match{'' if len(matches) == 1 else 'es'}"
-    verdict = ""
-    if matches.inliers is not None:
-        inliers = int(np.count_nonzero(matches.inliers))
-        verdict = f", {inliers:,} inliers of {_ARTICLES[str(request.params.verify)]}"
-        if matches.model is None:
-            verdict = f", but not {request.params.min_inliers} inliers of {_ARTICLES[str(request.params.verify)]}"
-    return f"{sides}: {count}{verdict} in {seconds:.2f} s"
+    asked = "auto" if request.evidence else request.params.verify
+    written = "" if request.output in (None, STDOUT) else f"; written to {one_line(str(request.output))}"
+    return f"{sides}: {verdict(matches, asked, request.params.min_inliers)}{written} in {seconds:.2f} s"
 
 
 def _table(model: Model) -> list[str]:

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from ..batch.inputs import PlanError
 from ..batch.plan import DEFAULT_FORMAT
-from ..errors import ParameterError, SiftError, SiftWarning
+from ..errors import ParameterError, SiftError, SiftWarning, SuffixError
 from ..io.formats import FORMATS
 from ..io.image_kinds import DEFAULT_MAX_PIXELS, ImageReading
 from ..io.output import reason_of
@@ -76,7 +76,9 @@ class _Option(click.Option):
         return record and (record[0], f"{record[1]}  [{note}]" if note else record[1])
 
 
-def option(*names: str, group: str, **attrs: Any) -> Callable[[_F], _F]:
+def option(
+    *names: str, group: str, values: Callable[[], Iterable[str]] | None = None, **attrs: Any
+) -> Callable[[_F], _F]:
     """Declare an option, as `click.option` does.
 
     Parameters
@@ -85,11 +87,21 @@ def option(*names: str, group: str, **attrs: Any) -> Callable[[_F], _F]:
         Names, as for `click.option`.
     group : str
         Section of the help.
+    values : callable, optional
+        Gives the values that a shell may complete, of an option that takes a name.
     **attrs
         Arguments of `click.option`, and two more.  `note` is the unit, range and default that the help shows, or a
         function that returns it.  `setting` tells whether a configuration file and an environment variable may set the
         option; by default its group decides.
     """
+    if values is not None:
+
+        def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+            from click.shell_completion import CompletionItem
+
+            return [CompletionItem(value) for value in values() if value.startswith(incomplete)]
+
+        attrs["shell_complete"] = complete
     return click.option(*names, cls=_Option, group=group, **attrs)
 
 
@@ -124,6 +136,19 @@ class SiftCommand(click.Command):
             with formatter.section(name):
                 formatter.write_dl(records)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            from .names import elsewhere
+
+            ours = elsewhere(error.option_name)
+            if ours is None:
+                raise
+            known = any(ours.split()[0] in param.opts for param in self.params)
+            where = "" if known or not ours.startswith("-") else ", which this command does not have"
+            raise click.UsageError(f"No such option: {error.option_name}; here it is {ours}{where}.", ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.get("quiet"):
             warnings.simplefilter("ignore", SiftWarning)
@@ -131,7 +156,7 @@ class SiftCommand(click.Command):
             return super().invoke(ctx)
         except ParameterError as error:
             raise _Refused(f"{_origin(ctx, error.name)}: {error.reason}") from error
-        except PlanError as error:
+        except (PlanError, SuffixError) as error:
             raise _Refused(str(error)) from error
         except SiftError as error:
             raise _Failed(str(error)) from error
@@ -325,6 +350,7 @@ output_options = all_of(
             "format",
             group="Output",
             metavar="NAME",
+            values=lambda: FORMATS,
             help="Output format, regardless of the suffix.",
             note=f"{_FORMATS}; default: by the suffix of OUT, else {DEFAULT_FORMAT}",
         ),

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..batch.report import Report, Result
+from ..words import counted
 from .streams import one_line, say
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Display:
         self.report = report
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._label, self._quiet = label, quiet
-        # Somebody who looks on and gave one image gets its line instead of a summary.
-        self._each = verbose or (self._terminal and report.total == 1 and not quiet)
+        # A single image has its line instead of a summary.
+        self._each = verbose or (report.total == 1 and not quiet)
         self._progress: Progress | None = None
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()  # progress may start in the timer's thread while the batch ends
@@ -83,10 +84,12 @@ class Display:
             self._say(f"error: {result.error}")
         elif self._each and result.status == "done":
             where = "" if result.output == "-" else f" to {result.output}"
-            self._say(f"{result.path}: {result.keypoints:,} keypoints{where} in {result.seconds:.2f} s")
+            self._say(f"{result.path}: {counted(result.keypoints or 0, 'keypoint')}{where} in {result.seconds:.2f} s")
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], advance=1, note=self._note())
-        elif not self._terminal and not self._quiet and time.perf_counter() - self._told >= INTERVAL:
+        elif (
+            not self._terminal and not self._quiet and self.report.left and time.perf_counter() - self._told >= INTERVAL
+        ):
             self._told = time.perf_counter()
             self._say(self._line())
 
@@ -97,11 +100,11 @@ class Display:
         seconds = self._told - self._start
         rate = (report.done + report.failed) / seconds
         rest = f", about {_duration(report.left / rate)} to go" if rate and report.left else ""
-        return f"{seen:,} of {report.total:,} images, {self._note()}, {rate:.1f} images/s{rest}"
+        return f"{seen:,} of {counted(report.total, 'image')}, {self._note()}, {rate:.1f} images/s{rest}"
 
     def _note(self) -> str:
         report = self.report
-        parts = [f"{report.keypoints:,} keypoints"]
+        parts = [counted(report.keypoints, "keypoint")]
         seconds = time.perf_counter() - self._start
         if report.pixels and seconds > 0:
             parts.append(f"{report.pixels / seconds / 1e6:.1f} MP/s")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from pathlib import Path
 
 import numpy as np
 
-from ..batch.inputs import STDIN, PlanError
+from ..batch.inputs import PlanError
 from ..draw.output import encode, encode_picture
 from ..draw.picture import Picture, float_picture, read_rgb
 from ..draw.scale_space import FATES, ContactSheet, dog_picture, extrema_scene, gaussian_picture
@@ -17,12 +16,12 @@ from ..draw.scene import halo_width, line_width
 from ..engine.inspect import OctaveView, inspect
 from ..features import Float32
 from ..io.files import why_unreadable
-from ..io.image import read_image
 from ..io.output import atomic_write, make_folder
 from ..io.registry import write_features
 from .guard import guard
+from .one_image import Reading, open_image
 from .scalespace import Request
-from .streams import one_line, read_stdin, say, write_stdout
+from .streams import one_line, say, write_json
 
 __all__ = ["run"]
 
@@ -38,20 +37,16 @@ def run(request: Request) -> None:
     """Write everything."""
     start = time.perf_counter()
     folder = _folder(request)
-    source = read_stdin() if request.image == STDIN else request.image
-    loaded = read_image(
-        source,
-        name="<stdin>" if request.image == STDIN else request.image,
-        **request.reading._asdict(),
-    )
-    if not request.quiet:
-        for warning in loaded.warnings:
-            say(f"warning: {loaded.name}: {warning}")
+    opened = open_image(request.image, Reading("default", request.reading, quiet=request.quiet))
     make_folder(folder)
     reach = _REACH * request.detector.dog_threshold or _PLAIN_REACH
     sheet = ContactSheet(request.tile, reach)
 
+    number = 0
+
     def write(name: str, level: Float32, picture: Picture) -> None:
+        nonlocal number
+        number += 1
         _write(
             folder / f"{name}.{request.format}", float_picture(level) if request.format == "tiff" else picture, request
         )
@@ -65,15 +60,15 @@ def run(request: Request) -> None:
         places = {name: (p.level, np.stack([p.x, p.y], axis=1)) for name, p in octave.stages.items() if name in FATES}
         sheet.add(octave.index, octave.gaussians, octave.sigmas, places)
 
-    stages = inspect(loaded.pixels, request.detector, visit)
+    stages = inspect(opened.image.pixels, request.detector, visit)
     _write(folder / "scalespace.png", sheet.render(), request)
-    ground = read_rgb(source, loaded.pixels, exif_orientation=request.reading.exif_orientation)
+    ground = read_rgb(opened.source, opened.image.pixels, exif_orientation=request.reading.exif_orientation)
     line = line_width(*ground.size)
     scene = extrema_scene(ground, {name: stages[name].xy for name in FATES}, 3 * line, halo=halo_width(line))
     atomic_write(folder / "extrema.png", encode(scene, "png"), overwrite=request.overwrite)
     if request.stages:
-        for number, (name, features) in enumerate(stages.items(), start=1):
-            write_features(folder / f"stage{number}_{name}.csv", features, overwrite=request.overwrite)
+        for place, (name, features) in enumerate(stages.items(), start=1):
+            write_features(folder / f"stage{place}_{name}.csv", features, overwrite=request.overwrite)
     counts = {name: len(features) for name, features in stages.items()}
     seconds = time.perf_counter() - start
     if request.as_json:
@@ -84,10 +79,11 @@ def run(request: Request) -> None:
             "seconds": round(seconds, 4),
             "status": "done",
         }
-        write_stdout(json.dumps(record).encode() + b"\n")
-    if request.verbose:
-        told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        say(f"{one_line(request.image)}: {told}; drawn to {one_line(str(folder))} in {seconds:.2f} s")
+        write_json(record)
+    if not request.quiet:
+        counted = [f"{count:,} {name}" for name, count in counts.items()] if request.verbose else []
+        written = f"scalespace.png, extrema.png and {number:,} levels written to {one_line(str(folder))}"
+        say(f"{one_line(request.image)}: {'; '.join(filter(None, [', '.join(counted), written]))} in {seconds:.2f} s")
 
 
 def _folder(request: Request) -> Path:

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import IO, Any, TextIO
 
@@ -16,7 +17,7 @@ from ..io.files import why_unreadable
 from ..io.limits import BLOCK, MAX_IMAGE_STREAM, MAX_STREAM, Stream
 from ..io.output import output_error
 
-__all__ = ["one_line", "read_stdin", "say", "secure_streams", "write_stdout"]
+__all__ = ["one_line", "read_stdin", "say", "secure_streams", "write_json", "write_stdout"]
 
 
 class _Stderr(io.TextIOWrapper):
@@ -123,6 +124,13 @@ def write_stdout(data: bytes) -> None:
         if isinstance(error, BrokenPipeError):
             raise
         raise output_error("<stdout>", error) from error
+
+
+def write_json(record: Mapping[str, object]) -> None:
+    """Write an object to standard output, as one line."""
+    import json
+
+    write_stdout(json.dumps(record).encode() + b"\n")
 
 
 def _drop(stream: IO[Any]) -> None:

@@ -12,7 +12,7 @@ from .streams import one_line, write_stdout
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["can_draw", "cells", "print_table", "table_of"]
+__all__ = ["can_draw", "cells", "encoding", "print_table", "table_of"]
 
 _WIDTH = 200
 """Columns of a table that does not go to a terminal."""
@@ -52,17 +52,18 @@ def print_table(head: str, table: Table | None, tail: str = "") -> None:
         console.print(table)
     if tail:
         console.print(one_line(tail), markup=False, soft_wrap=not terminal)
-    write_stdout(out.getvalue().encode(_encoding(), errors="backslashreplace"))
+    write_stdout(out.getvalue().encode(encoding(), errors="backslashreplace"))
 
 
-def _encoding() -> str:
+def encoding() -> str:
+    """Return the encoding of standard output."""
     return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
 def can_draw() -> bool:
     """Tell whether standard output takes lines and blocks beyond ASCII."""
     try:
-        "▁▂▃▄▅▆▇█─".encode(_encoding())
+        "▁▂▃▄▅▆▇█─".encode(encoding())
     except (UnicodeEncodeError, LookupError):
         return False
     return True

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from ..errors import ParameterError
 
-__all__ = ["ANIMATED", "FORMATS", "picture_format"]
+__all__ = ["ANIMATED", "FORMATS", "TRANSPARENT", "picture_format"]
 
 FORMATS = {
     "png": (".png",),
@@ -23,6 +23,9 @@ FORMATS = {
 
 ANIMATED = ("gif", "webp", "png")
 """Formats that hold several pictures, shown in turn."""
+
+TRANSPARENT = ("png", "webp", "tiff", "svg")
+"""Formats that may have transparent pixels."""
 
 
 def picture_format(path: str | PathLike[str], name: str | None = None) -> str:

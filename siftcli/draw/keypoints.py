@@ -16,13 +16,13 @@ from . import shapes
 from .choice import best, uncrowded
 from .color import Colors
 from .coloring import colored
-from .legend import Entry, Note
+from .legend import Note
 from .palette import THEMES
 from .picture import ImageLike, View, to_rgb
 from .scene import Marks, Scene, halo_width, line_width
 from .style import KeypointStyle
 
-__all__ = ["draw_keypoints", "keypoint_scene", "magnification", "strongest"]
+__all__ = ["draw_keypoints", "keypoint_scene", "magnification", "meaning", "strongest"]
 
 _Array = npt.NDArray[np.float64]
 
@@ -110,13 +110,13 @@ def keypoint_scene(image: Image.Image, features: Features, style: KeypointStyle)
             ink = _STROKES[style.style] * radius * (_widths(radius, line) + halo_width(line))
             full = uncrowded(centres, radius, ink, _strength(shown), _CELL * line, _SHARE)
     marks = _marks(style.style, shown, centres, maps, colors, line, view.zoom, full)
-    notes: list[Entry] = [Note(_count(style, len(shown), count, int(full.sum()), word)), Note(_meaning(style, shown))]
+    texts = _count(style, len(shown), count, int(full.sum()), word), meaning(style, magnification(shown))
     return Scene(
         view.show(image),
         marks,
         opacity=style.opacity,
         halo=halo_width(line) if style.halo else 0.0,
-        legend=[*(note for note in notes if note != Note("")), *entries] if style.legend else (),
+        legend=[*(Note(text) for text in texts if text), *entries] if style.legend else (),
         theme=THEMES[style.theme],
     )
 
@@ -249,13 +249,14 @@ def _count(style: KeypointStyle, drawn: int, total: int, full: int, word: str) -
     return text if full == drawn else f"{text}, {full:,} drawn as {style.style}, the others as dots"
 
 
-def _meaning(style: KeypointStyle, features: Features) -> str:
+def meaning(style: KeypointStyle, magnification: float = 3.0) -> str:
+    """Say in the legend how large marks are."""
     if style.style == "points":
         return ""
     if style.style == "descriptors":
-        return f"cell = {magnification(features):g} {_SIGMA}"
+        return f"cell = {magnification:g} {_SIGMA}"
     if style.supported:
-        return f"{_SIZE[style.style]} = {reach_of(features, supported=True):g} {_SIGMA}, the descriptor's support"
+        return f"{_SIZE[style.style]} = {_CELLS * magnification:g} {_SIGMA}, the descriptor's support"
     return f"{_SIZE[style.style]} = {_SIGMA}"
 
 

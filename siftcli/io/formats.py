@@ -21,7 +21,7 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from ..errors import FormatError, ParameterError
+from ..errors import FormatError, ParameterError, SuffixError
 from .files import why_unreadable
 
 if TYPE_CHECKING:
@@ -278,7 +278,11 @@ def format_for(path: _Path, name: str | None = None, *, reading: bool = False) -
     found = _candidates(path)
     if not found:
         known = ", ".join(dict.fromkeys(suffix for f in FORMATS.values() for suffix in f.suffixes))
-        raise FormatError(path, f"its suffix does not say which format; use one of {known}, or give --format")
+        if reading:
+            raise FormatError(
+                path, f"its suffix does not say which format; use one of {known} (convert and info: or give --from)"
+            )
+        raise SuffixError(path, f"its suffix does not say which format; use one of {known}, or give --format")
     return (recognise(path) if reading else None) or found[0]
 
 

@@ -15,7 +15,7 @@ from os import PathLike
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..errors import FormatError, OutputError
+from ..errors import FormatError, SuffixError
 from .output import atomic_write
 from .run_lock import RunLock
 
@@ -102,10 +102,10 @@ def match_format_for(path: _Path, name: str | None = None, *, many: bool = False
     found = next(by_suffix, None) if name is None else MATCH_FORMATS.get(name)
     if found is None:
         suffixes = ", ".join(f.suffixes[0] for f in known)
-        raise OutputError(path, f"its suffix does not say which match format; use one of {suffixes}, or --format")
+        raise SuffixError(path, f"its suffix does not say which match format; use one of {suffixes}, or --format")
     if found not in known:
         suffixes = ", ".join(f.suffixes[0] for f in known)
-        raise OutputError(path, f"{found.title} hold one pair of images; use one of {suffixes}")
+        raise SuffixError(path, f"{found.title} hold one pair of images; use one of {suffixes}")
     return found
 
 

@@ -103,6 +103,7 @@ def test_the_images_of_a_file_of_many(sift: Sift, tmp_path: Path) -> None:
         (line,) = (line for line in text.splitlines() if name in line)
         assert "640 x 480" in line
         assert " 20 " in line
+    assert max(map(len, text.splitlines()[1:])) <= 80
     assert "contrast_threshold=0.03" in text
     assert "octaves=None" in text
 
@@ -141,7 +142,50 @@ def test_one_bad_file_costs_itself_alone(sift: Sift, tmp_path: Path) -> None:
         "sift: error: b.key:1: begins with 'rubbish' instead of a count and 128; this is not a Lowe key file",
         *result.stderr.decode().splitlines()[1:],
     ]
-    assert b"d.jpg: its suffix does not say which format" in result.stderr
+    assert b"d.jpg: no such file; check the path" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nosuch", "nosuch: no such file; check the path"),
+        ("folder/", "folder/: is a folder; sift info tells about feature and match files, such as folder/photo.key"),
+        ("photo.png", "photo.png: is an image; sift detect finds its features, which sift info then tells about"),
+        ("notes.xyz", "notes.xyz: its suffix does not say which format; use"),
+    ],
+)
+def test_what_is_no_such_file_is_told(sift: Sift, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    for file in ("photo.png", "notes.xyz"):
+        (tmp_path / file).write_bytes(b"text")
+    result = sift("info", name)
+    assert result.returncode == 1
+    (line,) = result.stderr.decode().splitlines()
+    assert line.startswith(f"sift: error: {message}")
+    assert "--format" not in line  # this command has --from
+
+
+def test_nothing_is_cut_in_a_pipe(sift: Sift, tmp_path: Path) -> None:
+    features = make(3)
+    names = ["a" * 120 + ".jpg", "b.jpg", "c" * 60 + "/" + "d" * 60 + ".jpg"]
+    from siftcli.io.registry import open_collection
+
+    with open_collection(tmp_path / "f.h5") as collection:
+        for name in names:
+            collection.add(name, features)
+    text = sift("info", "f.h5").stdout.decode()
+    assert all(name in text for name in names)
+    assert "..." not in text
+    rows = [line.split() for line in text.splitlines() if "640 x 480" in line]
+    assert [row[-6:-2] for row in rows] == [["640", "x", "480", "3"]] * 3
+
+
+def test_pairs_are_a_table_where_there_are_many(sift: Sift, tmp_path: Path) -> None:
+    matches = Matches(np.array([[0, 1], [2, 3]], np.int32), sizes=(5, 6))
+    write_matches(tmp_path / "m.h5", [("a.jpg", f"b{k}.jpg", matches) for k in range(4)])
+    lines = sift("info", "m.h5").stdout.decode().splitlines()
+    assert lines[0] == "m.h5: matches, HDF5 as hloc has it; 4 pairs, 8 matches"
+    assert [line.split()[:3] for line in lines[2:]] == [["a.jpg,", f"b{k}.jpg", "2"] for k in range(4)]
 
 
 def test_a_terminal_without_such_letters(sift: Sift, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def pairs_of(path: Path) -> list[tuple[str, str]]:
 def test_matches_go_to_stdout_and_the_summary_to_stderr(
     sift: Sift, pair: tuple[str, str], matched: siftcli.Matches
 ) -> None:
-    result = sift("match", *pair)
+    result = sift("match", *pair, "--verify", "none")
     assert result.returncode == 0
     rows = rows_of(result.stdout)
     assert [(int(r["index_a"]), int(r["index_b"])) for r in rows] == list(map(tuple, matched.indices.tolist()))
@@ -204,6 +204,23 @@ def test_a_model_that_was_not_found_is_not_written(sift: Sift) -> None:
     assert not Path("H.txt").exists()
 
 
+def test_two_images_are_verified_by_what_explains_them(sift: Sift, pair: tuple[str, str]) -> None:
+    pytest.importorskip("poselib")
+    plain, chosen = (sift("match", *pair, *more) for more in (("--verify", "homography"), ()))
+    assert chosen.stdout == plain.stdout
+    assert b" inliers of a homography in " in chosen.stderr
+
+
+def test_without_poselib_two_images_are_not_verified(sift: Sift, pair: tuple[str, str]) -> None:
+    Path("poselib.py").write_text("raise ImportError")
+    env = {"PYTHONPATH": os.pathsep.join([".", *filter(None, [os.environ.get("PYTHONPATH")])])}
+    result = sift("match", *pair, env=env)
+    assert result.returncode == 0
+    assert {r["inlier"] for r in rows_of(result.stdout)} == {""}
+    assert b"matches, not verified (that needs PoseLib: pip install 'siftcli[geometry]') in " in result.stderr
+    assert b"--verify" not in result.stderr
+
+
 def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tuple[str, str]) -> None:
     Path("poselib.py").write_text("raise ImportError")
     env = {"PYTHONPATH": os.pathsep.join([".", *filter(None, [os.environ.get("PYTHONPATH")])])}
@@ -221,8 +238,16 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        ([], "two images, not 0"),
-        (["a", "b", "c"], "two images, not 3"),
+        ([], "no input: name two images, or one file of the features of many"),
+        (["a", "b", "c"], "needs two images, or one file of the features of many, not 3 inputs; first: sift detect"),
+        (["a.png"], "a.png: name a second image: sift match a.png OTHER"),
+        (["a.png", "--exhaustive", "-o", "m.h5"], "a.png: is an image, and --exhaustive matches those of many; first"),
+        (["folder/", "--exhaustive", "-o", "m.h5"], "folder/: is a folder; first: sift detect folder/ -o features.h5"),
+        (
+            ["folder", "b"],
+            "folder: is a folder; first: sift detect folder -o features.h5; then: sift match features.h5",
+        ),
+        (["features.h5", "--exhaustive", "-o", "m.h5", "--verify", "auto"], "--verify auto: is for two images"),
         (["features.h5", "-o", "m.h5"], "which pairs? give one of --exhaustive"),
         (["features.h5", "--exhaustive"], "-o: the matches of a collection need a file"),
         (["features.h5", "--exhaustive", "-o", "-"], "-o: the matches of a collection need a file"),
@@ -232,13 +257,16 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
         (["features.h5", "--sequential", "0", "-o", "m.h5"], "at least 1"),
         (["features.h5", "--retrieve", "0", "-o", "m.h5"], "at least 1"),
         (["features.h5", "--pairs", "none.txt", "-o", "m.h5"], "no such file"),
-        (["a", "b", "--exhaustive", "-o", "m.h5"], "--exhaustive, one file"),
+        (
+            ["a", "b", "--exhaustive", "-o", "m.h5"],
+            "first: sift detect IMAGES... -o features.h5; then: sift match features.h5 --exhaustive -o",
+        ),
         (["a", "b", "--resume"], "--resume"),
         (["a", "b", "--top", "3"], "--rank"),
         (["a", "--rank"], "--rank"),
         (["a", "features.h5", "--rank", "-o", "x.csv"], "--rank and -o"),
-        (["a", "b", "--save-model", "H.txt"], "--verify"),
-        (["a", "b", "--threshold", "2"], "--verify"),
+        (["a", "b", "--save-model", "H.txt", "--verify", "none"], "--verify"),
+        (["a", "b", "--threshold", "2", "--verify", "none"], "--verify"),
         (["a", "b", "--guided"], "--guided: needs a model to match along; give verify too"),
         (["a", "b", "--guided-distance", "0.5"], "--guided-distance: is about --guided"),
         (["a", "b", "--fginn-radius", "5"], "--ratio-test fginn"),
@@ -252,11 +280,12 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
     ],
 )
 def test_wrong_usage_is_refused(args: list[str], words: str, sift: Sift, collection: list[str]) -> None:
+    Path("folder").mkdir()
     result = sift("match", *args)
     assert result.returncode in (1, 2)
     assert words in " ".join(result.stderr.decode().split())
     assert result.stdout == b""
-    assert sorted(p.name for p in Path().iterdir()) == ["features.h5"]
+    assert sorted(p.name for p in Path().iterdir()) == ["features.h5", "folder"]
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "none.key", "text.jpg", "text.key", "text.h5"])

@@ -63,6 +63,8 @@ def documented(shell: str) -> str:
         (("de",), "detect", "match"),
         (("detect", "--edge"), "--edge-threshold", "--octaves"),
         (("detect", "--preset", "lo"), "lowe", "vlfeat"),
+        (("detect", "--format", "lo"), "lowe-gz", "hdf5"),
+        (("match", "--format", "col"), "colmap-db", "npz"),
     ],
 )
 def test_what_is_offered(
@@ -92,6 +94,15 @@ def test_what_takes_a_file_completes_files(name: str) -> None:
     for param in command.params:
         if param.metavar in {"OUT", "DIR", "FILE", "LIST", "FRAMES", "MASK"}:
             assert isinstance(param.type, click.Path), param.opts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_takes_a_name_completes_names(name: str) -> None:
+    command = import_module(f"siftcli.cli.{name}").command
+    for param in command.params:
+        if param.metavar == "NAME":
+            offered = [item.value for item in param.shell_complete(click.Context(command), "")]
+            assert {"html", "lowe", "npz"} & set(offered), param.opts
 
 
 def test_starting_a_completion_does_not_import_numpy(programs: Path) -> None:

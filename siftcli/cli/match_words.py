@@ -1,0 +1,37 @@
+"""What is said about the matches of two images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..matches import MODELS, Matches
+from ..matching.evidence import can_verify
+from ..words import counted
+
+__all__ = ["verdict"]
+
+
+def verdict(matches: Matches, verify: str | None, min_inliers: int = 15) -> str:
+    """Say how many matches there are, and how many obey which model.
+
+    Parameters
+    ----------
+    matches : Matches
+    verify : str or None
+        The model that was asked for, or "auto"; None for matches of a file.
+    min_inliers : int
+        Fewest that make a model.
+    """
+    count = counted(len(matches), "match")
+    if matches.inliers is None:
+        if verify != "auto":
+            return count
+        if not can_verify():
+            return f"{count}, not verified (that needs PoseLib: pip install 'siftcli[geometry]')"
+        return f"{count}; neither a homography nor a fundamental matrix explains them"
+    inliers = counted(int(np.count_nonzero(matches.inliers)), "inlier")
+    if matches.model is not None:
+        return f"{count}, {inliers} of {MODELS[matches.model.kind]}"
+    if verify in MODELS:
+        return f"{count}; no {MODELS[verify].split(' ', 1)[1]} found (fewer than {min_inliers} inliers)"
+    return f"{count}, {inliers}"

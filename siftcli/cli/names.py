@@ -1,0 +1,54 @@
+"""Names that other programs have for the options of this one."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["elsewhere"]
+
+_ELSEWHERE = {
+    # OpenCV's SIFT_create
+    "nfeatures": "--max-keypoints",
+    "noctavelayers": "--scales-per-octave",
+    "contrastthreshold": "--contrast-threshold",
+    "edgethreshold": "--edge-threshold",
+    "sigma": "--sigma-base",
+    # COLMAP's feature_extractor and matchers, without the part before the dot
+    "maxnumfeatures": "--max-keypoints",
+    "maximagesize": "--max-image-size",
+    "firstoctave": "--first-octave",
+    "numoctaves": "--octaves",
+    "octaveresolution": "--scales-per-octave",
+    "peakthreshold": "--contrast-threshold (times the scales per octave)",
+    "maxnumorientations": "--max-orientations",
+    "upright": "--upright",
+    "maxratio": "--ratio",
+    "crosscheck": "--mutual",
+    "maxdistance": "--max-distance",
+    "maxerror": "--threshold",
+    "minnuminliers": "--min-inliers",
+    "numthreads": "--jobs",
+    "databasepath": "-o",
+    "imagepath": "the images, as arguments",
+    # VLFeat's sift
+    "peakthresh": "--contrast-threshold (times the scales per octave)",
+    "edgethresh": "--edge-threshold",
+    "levels": "--scales-per-octave",
+    "magnif": "--magnification",
+    "readframes": "--keypoints of sift describe",
+    # others that are tried
+    "maxfeatures": "--max-keypoints",
+    "numfeatures": "--max-keypoints",
+    "ratiotest": "--ratio",
+    "outputdir": "-o",
+    "outdir": "-o",
+    "out": "-o",
+    "workers": "--jobs",
+    "force": "--overwrite",
+}
+"""Name of an option elsewhere, in lower case and without signs, to the option here."""
+
+
+def elsewhere(option: str) -> str | None:
+    """Return what an option of OpenCV, COLMAP or VLFeat is called here, or None."""
+    return _ELSEWHERE.get(re.sub(r"[^a-z]", "", option.lstrip("-").rsplit(".", 1)[-1].partition("=")[0].lower()))

@@ -1,0 +1,91 @@
+"""One image at a time: reading it and finding its features, as a batch of one does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from ..batch.inputs import STDIN
+from ..batch.plan import STDOUT, Job
+from ..batch.run import Settings, detect_image, read_job
+from ..batch.units import worthy_threads
+from ..features import Features
+from ..io.image import LoadedImage
+from ..io.image_kinds import ImageReading
+from ..machine import cores
+from ..params import all_parameters
+from .streams import read_stdin, say
+
+__all__ = ["Opened", "Reading", "features_of", "open_image"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images are read.
+
+    Attributes
+    ----------
+    preset : str
+        For features that are extracted.
+    images : ImageReading
+    threads : int or None
+        None chooses by the image.
+    quiet : bool
+        Leave out warnings.
+    """
+
+    preset: str
+    images: ImageReading
+    threads: int | None = None
+    quiet: bool = False
+
+    def settings(self, *, descriptors: bool = True) -> Settings:
+        """Return the settings of a batch that reads and detects in this way."""
+        detector, descriptor, selection = all_parameters(self.preset)
+        return Settings(
+            detector,
+            descriptor if descriptors else None,
+            reading=self.images,
+            selection=selection,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An image.
+
+    Attributes
+    ----------
+    path : str
+        As the user wrote it.
+    name : str
+        Its last part.
+    source : str or bytes
+        The file, or its contents.
+    image : LoadedImage
+        Grey.
+    """
+
+    path: str
+    name: str
+    source: str | bytes
+    image: LoadedImage
+
+
+def open_image(path: str, reading: Reading) -> Opened:
+    """Read an image file, or standard input, and print its warnings."""
+    data = read_stdin() if path == STDIN else None
+    name = "stdin" if path == STDIN else PurePath(path).name
+    image = read_job(Job(path, STDOUT, "", name, data=data), reading.settings())
+    if not reading.quiet:
+        for warning in image.warnings:
+            say(f"warning: {image.name}: {warning}")
+    return Opened(path, name, path if data is None else data, image)
+
+
+def features_of(image: LoadedImage, reading: Reading, *, descriptors: bool = True) -> Features:
+    """Find the features of an image."""
+    settings = reading.settings(descriptors=descriptors)
+    height, width = image.pixels.shape
+    threads = reading.threads or worthy_threads(width, height, settings.detector, cores())
+    return detect_image(image, replace(settings, threads=threads))

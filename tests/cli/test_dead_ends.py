@@ -1,0 +1,131 @@
+"""Mistakes that a new user makes, with every command.  Oracle: the exit status of wrong usage, and that a message names
+the file or the option and what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from cli_tools import Sift, blobs
+from click.testing import CliRunner
+from PIL import Image
+
+import siftcli
+from siftcli.cli.main import COMMANDS, cli
+
+WRITERS = {
+    "detect": ("detect", "a.png"),
+    "describe": ("describe", "a.png", "--keypoints", "a.key"),
+    "match": ("match", "a.key", "b.key"),
+    "draw": ("draw", "a.png"),
+    "convert": ("convert", "a.key"),
+}
+"""Commands that write a file of which the suffix says the format, without the output."""
+
+
+@pytest.fixture
+def files(sift: Sift, tmp_path: Path) -> Path:
+    """Images, feature files, one without descriptors, and a match file."""
+    for name in ("a", "b"):
+        Image.fromarray(blobs()).save(tmp_path / f"{name}.png")
+        siftcli.write_features(tmp_path / f"{name}.key", siftcli.detect(blobs()))
+    siftcli.write_features(tmp_path / "bare.csv", siftcli.detect(blobs(), descriptors=False))
+    return tmp_path
+
+
+def invoke(*args: str) -> tuple[int, str]:
+    """Exit status and stderr of a command line that is refused before there is work."""
+    result = CliRunner().invoke(cli, args, prog_name="sift")
+    return result.exit_code, result.stderr
+
+
+def output(command: str, name: str) -> tuple[str, ...]:
+    return (name,) if command == "convert" else ("-o", name)
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_a_wrong_suffix_is_wrong_usage(sift: Sift, files: Path, command: str) -> None:
+    result = sift(*WRITERS[command], *output(command, "out.nonsense"))
+    assert result.returncode == 2, result.stderr
+    (line,) = result.stderr.decode().splitlines()
+    assert "out.nonsense" in line
+    assert "suffix" in line
+    assert ".png" in line or ".csv" in line  # what there is
+
+
+@pytest.mark.parametrize("command", WRITERS)
+def test_the_folder_of_an_output_is_made(sift: Sift, files: Path, command: str) -> None:
+    name = {"draw": "x.png", "match": "x.csv"}.get(command, "x.key")
+    result = sift(*WRITERS[command], *output(command, f"no/such/{name}"))
+    assert result.returncode == 0, result.stderr
+    assert (files / "no" / "such" / name).is_file()
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, None])
+def test_help_is_what_the_option_shows(name: str | None) -> None:
+    words = [] if name is None else [name]
+    asked, option = (CliRunner().invoke(cli, args, prog_name="sift") for args in (["help", *words], [*words, "--help"]))
+    assert asked.exit_code == 0
+    assert asked.output == option.output
+
+
+def test_help_on_what_is_no_command() -> None:
+    status, text = invoke("help", "mach")
+    assert status == 2
+    assert "No such command 'mach'. Did you mean 'match'?" in text
+
+
+def test_the_version_has_a_short_option() -> None:
+    assert CliRunner().invoke(cli, ["-V"], prog_name="sift").output == f"sift {siftcli.__version__}\n"
+
+
+ELSEWHERE = {
+    "--nfeatures": "--max-keypoints",
+    "--contrastThreshold": "--contrast-threshold",
+    "--edgeThreshold": "--edge-threshold",
+    "--nOctaveLayers": "--scales-per-octave",
+    "--SiftExtraction.max_num_features": "--max-keypoints",
+    "--SiftExtraction.peak_threshold": "--contrast-threshold",
+    "--SiftMatching.max_ratio": "--ratio",
+    "--peak-thresh": "--contrast-threshold",
+}
+
+
+@pytest.mark.parametrize("theirs", ELSEWHERE)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_of_other_programs_are_translated(command: str, theirs: str) -> None:
+    status, text = invoke(command, theirs, "1")
+    assert status == 2
+    assert f"No such option: {theirs}; here it is {ELSEWHERE[theirs]}" in text
+    context = click.Context(cli)
+    found = cli.get_command(context, command)  # type: ignore[attr-defined]
+    known = any(ELSEWHERE[theirs] in param.opts for param in found.params)
+    assert ("which this command does not have" in text) != known
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_option_that_nobody_has_is_refused_as_before(command: str) -> None:
+    status, text = invoke(command, "--frobnicate")
+    assert status == 2
+    assert "No such option: --frobnicate" in text
+    assert "here it is" not in text
+
+
+@pytest.mark.parametrize("order", [("a.key", "bare.csv"), ("bare.csv", "a.key")])
+def test_keypoints_without_descriptors_are_named(sift: Sift, files: Path, order: tuple[str, str]) -> None:
+    result = sift("match", *order)
+    assert result.returncode == 1
+    assert result.stderr.decode().startswith("sift: error: bare.csv: has no descriptors; sift describe")
+
+
+def test_a_single_image_of_the_plural(sift: Sift, tmp_path: Path) -> None:
+    y, x = np.mgrid[:64, :64]
+    blob = 128 + 100 * np.exp(-((x - 30.25) ** 2 + (y - 33.75) ** 2) / (2 * 4.0**2))
+    Image.fromarray(blob.astype(np.uint8)).save("one.png")
+    assert len(siftcli.detect(siftcli.read_image("one.png").pixels, max_orientations=1)) == 1
+    result = sift("detect", "one.png", "--max-orientations", "1")
+    assert b"one.png: 1 keypoint to one.key in " in result.stderr
+    assert b"1 image, 1 keypoint\n" in sift("info", "one.key").stdout
