@@ -20,6 +20,7 @@ from ..batch.plan import STDOUT
 from ..batch.similar import rank, similar_images
 from ..features import Features
 from ..io.matches import match_format_for
+from ..io.output import make_folder
 from ..matching.verify import require_estimator
 from .guard import guard
 from .match import Request
@@ -53,6 +54,7 @@ def run_collection(features: str, request: Request) -> int:
             say(f"note: {what} in {output} already and not matched again; --overwrite does it")
         if not len(pairs):
             return 0
+    make_folder(Path(output).parent)
     journal = journal_for(output, source, pairs, request.params, resume=request.resume, overwrite=request.overwrite)
     with journal:
         if not (request.overwrite or request.resume or database) and Path(output).is_file():

@@ -14,7 +14,7 @@ from ..errors import FormatError
 from ..features import Features
 from ..io.exif import read_camera
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
-from ..io.output import atomic_write
+from ..io.output import atomic_write, make_folder
 from ..io.pairs import parts
 from ..io.registry import format_of_suffix, read_collection
 from ..matches import Matches, Model
@@ -88,6 +88,7 @@ def run_pair(path_a: str, path_b: str, request: Request) -> int:
         if matches.model is None:
             say(f"error: {request.save_model}: not written, no {request.params.verify or 'model'} was found")
             return 1
+        make_folder(Path(request.save_model).parent)
         atomic_write(request.save_model, _model_text(matches.model), overwrite=request.overwrite)
     return 0
 
@@ -166,6 +167,7 @@ def _write(a: Loaded, b: Loaded, matches: Matches, request: Request) -> None:
         write_stdout(encode_matches(matches, request.format or "csv"))
         return
     chosen = match_format_for(str(request.output), request.format)
+    make_folder(Path(str(request.output)).parent)
     if chosen.many and a.name == b.name:
         raise PlanError(f"{request.output}: both images are named {a.name!r}; tell them apart with --names A B")
     write_matches(

@@ -147,7 +147,7 @@ class SiftCommand(click.Command):
                 raise
             known = any(ours.split()[0] in param.opts for param in self.params)
             where = "" if known or not ours.startswith("-") else ", which this command does not have"
-            raise click.UsageError(f"No such option: {error.option_name}; here it is {ours}{where}.", ctx) from error
+            raise click.UsageError(f"No such option {error.option_name!r}; here it is {ours}{where}.", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.get("quiet"):

@@ -53,7 +53,7 @@ def test_a_wrong_suffix_is_wrong_usage(sift: Sift, files: Path, command: str) ->
     (line,) = result.stderr.decode().splitlines()
     assert "out.nonsense" in line
     assert "suffix" in line
-    assert ".png" in line or ".csv" in line  # what there is
+    assert "png" in line or "csv" in line  # what there is
 
 
 @pytest.mark.parametrize("command", WRITERS)
@@ -99,7 +99,7 @@ ELSEWHERE = {
 def test_options_of_other_programs_are_translated(command: str, theirs: str) -> None:
     status, text = invoke(command, theirs, "1")
     assert status == 2
-    assert f"No such option: {theirs}; here it is {ELSEWHERE[theirs]}" in text
+    assert f"No such option {theirs!r}; here it is {ELSEWHERE[theirs]}" in text
     context = click.Context(cli)
     found = cli.get_command(context, command)  # type: ignore[attr-defined]
     known = any(ELSEWHERE[theirs] in param.opts for param in found.params)
@@ -110,7 +110,7 @@ def test_options_of_other_programs_are_translated(command: str, theirs: str) -> 
 def test_an_option_that_nobody_has_is_refused_as_before(command: str) -> None:
     status, text = invoke(command, "--frobnicate")
     assert status == 2
-    assert "No such option: --frobnicate" in text
+    assert "No such option '--frobnicate'" in text
     assert "here it is" not in text
 
 
