@@ -27,7 +27,7 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, le
 
 @pytest.mark.parametrize(
     ("left", "rest"),
-    [(0, ""), (1, ", about 3 s to go"), (40, ", about 2 min 0 s to go"), (10**5, ", about 3 d 11 h to go")],
+    [(1, ", about 3 s to go"), (40, ", about 2 min 0 s to go"), (10**5, ", about 3 d 11 h to go")],
 )
 def test_a_line_every_five_seconds(
     left: int, rest: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -36,6 +36,12 @@ def test_a_line_every_five_seconds(
     assert error == "sift: error: c: is empty"
     start = f"sift: 3 of {3 + left:,} images, 1,500 keypoints, 1.0 MP/s, 1 skipped, 1 failed, 0.3 images/s"
     assert line == start + rest
+
+
+def test_after_the_last_image_there_is_no_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert told(capsys, monkeypatch, 0) == ["sift: error: c: is empty"]
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
