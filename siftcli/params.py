@@ -89,6 +89,16 @@ class DescriptorParams:
     magnification: float = setting(3.0, "Side of a descriptor cell.", unit="keypoint sigma", low=0.1, high=32)
     window_size: float = setting(2.0, "Sigma of the descriptor's Gaussian window.", unit="cells", low=0.1, high=1e6)
     clamp: float = setting(0.2, "Maximum value of the normalised descriptor, before it is normalised again.", above=0)
+    domain_sizes: tuple[float, ...] = setting(
+        (1.0,),
+        "Sizes of the descriptor's domain relative to the usual one; descriptors of several sizes are pooled into "
+        "one (DSP-SIFT), with --sampling grid.",
+        parts=("z", "..."),
+        low=0.1,
+        high=16,
+        kind=float,
+    )
+    samples: int = setting(20, "Samples along each side of a descriptor, with --sampling grid.", low=8, high=64)
     norm_threshold: float = setting(
         0.0,
         "Set a descriptor to zero if the mean gradient norm is below this, for an image in [0, 1].",
@@ -108,6 +118,9 @@ class DescriptorParams:
 
     def __post_init__(self) -> None:
         check(self)
+        object.__setattr__(self, "domain_sizes", tuple(map(float, self.domain_sizes)))
+        if self.sampling == "pixels" and self.domain_sizes != (1.0,):
+            raise ParameterError("domain_sizes", "needs sampling grid, not pixels")
 
 
 @dataclass(frozen=True)
@@ -203,6 +216,10 @@ class Parameters(NamedTuple):
 
 PRESETS: dict[str, Parameters] = {
     "default": Parameters(),
+    "accurate": Parameters(
+        DetectorParams(contrast_threshold=0.035, orientation_window=3.0),
+        DescriptorParams(domain_sizes=(1.0, 1.4, 2.0, 2.8), samples=15, root_sift=True),
+    ),
     "lowe": Parameters(DetectorParams(variant="lowe"), DescriptorParams(sampling="pixels")),
     "vlfeat": Parameters(DetectorParams(contrast_threshold=0.0, border=1, refinement="vlfeat")),
     "ipol": Parameters(DetectorParams(octaves=8, border=1, refinement="converged", max_orientations=36)),
@@ -222,7 +239,7 @@ PRESETS: dict[str, Parameters] = {
         SelectionParams(max_keypoints=8192, keep="largest"),
     ),
 }
-"""Parameters with the effect of other programs' defaults, by name; see docs/parameters.md."""
+"""Parameters by name: for more correct matches, or with the effect of other programs' defaults; see docs/presets.md."""
 
 
 def all_parameters(preset: str = "default", **overrides: Any) -> Parameters:
@@ -282,4 +299,4 @@ def plain_values(*groups: Any) -> dict[str, bool | int | float | str | None]:
         Parameters of this module.
     """
     values = {f.name: getattr(group, f.name) for group in groups for f in fields(group)}
-    return {k: ",".join(f"{part:g}" for part in v) if isinstance(v, (tuple, list)) else v for k, v in values.items()}
+    return {k: ",".join(f"{part:.12g}" for part in v) if isinstance(v, (tuple, list)) else v for k, v in values.items()}

@@ -44,7 +44,8 @@ def setting(
     kind : type, optional
         bool, int, float or str; by default the type of `default`.
     parts : tuple of str
-        Names of the numbers, if the setting is several numbers, such as ("x", "y", "w", "h").
+        Names of the numbers, if the setting is several numbers, such as ("x", "y", "w", "h"); behind "...", as many as
+        are given.
     """
     metadata = {"help": help, "unit": unit, "low": low, "high": high, "above": above, "choices": choices}
     return field(default=default, metadata={**metadata, "kind": kind or type(default), "parts": parts})
@@ -63,8 +64,10 @@ def check(settings: Any) -> None:
             if not isinstance(value, bool):
                 raise ParameterError(f.name, f"must be true or false, not {value!r}")
         elif parts:
-            if not isinstance(value, (tuple, list)) or len(value) != len(parts):
-                raise ParameterError(f.name, f"must be {len(parts)} numbers, {','.join(parts)}, not {value!r}")
+            any_number = parts[-1] == "..."
+            if not isinstance(value, (tuple, list)) or (not value if any_number else len(value) != len(parts)):
+                count = "one number or more" if any_number else f"{len(parts)} numbers"
+                raise ParameterError(f.name, f"must be {count}, {','.join(parts)}, not {value!r}")
             for part in value:
                 _check_number(f, part)
         elif kind in (int, float):
@@ -98,5 +101,7 @@ def range_note(f: Field[Any]) -> str:
     else:
         limits = ", ".join(part for part in (start, "" if high is None else f"at most {high:g}") if part)
     default = {True: "on", False: "off"}[f.default] if isinstance(f.default, bool) else f.default
+    if isinstance(default, tuple):
+        default = ",".join(f"{part:g}" for part in default)
     parts = (f.metadata["unit"], limits, "" if default is None else f"default: {default}")
     return "; ".join(part for part in parts if part)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..features import Float32, Float64, Index
 from ..params import DescriptorParams, DetectorParams
-from .descriptor import CELLS, normalise
+from .descriptor import CELLS, pool
 from .keypoints import Keypoints
 from .octaves import INTENSITY_SCALE
 from .orientation import BINS, histogram_peaks
@@ -80,6 +80,14 @@ def affine_descriptors(
     -------
     (N, 128) float32
     """
+    sizes = (np.float32(size) * affine for size in descriptor.domain_sizes)
+    return pool([_histograms(tile, keypoints, sized, detector, descriptor) for sized in sizes], descriptor)
+
+
+def _histograms(
+    tile: Tile, keypoints: Keypoints, affine: Float32 | Float64, detector: DetectorParams, descriptor: DescriptorParams
+) -> Float32:
+    """Return histograms (N, 128) before normalisation; zero where the gradient is below the norm threshold."""
     out = np.zeros((len(keypoints), CELLS * CELLS * _ANGLES), np.float32)
     m = descriptor.magnification
     for i, a in enumerate(affine.astype(np.float64)):
@@ -88,7 +96,7 @@ def affine_descriptors(
         # The mean magnitude of the gradient, in octave pixels.
         if histogram.sum() / weight / math.sqrt(abs(np.linalg.det(a))) >= descriptor.norm_threshold:
             out[i] = histogram
-    return normalise(out, descriptor)
+    return out
 
 
 def affine_orientations(

@@ -111,7 +111,8 @@ def _similarities(
     which, angle = np.arange(len(keypoints)), frames.orientations
     if assign:
         which, angle = _or_own(assign_orientations(tile, keypoints, detector), angle)
-    return which, angle, compute_descriptors(tile, keypoints.take(which), angle, descriptor)
+    lowe = detector.variant == "lowe"
+    return which, angle, compute_descriptors(tile, keypoints.take(which), angle, descriptor, lowe=lowe)
 
 
 def _affinities(
@@ -163,6 +164,6 @@ def _halo(
     largest = float(longest[similar].max(initial=0))
     radius = max(orientation_radius(largest, detector), descriptor_radius(largest, descriptor)) + MAX_MOVES + 4
     if not similar.all():
-        extent = max(2.5 * descriptor.magnification, 3 * detector.orientation_window)
+        extent = max(2.5 * descriptor.magnification * max(descriptor.domain_sizes), 3 * detector.orientation_window)
         radius = max(radius, affine_radius(float(longest[~similar].max()), extent))
     return min(math.ceil(radius), max((height for _, height, _ in shapes), default=0) + 16)

@@ -13,7 +13,9 @@ the cells basis function by basis function, and a fixed 8 x 8 matrix turns the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -39,6 +41,7 @@ __all__ = [
     "descriptor_radius",
     "fill_basis",
     "normalise",
+    "pool",
     "quantised",
 ]
 
@@ -50,18 +53,18 @@ BASIS = 8
 """Basis functions of the orientation bins."""
 _EDGE = 2.5
 """Half the side of the grid, in cells: as far as the bilinear weights of the cells reach."""
-_SIDE = 20
-"""Samples along a side of the grid."""
 _CHUNK = 64
 """Keypoints at a time, so that their samples stay in the L2 cache."""
 
 
 def descriptor_radius(sigma: float, descriptor: DescriptorParams) -> float:
     """Return how many pixels around a keypoint of this sigma its descriptor depends on."""
-    return 2**0.5 * _EDGE * descriptor.magnification * sigma + 1
+    return 2**0.5 * _EDGE * descriptor.magnification * sigma * max(descriptor.domain_sizes) + 1
 
 
-def compute_descriptors(tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams) -> Float32:
+def compute_descriptors(
+    tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams, *, lowe: bool = False
+) -> Float32:
     """Return the descriptors of keypoints with orientations.
 
     Parameters
@@ -72,22 +75,48 @@ def compute_descriptors(tile: Tile, keypoints: Keypoints, angle: Float32, descri
     angle : (N,) float32
         Radians, y down.
     descriptor : DescriptorParams
+    lowe : bool
+        Sample pixels as Lowe's program does; see `pixel_histograms`.
 
     Returns
     -------
     (N, 128) float32
         Normalised, clamped and normalised again; see `normalise`.
     """
-    if descriptor.sampling == "pixels":
-        from .lowe_descriptor import pixel_histograms  # only the lowe preset needs it
+    sizes = (_with_size(tile, keypoints, size) for size in descriptor.domain_sizes)
+    return pool([_histograms(tile, sized, angle, descriptor, lowe) for sized in sizes], descriptor)
 
-        histograms = pixel_histograms(tile, keypoints, angle, descriptor)
+
+def pool(histograms: list[Float32], descriptor: DescriptorParams) -> Float32:
+    """Return the normalised descriptor of histograms of several domain sizes: the sum of their descriptors. [Dong15]
+
+    Differs from [Dong15], which sums the histograms themselves, because that matches less.
+    """
+    if len(histograms) == 1:
+        return normalise(histograms[0], descriptor)
+    return normalise(np.sum([_clamped(one, descriptor.clamp) for one in histograms], axis=0), descriptor)
+
+
+def _with_size(tile: Tile, keypoints: Keypoints, size: float) -> Keypoints:
+    """Return keypoints with sigma times a domain size, at levels with as much more blur as the octave has."""
+    highest = len(tile.levels) - 1
+    shift = round((highest - 2) * math.log2(size))
+    level = np.clip(keypoints.level + shift, np.minimum(keypoints.level, 1), highest)
+    return replace(keypoints, level=level, sigma=keypoints.sigma * np.float32(size))
+
+
+def _histograms(tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams, lowe: bool) -> Float32:
+    """Return histograms (N, 128) before normalisation; zero where the gradient is below the norm threshold."""
+    if descriptor.sampling == "pixels":
+        from .lowe_descriptor import pixel_histograms  # few need it
+
+        histograms = pixel_histograms(tile, keypoints, angle, descriptor, lowe=lowe)
         norms = histograms.sum(axis=1)
     else:
         histograms, norms = _grid_histograms(tile, keypoints, angle, descriptor)
     if descriptor.norm_threshold > 0:
         histograms[_mean_gradient(norms, keypoints, descriptor) < descriptor.norm_threshold] = 0
-    return normalise(histograms, descriptor)
+    return histograms
 
 
 def quantised(descriptors: Float32, descriptor: DescriptorParams) -> npt.NDArray[np.uint8] | Float32:
@@ -97,14 +126,20 @@ def quantised(descriptors: Float32, descriptor: DescriptorParams) -> npt.NDArray
 
 def normalise(histograms: Float32, descriptor: DescriptorParams) -> Float32:
     """Scale histograms to L2 norm 1, clamp at 0.2, and scale to norm 1 again; zero stays zero. [Lowe04 §6.1]"""
-    for clamp in (descriptor.clamp, None):
+    histograms = _clamped(histograms, descriptor.clamp)
+    if descriptor.root_sift:
+        histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), TINY))
+    return histograms
+
+
+def _clamped(histograms: Float32, limit: float) -> Float32:
+    """Scale histograms to L2 norm 1, clamp them, and scale them again."""
+    for clamp in (limit, None):
         norm = np.sqrt(np.einsum("ij,ij->i", histograms, histograms))
         histograms = histograms / np.maximum(norm, TINY)[:, None]
         if clamp is not None:
             np.maximum(histograms, 0, out=histograms)  # bins that are differences may be negative by rounding
             np.minimum(histograms, np.float32(clamp), out=histograms)
-    if descriptor.root_sift:
-        histograms = np.sqrt(histograms / np.maximum(histograms.sum(axis=1, keepdims=True), TINY))
     return histograms
 
 
@@ -115,9 +150,11 @@ def _mean_gradient(norms: Float32, keypoints: Keypoints, descriptor: DescriptorP
     the octave, or, on a grid, that of the keypoint's frame, where the unit of length is a cell.
     """
     cell = np.float32(descriptor.magnification) * keypoints.sigma
-    weights = _cell_weights(descriptor.window_size).sum()
+    weights = _cell_weights(descriptor.samples, descriptor.window_size).sum()
     if descriptor.sampling == "pixels":
-        weights = weights * (2 * _EDGE / _SIDE * cell) ** 2  # the number of pixels, instead of that of samples
+        weights = (
+            weights * (2 * _EDGE / descriptor.samples * cell) ** 2
+        )  # the number of pixels, instead of that of samples
         cell = np.ones_like(cell)
     means: Float32 = norms / (2 * INTENSITY_SCALE * weights * cell)
     return means
@@ -127,17 +164,17 @@ def _mean_gradient(norms: Float32, keypoints: Keypoints, descriptor: DescriptorP
 
 
 @lru_cache
-def _grid() -> Float32:
-    """Return the sample positions in cells, homogeneous: (3, samples) of x, y, 1."""
-    along = (np.arange(_SIDE) + 0.5) * (2 * _EDGE / _SIDE) - _EDGE
+def _grid(side: int) -> Float32:
+    """Return the sample positions in cells, homogeneous: (3, side^2) of x, y, 1."""
+    along = (np.arange(side) + 0.5) * (2 * _EDGE / side) - _EDGE
     y, x = np.meshgrid(along, along, indexing="ij")
-    return np.stack([x.ravel(), y.ravel(), np.ones(_SIDE**2)]).astype(np.float32)
+    return np.stack([x.ravel(), y.ravel(), np.ones(side**2)]).astype(np.float32)
 
 
 @lru_cache
-def _cell_weights(window_size: float) -> Float32:
-    """Return the weight of every sample in every cell, (samples, 16): bilinear times Gaussian."""
-    x, y, _ = _grid()
+def _cell_weights(side: int, window_size: float) -> Float32:
+    """Return the weight of every sample in every cell, (side^2, 16): bilinear times Gaussian."""
+    x, y, _ = _grid(side)
     centres = np.arange(CELLS) - (CELLS - 1) / 2
     wx, wy = (np.maximum(0, 1 - np.abs(v[:, None] - centres)) for v in (x, y))
     gauss = np.exp(-(x * x + y * y) / (2 * window_size**2))
@@ -165,15 +202,16 @@ def _grid_histograms(
     extent = _EDGE * np.abs(frames).sum(axis=1) + 1
     exceeds = ((extent > -low) | (extent > high)).any(axis=0)
 
+    weights = _cell_weights(descriptor.samples, descriptor.window_size)
     out = np.empty((len(keypoints), CELLS * CELLS * DIRECTIONS), np.float32)
     norms = np.zeros(len(keypoints), np.float32)
     for chunk in _chunks(regions.image[region], exceeds):
         limits = (low[:, chunk], high[:, chunk]) if exceeds[chunk[-1]] else None  # if any does, the last one does
-        basis = _sampled_basis(tile, pixel[chunk], transform[..., chunk], limits)
-        cells = basis @ _cell_weights(descriptor.window_size)
+        basis = _sampled_basis(tile, pixel[chunk], transform[..., chunk], _grid(descriptor.samples), limits)
+        cells = basis @ weights
         out[chunk] = np.matmul(cells.reshape(BASIS, -1).T, basis_to_bins().T).reshape(len(chunk), -1)
         if descriptor.norm_threshold > 0:
-            norms[chunk] = np.hypot(*basis[:2]) @ _cell_weights(descriptor.window_size).sum(axis=1)
+            norms[chunk] = np.hypot(*basis[:2]) @ weights.sum(axis=1)
     return out, norms
 
 
@@ -191,7 +229,9 @@ def _chunks(image: Index, exceeds: Mask) -> Iterator[Index]:
             yield one[len(one) * i // count : len(one) * (i + 1) // count]
 
 
-def _sampled_basis(tile: Tile, first: Index, transform: Float32, limits: tuple[Float32, Float32] | None) -> Float32:
+def _sampled_basis(
+    tile: Tile, first: Index, transform: Float32, grid: Float32, limits: tuple[Float32, Float32] | None
+) -> Float32:
     """Return the basis functions of twice the gradients of one chunk, (BASIS, N, samples), in a buffer.
 
     Parameters
@@ -201,14 +241,16 @@ def _sampled_basis(tile: Tile, first: Index, transform: Float32, limits: tuple[F
         Index of the pixel above and left of the one nearest to each keypoint.
     transform : (2, 3, N) float32
         From cells to pixels (x, y), relative to the nearest pixel.
+    grid : (3, samples) float32
+        Homogeneous positions of the samples, in cells.
     limits : two (2, N) float32 arrays, or None
         First and last pixel (x, y) of the image, relative to the nearest pixel, if a grid exceeds the image.
     """
-    n, samples = len(first), _SIDE**2
+    n, samples = len(first), grid.shape[1]
     position, pixel = (scratch(name, 2, n, samples) for name in ("position", "pixel"))
     index = scratch("index", n, samples, dtype=np.intp)
     basis = scratch("basis", BASIS, n, samples)
-    np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), _grid(), out=position.reshape(2 * n, samples))
+    np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), grid, out=position.reshape(2 * n, samples))
     np.rint(position, out=pixel)
     position -= pixel
     flat = np.multiply(pixel[1], np.float32(tile.stride), out=basis[0])

@@ -57,17 +57,21 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
             yield r, members[start : start + step]
 
 
-def windows(tile: Tile, centre: Index, radius: int) -> Float32:
+def windows(tile: Tile, centre: Index, radius: int, step: int = 1) -> Float32:
     """Return copies of the squares of 2 radius + 1 pixels around those of these indices; see `Tile.flat`.
+
+    They are every `step`-th pixel of the rows and columns.
 
     Returns
     -------
     (N, 2 radius + 1, 2 radius + 1) float32
     """
     side = 2 * radius + 1
-    shape = tile.levels.size - 2 * radius * (tile.stride + 1), side, side  # the window around every pixel
-    every = np.ndarray(shape, np.float32, tile.levels, 0, (4, 4 * tile.stride, 4))  # `as_strided` takes 20 us more
-    copies: Float32 = every[centre - radius * (tile.stride + 1)]
+    before = step * radius * (tile.stride + 1)
+    shape = tile.levels.size - 2 * before, side, side  # the window around every pixel
+    strides = 4, 4 * step * tile.stride, 4 * step
+    every = np.ndarray(shape, np.float32, tile.levels, 0, strides)  # `as_strided` takes 20 us more
+    copies: Float32 = every[centre - before]
     return copies
 
 

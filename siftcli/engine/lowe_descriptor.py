@@ -1,4 +1,4 @@
-"""The descriptor from every pixel around a keypoint, as Lowe's program computes it. [Lowe04 §6]
+"""The descriptor from every pixel around a keypoint. [Lowe04 §6]
 
 Orientation bins are linear in the angle t, here in [-4, 4]: the weight of bin k is max(0, 1 - |t - k|).  Bins are
 therefore piecewise linear in t, and sums of eight basis functions: 1, |t| - 2, three tents over [0, 4] with their
@@ -33,11 +33,13 @@ _GROUP = 4
 """Keypoints whose spatial weights are computed at a time, so that they stay in the L2 cache."""
 
 
-def pixel_histograms(tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams) -> Float32:
+def pixel_histograms(
+    tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams, *, lowe: bool
+) -> Float32:
     """Return histograms (N, 128), before normalisation, of every pixel within 2.5 cells, with trilinear weights.
 
-    Pixels lie around the rounded position, and the remainder of the position is subtracted after the rotation, without
-    being rotated itself.  Differs from [Lowe04], because Lowe's program does so.
+    With `lowe`, the offset of the keypoint from its nearest pixel is subtracted after the rotation, without being
+    rotated itself.  Differs from [Lowe04], because Lowe's program does so.
     """
     cell = np.float32(descriptor.magnification) * keypoints.sigma
     cos, sin = np.cos(angle), np.sin(angle)
@@ -47,7 +49,8 @@ def pixel_histograms(tile: Tile, keypoints: Keypoints, angle: Float32, descripto
     # Positions in cells, u along the keypoint's x axis and v along its y axis, are one matrix product.
     row, column = ((v + np.float32(0.5)).astype(np.intp) for v in (keypoints.y, keypoints.x))
     cos, sin = cos / cell, sin / cell
-    shift = (column - keypoints.x) / cell, (row - keypoints.y) / cell
+    right, down = column - keypoints.x, row - keypoints.y
+    shift = (right / cell, down / cell) if lowe else (cos * right + sin * down, cos * down - sin * right)
     rotation = np.stack([cos, sin, shift[0], -sin, cos, shift[1]]).reshape(2, 3, -1).swapaxes(1, 2).astype(np.float32)
     out = np.empty((len(keypoints), 128), np.float32)
     for radius, group in by_radius(radii, _SAMPLES):

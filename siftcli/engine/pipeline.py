@@ -79,7 +79,7 @@ def detect_tile(job: Job, spec: TileSpec) -> tuple[None, list[Task]]:
         candidates.append(find_candidates(tile, rows, detector))  # of the difference of Gaussians
     extrema = verify_extrema(tile, candidates, detector)  # among 26 neighbours [Lowe04 §3.1]
     keypoints = refine(tile, extrema, detector)  # by a quadratic fit [Lowe04 §4]
-    tile.extrapolate_borders(slice(1, -2))  # of the levels that keypoints lie in
+    tile.extrapolate_borders(slice(1, None))  # of the levels that keypoints are described in
     return None, [partial(describe_batch, spec=spec, keypoints=batch) for batch in batches(keypoints, tile)]
 
 
@@ -90,7 +90,9 @@ def describe_batch(job: Job, spec: TileSpec, keypoints: Keypoints) -> tuple[Desc
     oriented = keypoints.take(index)  # a keypoint once for each of its orientations
     descriptors = None
     if job.descriptor is not None:
-        descriptors = quantised(compute_descriptors(tile, oriented, angle, job.descriptor), job.descriptor)  # [§6]
+        lowe = job.detector.variant == "lowe"
+        described = compute_descriptors(tile, oriented, angle, job.descriptor, lowe=lowe)  # [Lowe04 §6]
+        descriptors = quantised(described, job.descriptor)
     return DescribedKeypoints.of(tile, oriented, angle, descriptors), []
 
 

@@ -201,8 +201,8 @@ class RowTile(Tile):
         goal = whole_blocks(computed - (self.core_start - (self._start - step)))
         self._done = [min(goal + lead, height) for lead in self._leads]
         for i, (level, done) in enumerate(zip(self.levels, self._done, strict=True)):
-            # Keypoints lie in these levels, and need their halo; the others serve the DoG and the blur alone.
-            context = self._halo if 0 < i < len(self._done) - 2 else BLOCK
+            # Keypoints are described in all levels but the first, which serves the DoG and the blur alone.
+            context = self._halo if i else BLOCK
             first, last = self.core_start - context, self.core_start + done - self._start
             level[first:last] = level[first + step : last + step]
 

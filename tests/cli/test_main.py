@@ -107,7 +107,9 @@ def test_every_parameter_is_an_option_with_its_help_and_default(field: dataclass
     if isinstance(field.default, bool):
         assert note.endswith(f"default: {'on' if field.default else 'off'}")
     elif field.default is not None:
-        assert note.endswith(f"default: {field.default}")
+        default = field.default
+        shown = ",".join(f"{part:g}" for part in default) if isinstance(default, tuple) else default
+        assert note.endswith(f"default: {shown}")
 
 
 def given(*args: str) -> dict[str, Any]:
@@ -130,6 +132,8 @@ def test_what_is_given_reaches_the_parameter(field: dataclasses.Field[Any]) -> N
     elif field.metadata["choices"]:
         value = next(choice for choice in field.metadata["choices"] if choice != field.default)
         args = [flag_of(field), value]
+    elif field.name == "domain_sizes":
+        value, args = (1.0, 1.5), [flag_of(field), "1,1.5"]
     elif field.metadata["parts"]:
         value, args = (1.0, 2.5, 30.0, 40.0), [flag_of(field), "1,2.5,30,40"]
     else:

@@ -12,6 +12,7 @@ import pytest
 import tolerances
 from engine_tools import field
 
+import siftcli
 from siftcli import Features
 from siftcli.evaluation.agreement import agreement, common
 
@@ -59,6 +60,19 @@ def test_colmap_descriptors(with_colmap: Pair) -> None:
     a = agreement(*with_colmap)
     assert a.cosine_p10 >= tolerances.COLMAP_COSINE[0]
     assert a.cosine >= tolerances.COLMAP_COSINE[1]
+
+
+@pytest.mark.parametrize("image", IMAGES[:2])
+def test_colmap_descriptors_of_every_pixel(image: str, pixels: Pixels) -> None:
+    """Independent program: VLFeat's samples at its own frames, anywhere between pixels; Lowe's shift spoils them."""
+    theirs = peers.colmap(pixels(image))
+    median = {}
+    for variant in ("standard", "lowe"):
+        how = {"sampling": "pixels", "variant": variant, "float_descriptors": True}
+        ours = siftcli.describe(pixels(image), theirs.without_descriptors(), "vlfeat", **how)
+        a, b = field(ours, "descriptors"), field(theirs, "descriptors").astype(np.float64)
+        median[variant] = np.median((a * b).sum(axis=1) / np.linalg.norm(b, axis=1))
+    assert median["standard"] >= tolerances.COLMAP_PIXELS > median["lowe"]
 
 
 def test_opencv_keypoints(with_opencv: Pair) -> None:

@@ -123,11 +123,13 @@ ORTHOGONAL: dict[str, tuple[Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uin
 }
 
 
+@pytest.mark.parametrize("preset", ["default", "accurate"])
 @pytest.mark.parametrize("name", ORTHOGONAL)
-def test_turns_and_mirrors(photo: npt.NDArray[np.uint8], plain: Features, name: str) -> None:
+def test_turns_and_mirrors(photo: npt.NDArray[np.uint8], plain: Features, name: str, preset: str) -> None:
     """Invariance: keypoints turn with the picture; descriptors stay, or are mirrored."""
     turn, expected = ORTHOGONAL[name]
-    assert_same(siftcli.detect(turn(photo)), expected(plain), tolerances.TURNED)
+    before = plain if preset == "default" else siftcli.detect(photo, preset)
+    assert_same(siftcli.detect(turn(photo), preset), expected(before), tolerances.TURNED)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 16), (16, 16), (32, 0)])

@@ -40,10 +40,12 @@ def values(parameter: Field[Any]) -> st.SearchStrategy[Any]:
         return st.booleans()
     if meta["choices"]:
         return st.sampled_from(meta["choices"])
+    if "..." in meta["parts"]:
+        return st.lists(st.floats(0.5, 3.0), min_size=1, max_size=3).map(tuple)
     if meta["parts"]:
         return st.tuples(st.floats(-20, 90), st.floats(-20, 90), st.floats(0.5, 90), st.floats(0.5, 90))
     high = COSTLY.get(parameter.name, UNBOUNDED.get(parameter.name, meta["high"]))
-    if meta["whole"]:
+    if meta["kind"] is int:
         return st.integers(meta["low"], int(high))
     if meta["low"] is not None:
         return st.floats(meta["low"], high)

@@ -15,6 +15,7 @@ from siftcli.engine.orientation import assign_orientations
 from siftcli.params import DetectorParams
 
 STANDARD, LOWE = DetectorParams(), DetectorParams(variant="lowe")
+WIDE = DetectorParams(orientation_window=3.0)
 SIZE = 97
 DEGREES = np.arange(-179.7, 180.0, 1.9)
 
@@ -47,10 +48,12 @@ def gap(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(np.abs((difference + 180) % 360 - 180))
 
 
+@pytest.mark.parametrize("window", [1.5, 3.0], ids=["every pixel", "every second pixel"])
 @pytest.mark.parametrize("sigma", [1.6, 2.4, 3.4])
-def test_orientation_of_a_ramp(sigma: float) -> None:
+def test_orientation_of_a_ramp(sigma: float, window: float) -> None:
     """Closed form: the direction in which the plane rises, within half a degree."""
-    found = [orientations(ramp(d), sigma=sigma) for d in DEGREES]
+    detector = DetectorParams(orientation_window=window)
+    found = [orientations(ramp(d), detector, sigma=sigma) for d in DEGREES]
     assert {len(f) for f in found} == {1}
     assert gap(np.concatenate(found), DEGREES).max() < tolerances.RAMP_DEGREES
 
@@ -139,12 +142,12 @@ def test_flat_image_has_no_orientation() -> None:
     assert len(orientations(np.full((SIZE, SIZE), 0.5))) == 0
 
 
-@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+@pytest.mark.parametrize("detector", [STANDARD, LOWE, WIDE], ids=["standard", "lowe", "wide"])
 def test_window_ends_at_three_sigma(detector: DetectorParams) -> None:
-    """Closed form: what lies beyond 3 x 1.5 sigma in every direction changes nothing; what lies within does."""
+    """Closed form: what lies beyond 3 windows' sigma in every direction changes nothing; what lies within does."""
     sigma, (x, y) = 2.0, (48.2, 47.7)
     i, j = np.mgrid[:SIZE, :SIZE]
-    outside = (np.hypot(i - y, j - x) > 3 * 1.5 * sigma * 2**0.5 + 1.5) * 0.1
+    outside = (np.hypot(i - y, j - x) > 3 * detector.orientation_window * sigma * 2**0.5 + 1.5) * 0.1
     inside = (np.hypot(i - y, j - x) > 3 * sigma) * 0.1 * (j > x)
     image = ramp(25.0)
     plain = orientations(image, detector)
@@ -152,7 +155,7 @@ def test_window_ends_at_three_sigma(detector: DetectorParams) -> None:
     assert orientations(image + inside, detector).tolist() != plain.tolist()
 
 
-@pytest.mark.parametrize("detector", [STANDARD, LOWE], ids=["standard", "lowe"])
+@pytest.mark.parametrize("detector", [STANDARD, LOWE, WIDE], ids=["standard", "lowe", "wide"])
 def test_last_two_rows_and_columns_are_left_out(detector: DetectorParams) -> None:
     """Closed form: their pixels reach the gradients of the third last, and no further."""
     image = ramp(25.0)

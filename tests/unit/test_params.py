@@ -24,7 +24,11 @@ from siftcli.params import (
 
 CLASSES: list[Any] = [cls for name in params.__all__ if is_dataclass(cls := getattr(params, name))]
 FIELDS = [(cls, f) for cls in CLASSES for f in fields(cls)]
-NUMBERS = [(cls, f) for cls, f in FIELDS if not f.metadata["choices"] and not isinstance(f.default, bool)]
+NUMBERS = [
+    (cls, f)
+    for cls, f in FIELDS
+    if not (f.metadata["choices"] or isinstance(f.default, bool) or "..." in f.metadata["parts"])
+]
 
 
 def by_name(pairs: list[tuple[Any, Any]]) -> pytest.MarkDecorator:
@@ -75,6 +79,19 @@ def test_highest_value(cls: Any, field: Any) -> None:
 def test_no_number(cls: Any, field: Any, value: Any) -> None:
     """Closed form: what is not a finite number is refused by the parameter's name."""
     refused(cls, field.name, value, "must be")
+
+
+@pytest.mark.parametrize("value", [(), 1.0, "1,2", (1.0, math.nan), (0.05,), (1, 17), (1, True), ["1"]], ids=str)
+def test_domain_sizes_that_are_refused(value: Any) -> None:
+    """Closed form: one number or more, each within the range."""
+    refused(DescriptorParams, "domain_sizes", value, "must be")
+
+
+def test_domain_sizes_are_a_tuple_for_the_grid_alone() -> None:
+    assert DescriptorParams(domain_sizes=[1, 2]).domain_sizes == (1.0, 2.0)  # type: ignore[arg-type]
+    assert plain_values(DescriptorParams(domain_sizes=(1, 1.4)))["domain_sizes"] == "1,1.4"
+    with pytest.raises(ParameterError, match="needs sampling grid"):
+        DescriptorParams(domain_sizes=(1, 2), sampling="pixels")
 
 
 @by_name([(cls, f) for cls, f in NUMBERS if f.metadata["kind"] is int])
