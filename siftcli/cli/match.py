@@ -57,6 +57,10 @@ class Request:
         Match all pairs of a collection.
     sequential, retrieve : int or None
         Match each image with so many that follow, or that look like it.
+    near : float or None
+        Match images taken at most so many metres apart.
+    neighbours : int or None
+        Match each image with so many that were taken nearest to it.
     pairs : str or None
         List of the pairs to match.
     rank : bool
@@ -86,6 +90,8 @@ class Request:
     exhaustive: bool
     sequential: int | None
     retrieve: int | None
+    near: float | None
+    neighbours: int | None
     pairs: str | None
     rank: bool
     top: int | None
@@ -183,6 +189,20 @@ _collection_options = all_of(
             metavar="K",
             type=int,
             help="Match every image with the K that look most like it.",
+        ),
+        option(
+            "--near",
+            group="Collection",
+            metavar="METRES",
+            type=float,
+            help="Match images that were taken at most so far apart, by the GPS positions in their EXIF metadata.",
+        ),
+        option(
+            "--neighbours",
+            group="Collection",
+            metavar="K",
+            type=int,
+            help="Match every image with the K that were taken nearest to it; with --near, only of those.",
         ),
         option("--resume", group="Collection", is_flag=True, help="Go on with a run that was interrupted."),
         option(
@@ -295,8 +315,12 @@ def _run(inputs: tuple[str, ...], request: Request) -> int:
         "--sequential": request.sequential is not None,
         "--pairs": request.pairs is not None,
         "--retrieve": request.retrieve is not None,
+        "--near": request.near is not None,
+        "--neighbours": request.neighbours is not None,
     }
     chosen = [name for name, given in selectors.items() if given]
+    if chosen == ["--near", "--neighbours"]:
+        chosen = ["--near"]
     if request.rank:
         _refuse(request, "--rank", chosen=[name for name in chosen if name != "--retrieve"], names=request.names)
         if len(inputs) != 2:

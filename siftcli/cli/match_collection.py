@@ -118,7 +118,35 @@ def _pairs(source: Source, request: Request) -> Pairs:
         return choose.exhaustive(names)
     if request.sequential is not None:
         return choose.sequential(names, request.sequential)
+    if request.near is not None or request.neighbours is not None:
+        return _near(source, names, request)
     return choose.nearest_pairs(names, _similar(source, names, request))
+
+
+def _near(source: Source, names: tuple[str, ...], request: Request) -> Pairs:
+    """Pair images by their positions; those without one are in no pair."""
+    from ..io.registry import read_collection
+    from ..matching.positions import cartesian, near_pairs
+
+    if request.near is not None and not request.near >= 0:
+        raise PlanError(f"--near: must be at least 0, not {request.near:g}")
+    if request.neighbours is not None and request.neighbours < 1:
+        raise PlanError(f"--neighbours: must be at least 1, not {request.neighbours}")
+    option = "--near" if request.near is not None else "--neighbours"
+    with read_collection(source.path, source.format) as collection:
+        cameras = {name: collection.read(name).camera for name in names}
+    positions = {n: camera.position for n, camera in cameras.items() if camera is not None and camera.position}
+    if len(positions) < 2:
+        raise PlanError(
+            f"{option}: {source.path} tells the position of {len(positions)} of {len(names)} images; positions come "
+            "from EXIF metadata, which sift detect keeps in .h5 and .db, and sift convert --images adds"
+        )
+    index = near_pairs(cartesian(list(positions.values())), request.near, request.neighbours)
+    if not len(index):
+        raise PlanError(f"{option}: no two images were taken so near one another")
+    bare = len(names) - len(positions)
+    notes = (f"{bare:,} of {len(names):,} images have no position, and are in no pair",) if bare else ()
+    return Pairs(tuple(positions), index.astype(np.int32), notes)
 
 
 def _similar(

@@ -68,6 +68,10 @@ def prepare(reader: Reader) -> None:
         "sift detect photos -o keys/",
         "for k in 1 2; do sift detect photos -o shard-$k.h5 --shard $k/2; done",
         "printf 'x,y,sigma\\n100,120,4\\n' > frames.csv",
+        "sift detect photos/a.jpg -o a.db",
+        "sift detect photos/b.jpg -o b.db",
+        "sift detect photos -o scene.db",
+        "sift match scene.db --exhaustive -o scene.db",
     )
     run(Block("sh", "\n".join(lines), 1, {}))
 
