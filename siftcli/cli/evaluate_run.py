@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -88,10 +89,11 @@ def _print(evaluation: Evaluation, request: Request) -> None:
         for row in rows:
             table.add_row(*cells(*row))
         starred = any(cell.endswith("*") for row in rows for cell in row)
-        intervals = "; 95 % confidence intervals by bootstrap over the pairs" if any("[" in c for c in rows[0]) else ""
+        bracketed = any("[" in cell for row in rows for cell in row[1:])
         print_table(
-            counted(count, "image pair") + intervals,
-            table,
+            counted(count, "image pair")
+            + ("; 95 % confidence intervals by bootstrap over the pairs" if bracketed else ""),
+            table if rows else None,
             "* differs from the first method: the interval of the difference excludes 0" if starred else "",
         )
 
@@ -108,12 +110,12 @@ def _sorted(inputs: tuple[str, ...], request: Request) -> tuple[list[ImagePair],
     """Tell sequences and features apart."""
     pairs: list[ImagePair] = []
     features = []
-    rest = inputs
+    rest: Iterable[str] = dict.fromkeys(inputs)
     if request.points is not None:
         if len(inputs) < 2 or not all(Path(path).is_file() for path in inputs[:2]):
             raise PlanError("--points: the first two inputs must be the images that the points are of")
         pairs.append(pair_of_points(inputs[0], inputs[1], request.points))
-        rest = inputs[2:]
+        rest = dict.fromkeys(inputs[2:])
     for path in rest:
         found = _pairs(path, request)
         pairs.extend(found)

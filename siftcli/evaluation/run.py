@@ -5,16 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import partial
-from hashlib import sha256
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import __version__
 from ..batch.match_run import PairResult
 from ..batch.workers import run_tasks
 from ..errors import FormatError, ParameterError
@@ -22,9 +17,9 @@ from ..io.journal import Journal
 from ..params import MatchParams
 from .methods import Given, Method, methods_of
 from .pairs import Measured, Measurer, Settings, can_estimate
+from .provenance import provenance, versions
 from .sequences import LAYOUTS, ImagePair, find_pairs
 from .summary import Interval, summarise
-from .truth import Homography
 
 __all__ = ["Evaluation", "PairRecord", "evaluate", "journal_for", "measure_pairs", "sequence_pairs", "settings_of"]
 
@@ -202,39 +197,8 @@ def journal_for(
     overwrite: bool = False,
 ) -> Journal:
     """Begin, or resume, the journal of a run, beside its output; parameters and errors as of `Journal`."""
-    about = json.dumps(_about(methods, pairs, settings), sort_keys=True, default=str).encode()
+    about = json.dumps(provenance(methods, pairs, settings), sort_keys=True, default=str).encode()
     return Journal(output, about, resume=resume, overwrite=overwrite and not resume)
-
-
-def _about(methods: Sequence[Method], pairs: Sequence[ImagePair], settings: Settings) -> dict[str, Any]:
-    """Return what the measures depend on."""
-    images = {image.path: image for pair in pairs for image in (pair.a, pair.b)}
-    truth = sha256()
-    for pair in pairs:
-        truth.update(repr((pair.a, pair.b)).encode("utf-8", "surrogatepass"))
-        truth.update(_truth_bytes(pair))
-    stamps = [(str(path), status.st_size, status.st_mtime_ns) for path in images if (status := _status(path))]
-    truth.update(repr(stamps).encode("utf-8", "surrogatepass"))
-    return {
-        "version": __version__,
-        "sequences": truth.hexdigest(),
-        "settings": asdict(settings),
-        "methods": {method.name: method.about(images.values()) for method in methods},
-    }
-
-
-def _truth_bytes(pair: ImagePair) -> bytes:
-    if isinstance(pair.truth, Homography):
-        return pair.truth.matrix.tobytes()
-    cameras = (pair.truth.a, pair.truth.b)
-    return b"".join(np.concatenate([np.ravel(v) for v in vars(camera).values()]).tobytes() for camera in cameras)
-
-
-def _status(path: Path) -> Any:
-    try:
-        return path.stat()
-    except OSError:  # is told when the pair is measured
-        return None
 
 
 def measure_pairs(
@@ -314,7 +278,7 @@ def _evaluation(
         notes.append("PoseLib is missing, so no homography or pose was estimated: pip install 'siftcli[geometry]'")
     if len(whole) < len(pairs):
         notes.append(f"{len(pairs) - len(whole)} of {len(pairs)} pairs failed for a method, and are not in the summary")
-    parameters = _about(methods, pairs, settings) | {"packages": _versions(), "pairs": len(pairs)}
+    parameters = provenance(methods, pairs, settings) | {"packages": versions(), "pairs": len(pairs)}
     return Evaluation(
         methods=tuple(method.name for method in methods),
         records=tuple(found[m, p] for p in range(len(pairs)) for m in range(len(methods))),
@@ -322,18 +286,6 @@ def _evaluation(
         parameters=parameters,
         notes=tuple(notes),
     )
-
-
-def _versions() -> dict[str, str]:
-    from importlib import metadata
-
-    found = {}
-    for name in ("numpy", "scipy", "poselib"):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _finite(value: Any) -> Any:

@@ -138,6 +138,18 @@ def test_a_pair_that_fails(sift: Sift, sequences: Path, tmp_path: Path) -> None:
     assert (tmp_path / "r.csv.sift.journal").exists()
 
 
+def test_all_pairs_fail(sift: Sift, sequences: Path, tmp_path: Path) -> None:
+    """Every pair is named, and there is no table."""
+    shutil.copytree(sequences / "one", tmp_path / "one")
+    (tmp_path / "one" / "img1.png").write_bytes(b"no image")
+    for more in ((), ("--json",), ("--csv",), ("-o", tmp_path / "r.html")):
+        run = sift("evaluate", tmp_path / "one", *more)
+        assert run.returncode == 1
+        assert run.stderr.count(b"img1.png") >= 3
+        assert b"Traceback" not in run.stderr
+    assert sift("evaluate", tmp_path / "one").stdout == b"3 image pairs\n"
+
+
 def test_agreement(sift: Sift, sample_images: Path, tmp_path: Path) -> None:
     for name, preset in (("a.npz", "default"), ("b.npz", "opencv")):
         sift("detect", sample_images / "camera.png", "--preset", preset, "-o", tmp_path / name)
