@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..engine.describe_frames import describe, find_faults_in
-from ..errors import FormatError, FrameError
+from ..errors import FormatError, FrameError, SiftWarning
 from ..features import Features, Image
 from ..io.formats import FORMATS, format_for
 from ..io.frame_lines import line_of_frame
 from ..io.names import stem
+from ..io.recorded import check_size, parameters_of, recorded_orientation
 from ..io.registry import read_collection, read_features
 from ..params import DescriptorParams, DetectorParams
 from .inputs import STDIN, Inputs, PlanError
 from .plan import FramesFile, Job
 
-__all__ = ["Describing", "described", "with_frames"]
+__all__ = ["Describing", "described", "upright", "with_frames"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | 
                 names = list(collection.names)
             found = [FramesFile(frames, chosen.name, _in_collection(names, i.relative)) for i in inputs.images]
             if len(names) == len(inputs.images) == 1:
+                if found[0].image is None:
+                    warnings.warn(
+                        f"{frames}: the keypoints are of {names[0]!r} and are taken for {inputs.images[0].path}",
+                        SiftWarning,
+                        stacklevel=2,
+                    )
                 found = [FramesFile(frames, chosen.name, names[0])]
         elif len(inputs.images) == 1:
             found = [FramesFile(frames, chosen.name)]
@@ -88,6 +96,39 @@ def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | 
                 "files, or a file of many images"
             )
     return [job._replace(frames=file) for job, file in zip(jobs, found, strict=True)]
+
+
+def upright(jobs: Sequence[Job], asked: bool) -> bool:
+    """Tell whether to turn images upright, as they were when the frames that jobs have were found.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        With frames.
+    asked : bool
+        Whether the user asked for it.
+
+    Raises
+    ------
+    PlanError
+        If the user asked for it and some frames are of images that were not turned, or these differ among themselves.
+    """
+    told: dict[bool, str] = {}
+    for file in dict.fromkeys(FramesFile(j.frames.path, j.frames.format) for j in jobs if j.frames is not None):
+        try:
+            parameters = None if file.format is None else parameters_of(file.path, file.format)
+        except FormatError:  # told when it is its turn
+            continue
+        try:
+            told.setdefault(recorded_orientation(parameters, file.path, asked), file.path)
+        except FormatError as error:
+            raise PlanError(str(error)) from error
+    if len(told) > 1:
+        raise PlanError(
+            f"{told[True]} has keypoints of images turned by EXIF orientation, and {told[False]} has not; describe "
+            "them in two runs"
+        )
+    return next(iter(told), asked)
 
 
 def _in_folder(folder: Path, image: PurePath, format: str | None) -> FramesFile:
@@ -138,7 +179,8 @@ def described(
     Returns
     -------
     features : Features
-    warnings : tuple of str
+    notes : tuple of str
+        What the user should know.
 
     Raises
     ------
@@ -150,7 +192,9 @@ def described(
     if file.format is None or (FORMATS[file.format].many and file.image is None):
         raise FormatError(file.path, f"has no keypoints of {job.name}; name them as the image")
     frames = read_features(file.path, file.format, image=file.image).without_descriptors()
-    warnings: tuple[str, ...] = ()
+    height, width = pixels.shape
+    check_size(frames, file.path if file.image is None else f"{file.path}: {file.image}", job.path, (width, height))
+    notes: tuple[str, ...] = ()
     faults = find_faults_in(pixels[None], frames, detector)
     if faults:
         first = _located(faults[0], file, len(frames))
@@ -158,9 +202,9 @@ def described(
             more = f" (and {len(faults) - 1} more like it)" if len(faults) > 1 else ""
             hint = "--bad-frames zero gives such frames a descriptor of zeros"
             raise FormatError(first.path, f"{first.reason}{more}; {hint}", first.line)
-        warnings = (f"{first}; {len(faults)} of {len(frames)} frames got a descriptor of zeros",)
+        notes = (f"{first}; {len(faults)} of {len(frames)} frames got a descriptor of zeros",)
     out = describe(pixels[None], frames, detector, descriptor, assign=describing.assign, skip=describing.skip)
-    return out, warnings
+    return out, notes
 
 
 def _located(fault: FrameError, file: FramesFile, count: int) -> FormatError:

@@ -55,7 +55,7 @@ def with_masks(jobs: Sequence[Job], inputs: Inputs, mask: str) -> list[Job]:
 def _found(image: Path) -> Path:
     """Return the mask of an image that lay here, or its first name if there is none."""
     whole, short = image.with_name(f"{image.name}.png"), image.with_suffix(".png")
-    return short if short.exists() and not whole.exists() else whole
+    return short if short.is_file() and not whole.is_file() else whole
 
 
 def mask_of(path: str, image: str, shape: tuple[int, ...], **how: Any) -> npt.NDArray[np.bool_]:

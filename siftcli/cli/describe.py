@@ -99,9 +99,11 @@ def command(
     detector, descriptor, _ = chosen_parameters(preset, given)
     found, jobs = request.plan(inputs, descriptor)
 
-    from ..batch.given import Describing, with_frames
+    from ..batch.given import Describing, upright, with_frames
 
     jobs = with_frames(jobs, found, keypoints, keypoints_format)
+    turned = upright(jobs, request.reading.exif_orientation)
+    request = request._replace(reading=request.reading._replace(exif_orientation=turned))
     describing = Describing(assign=assign_orientations, skip=bad_frames == "zero")
     settings = replace(request.settings(detector, descriptor), describing=describing)
     ctx.exit(request.carry_out(found, jobs, settings))

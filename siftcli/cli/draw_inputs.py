@@ -18,6 +18,7 @@ from ..features import Features
 from ..io.formats import format_of_suffix
 from ..io.image import LoadedImage
 from ..io.names import stem
+from ..io.recorded import parameters_of, recorded_orientation
 from ..machine import cores
 from ..matches import Matches
 from ..matching.evidence import verify_by_evidence
@@ -110,7 +111,8 @@ def sorted_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def read_pictures(images: Sequence[str], features: Sequence[str], reading: Reading) -> list[Picture]:
     """Read images, and their features where there are files of them; one file may hold those of both."""
-    pictures = [read_picture(path, reading) for path in images]
+    readings = [_as_found(features[min(i, len(features) - 1)], reading) if features else reading for i in (0, 1)]
+    pictures = [read_picture(path, how) for path, how in zip(images, readings, strict=False)]
     for i, picture in enumerate(pictures):
         if features:
             path = features[min(i, len(features) - 1)]
@@ -118,6 +120,12 @@ def read_pictures(images: Sequence[str], features: Sequence[str], reading: Readi
                 break  # of the first image only
             pictures[i] = replace(picture, features=read_their_features(path, picture, reading))
     return pictures
+
+
+def _as_found(path: str, reading: Reading) -> Reading:
+    """Turn the image as it was when the features in a file were found, where the file tells."""
+    upright = recorded_orientation(parameters_of(path), path, reading.images.exif_orientation)
+    return replace(reading, images=reading.images._replace(exif_orientation=upright))
 
 
 def extracted(picture: Picture, reading: Reading, *, descriptors: bool = True) -> Picture:
@@ -147,7 +155,7 @@ def read_their_features(path: str, picture: Picture, reading: Reading) -> Featur
     from ..io.registry import read_collection
 
     with read_collection(path) as collection:
-        features = collection.read(_named(collection, path, picture))
+        features = collection.read(_named(collection, path, picture, reading.quiet))
     if features.image_size not in (None, picture.image.size) and not reading.quiet:
         width, height = features.image_size or (0, 0)
         say(
@@ -157,11 +165,13 @@ def read_their_features(path: str, picture: Picture, reading: Reading) -> Featur
     return features
 
 
-def _named(collection: Collection, path: str, picture: Picture) -> str:
+def _named(collection: Collection, path: str, picture: Picture, quiet: bool) -> str:
     """Find an image in a file of the features of many."""
-    if len(collection.names) == 1:
-        return collection.names[0]
     found = next((name for name in _names(picture) if name in collection.names), None)
+    if len(collection.names) == 1:
+        if found is None and _holds_many(path) and not quiet:
+            say(f"warning: {path}: the features are of {collection.names[0]!r} and are taken for {picture.path}")
+        return collection.names[0]
     if found is None:
         raise FormatError(path, f"holds no image {picture.name!r}; sift info lists what it holds")
     return found

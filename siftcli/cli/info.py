@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _STDIN = "-"
+_OTHER = "this is not a file of"
+"""What readers say of a file of another kind."""
 
 
 def _format_names() -> list[str]:
@@ -65,10 +67,15 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
             if format in (None, "colmap-db") and path.lower().endswith(".db"):
                 _matches(path, as_json, of_database=True)
         except FormatError as error:
-            if format is None and path != _STDIN and _matches(path, as_json):
-                continue
+            fault = error
+            if format is None and path != _STDIN:
+                try:
+                    if _matches(path, as_json):
+                        continue
+                except FormatError as other:  # tell the fault of what it is, a file of features or of matches
+                    fault = other if _OTHER in error.reason and _OTHER not in other.reason else error
             failed = True
-            _failure(path, None, error, as_json)
+            _failure(path, None, fault, as_json)
     ctx.exit(1 if failed else 0)
 
 
@@ -144,18 +151,19 @@ def _features(path: str, name: str | None, as_json: bool) -> bool:
 
 
 def _matches(path: str, as_json: bool, *, of_database: bool = False) -> bool:
-    """Tell about a match file, or about the matches of a database, if it has any; false if it is none."""
+    """Tell about a match file, or about the matches of a database, if it has any; false if no match file is so named.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, or is of another kind.
+    """
     from ..io.match_summary import match_format_of, pairs_of
 
     format = match_format_of(path)
     if format is None:
         return False
-    try:
-        pairs = list(pairs_of(path, format))
-    except FormatError:
-        if of_database:
-            raise
-        return False
+    pairs = list(pairs_of(path, format))
     if of_database and not pairs:
         return True
     if as_json:

@@ -21,6 +21,7 @@ from ..batch.similar import rank, similar_images
 from ..features import Features
 from ..io.matches import match_format_for
 from ..io.output import make_folder
+from ..io.recorded import check_comparable, parameters_of
 from ..matching.verify import require_estimator
 from .guard import guard
 from .match import Request
@@ -42,6 +43,8 @@ def run_collection(features: str, request: Request) -> int:
     if request.params.verify is not None:
         require_estimator(request.params.verify)
     source = Source(features)
+    parameters = parameters_of(features)
+    check_comparable(parameters, parameters, features, features, request.params.metric)
     pairs = _pairs(source, request)
     if not request.quiet:
         for note in pairs.notes:
@@ -173,6 +176,7 @@ def run_rank(query: str, features: str, request: Request) -> int:
     source = Source(features)
     names = source.names()
     loaded = load(query, None, request)
+    check_comparable(loaded.features.parameters, parameters_of(features), query, features, request.params.metric)
     if request.retrieve is not None:
         names = tuple(names[i] for i in _similar(source, names, request, loaded.features)[0])
     shown = PairDisplay(len(names), "image", quiet=request.quiet, verbose=request.verbose)

@@ -16,6 +16,7 @@ from ..io.exif import read_camera
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.output import atomic_write, make_folder
 from ..io.pairs import parts
+from ..io.recorded import check_comparable
 from ..io.registry import format_of_suffix, read_collection
 from ..matches import Matches, Model
 from ..matching.evidence import hidden_by, verify_by_evidence
@@ -66,6 +67,7 @@ def run_pair(path_a: str, path_b: str, request: Request) -> int:
                 path,
                 "has no descriptors; sift describe IMAGE --keypoints FILE adds them, or name the image",
             )
+    check_comparable(a.features.parameters, b.features.parameters, path_a, path_b, request.params.metric)
     matches = match_features(a.features, b.features, request.params, request.jobs)
     if request.evidence:
         matches = verify_by_evidence(matches, request.params)

@@ -114,10 +114,10 @@ def features_from(
     for name in ("xy", "scales", "orientations", "affine"):
         if name in values and not np.isfinite(values[name]).all():
             bad = int(np.argwhere(~np.isfinite(values[name]))[0, 0])
-            raise FormatError(path, f"{place}keypoint {bad + 1} has a frame that is not finite; the file is damaged")
+            raise FormatError(path, f"{place}keypoint {bad + 1} has a frame that is not finite; leave it out")
     if (values["scales"] < 0).any():
         raise FormatError(
-            path, f"{place}keypoint {int((values['scales'] < 0).argmax()) + 1} has a scale below zero; it is damaged"
+            path, f"{place}keypoint {int((values['scales'] < 0).argmax()) + 1} has a scale below zero; leave it out"
         )
     values["image_size"] = _image_size(arrays.get("image_size"), path, place)
     return Features(**values, camera=_camera(arrays, path, place), parameters=parameters)
@@ -158,7 +158,7 @@ def _image_size(array: Array | None, path: str, place: str) -> tuple[int, int] |
         raise FormatError(path, f"{place}image_size {array.tolist()} is not in whole pixels")
     width, height = (int(side) for side in array.tolist())
     if not (0 < width <= _LARGEST_SIDE and 0 < height <= _LARGEST_SIDE):
-        raise FormatError(path, f"{place}image_size {width} x {height} cannot be; the file is damaged")
+        raise FormatError(path, f"{place}image_size {width} x {height} cannot be; leave it out")
     return width, height
 
 

@@ -39,7 +39,10 @@ def finite_frames(frames: Float32, name: str) -> None:
     """
     bad = ~np.isfinite(frames).all(axis=1) | ~(frames[:, 2] >= 0)
     if bad.any():
-        raise FormatError(name, f"keypoint {int(bad.argmax()) + 1} has a frame that cannot be; the file is damaged")
+        raise FormatError(
+            name,
+            f"keypoint {int(bad.argmax()) + 1} has a frame that is not finite, or a scale below zero; leave it out",
+        )
 
 
 def as_bytes(descriptors: UInt8 | Float32, name: str | PathLike[str]) -> UInt8:

@@ -125,9 +125,9 @@ def test_the_line_in_other_formats(sift: Sift, photo: Path, name: str) -> None:
     frames = siftcli.detect(pixels)
     frames.xy[3] = 300, 30
     path = f"frames{FORMATS[name].suffix}"
-    siftcli.write_features(path, frames, name)
+    siftcli.write_features(path, frames, name, image="photo.png")
     result = sift("describe", "photo.png", "-k", path, "--keypoints-format", name, "-o", "out.npz")
-    place = {"lowe": ":26", "lowe-gz": ":26", "colmap": ":5", "hdf5": ": frames"}.get(name, ":4")
+    place = {"lowe": ":26", "lowe-gz": ":26", "colmap": ":5", "hdf5": ": photo.png"}.get(name, ":4")
     assert lines(result.stderr)[0].startswith(f"sift: error: {path}{place}: keypoint 4 lies at (300, 30)")
 
 
