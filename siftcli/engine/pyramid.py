@@ -51,7 +51,7 @@ class Wave(NamedTuple):
     tiles : list of TileSpec
         Row tiles, one for each lane.
     then : TileSpec or None
-        The atlas, behind the last wave: it needs all row tiles to be computed, but not to be described.
+        The atlas, behind the last wave of several lanes: it needs all row tiles to be computed, but not described.
     """
 
     tiles: list[TileSpec]
@@ -77,7 +77,7 @@ class Pyramid:
     """The Gaussian pyramid of a stack of images of one size.
 
     It is made of row tiles, for octaves from `Tuning.small_octave` pixels on, and an atlas of all smaller octaves.  A
-    tile is valid until the next one of its lane is computed.
+    tile is valid until the next one of its lane is computed; with a single lane, the atlas uses the same memory.
 
     With several lanes, all buffers are in shared memory, and a pyramid is pickled as the values that it is made of: a
     worker that unpickles it has the same tiles.  The levels do not depend on the number of lanes.
@@ -122,8 +122,12 @@ class Pyramid:
             self._layout = atlas_layout(count, small, around, detector.border)
             atlas_size = (detector.scales_per_octave + 3) * self._layout.rows * self._layout.columns
         # Samples outside all regions are read, with weight zero: new buffers hold zeros, used ones finite values.
-        self._lane_memory = allocate("levels", lanes, tile_size)
-        self._atlas_memory = allocate("atlas", atlas_size)
+        if lanes == 1:
+            self._lane_memory = allocate("levels", 1, max(tile_size, atlas_size))
+            self._atlas_memory = self._lane_memory[0]
+        else:
+            self._lane_memory = allocate("levels", lanes, tile_size)
+            self._atlas_memory = allocate("atlas", atlas_size)
         self._held = allocate("held", lanes, 3)
 
     @classmethod
@@ -152,8 +156,10 @@ class Pyramid:
                     starts = [(lane, starts[step]) for lane, starts in enumerate(lanes) if step < len(starts)]
                     waves.append(Wave([TileSpec(octave, image, lane, start) for lane, start in starts]))
         if self._small:
-            *waves, last = waves or [Wave([])]
-            waves.append(last._replace(then=ATLAS))
+            if self._lanes == 1 or not waves:
+                waves.append(Wave([ATLAS]))
+            else:
+                waves[-1] = waves[-1]._replace(then=ATLAS)
         yield from waves
 
     def tile(self, spec: TileSpec) -> Tile:
