@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from typing import Any
 import pytest
 from worker_tools import make_environment, make_failing, make_work
 
+from siftcli.batch.crew import Crew
 from siftcli.batch.workers import run_tasks
-from siftcli.errors import SiftError
+from siftcli.errors import SiftError, SiftWarning
+from siftcli.threads import share
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +88,42 @@ def test_workers_have_one_thread_of_blas(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     found = {o.task: o.result for o in run_tasks(["OPENBLAS_NUM_THREADS"], make_environment, 2)}
     assert found == {"OPENBLAS_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("room", [0, 1, 2])
+def test_without_room_for_all_workers_fewer_do_the_work(
+    room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = Crew._start, 0
+
+    def start_or_fail(crew: Crew) -> Any:
+        nonlocal started
+        if started == room:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        started += 1
+        return start(crew)
+
+    monkeypatch.setattr(Crew, "_start", start_or_fail)
+    words = "one worker does the work" if room < 2 else "2 of the workers do the work"
+    with pytest.warns(SiftWarning, match=f"no room for another process .*; {words}"):
+        outcomes = run(list(range(12)), tmp_path, 3)
+    assert {task: result[0] for task, (result, _) in outcomes.items()} == {n: n * n for n in range(12)}
+    pids = {result[1] for result, _ in outcomes.values()}
+    assert pids == {os.getpid()} if room == 0 else os.getpid() not in pids
+
+
+@pytest.mark.parametrize("room", [0, 1, 3])
+def test_without_room_for_all_threads_fewer_do_the_work(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = threading.Thread.start, 0
+
+    def start_or_fail(thread: threading.Thread) -> None:
+        nonlocal started
+        if started == room:
+            raise RuntimeError("can't start new thread")
+        started += 1
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_fail)
+    busy = threading.Event()
+    with pytest.warns(SiftWarning, match="no room for another thread"):
+        assert share(lambda number: busy.wait(0.05) or number * number, 5) == [0, 1, 4, 9, 16]
