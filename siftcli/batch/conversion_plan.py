@@ -14,10 +14,9 @@ from ..errors import OutputError
 from ..features import ParameterValue
 from ..io.colmap_camera import DatabaseOptions
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
-from ..io.journal import has_journal, journal_path
+from ..io.journal import abandoned_journal
 from ..io.names import place_below, stem
 from ..io.pairs import parts
-from ..io.run_lock import RunLock
 from .clashes import refuse_clashes
 from .conversion_sources import Item, exists_as_folder, find_sources
 from .image_names import ImageFinder, is_image
@@ -225,9 +224,8 @@ def _refuse_existing(outputs: Sequence[str], target: Format) -> None:
     if exists:
         more = f" (as do {len(exists) - 1} more)" if len(exists) > 1 else ""
         raise PlanError(f"{exists[0]}: exists already{more}; use --overwrite, or give another name")
-    if target.many and has_journal(outputs[0]):
-        RunLock(outputs[0]).release()  # which says so, if that run goes on
+    if target.many and (left := abandoned_journal(outputs[0])) is not None:
         raise PlanError(
-            f"{journal_path(outputs[0])}: is what a run that did not end has left; if that was sift detect, continue "
+            f"{left}: is what a run that did not end has left; if that was sift detect, continue "
             "with --resume; otherwise drop it with --overwrite"
         )

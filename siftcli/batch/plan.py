@@ -8,9 +8,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
-from ..io.journal import has_journal, journal_path
+from ..io.journal import abandoned_journal
 from ..io.pairs import parts
-from ..io.run_lock import RunLock
 from .clashes import refuse_clashes
 from .inputs import STDIN, Inputs, PlanError
 
@@ -236,10 +235,9 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
             f"{taken[0]}: exists already{more}; use --overwrite to replace, --resume to go on with what is there, "
             "or -o for another place"
         )
-    left = next((job.output for job in jobs[:1] if job.shared and has_journal(job.output)), None)
+    left = next((abandoned_journal(job.output) for job in jobs[:1] if job.shared), None)
     if left is not None:
-        RunLock(left).release()  # which says so, if that run goes on
         raise PlanError(
-            f"{journal_path(left)}: is what a run that did not end has left; use --resume to go on with it, "
+            f"{left}: is what a run that did not end has left; use --resume to go on with it, "
             "or --overwrite to begin anew"
         )

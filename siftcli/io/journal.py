@@ -23,7 +23,7 @@ from ..errors import OutputError
 from .output import output_error
 from .run_lock import RunLock
 
-__all__ = ["Journal", "has_journal", "journal_path"]
+__all__ = ["Journal", "abandoned_journal", "has_journal", "journal_path"]
 
 _MAGIC = b"SIFTJNL1"
 _HEAD = struct.Struct("<QII")
@@ -54,6 +54,20 @@ def has_journal(output: str | PathLike[str]) -> bool:
             return _is_journal(file)
     except (OSError, ValueError):  # a name with NUL
         return False
+
+
+def abandoned_journal(output: str | PathLike[str]) -> Path | None:
+    """Return the journal that a run has left of an output, or None.
+
+    Raises
+    ------
+    OutputError
+        If the run has not ended.
+    """
+    if not has_journal(output):
+        return None
+    with RunLock(output):
+        return journal_path(output) if has_journal(output) else None  # the run may have ended since
 
 
 class Journal:
