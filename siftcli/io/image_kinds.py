@@ -85,7 +85,7 @@ _SIGNATURES = (
     ("PNG", 0, (b"\x89PNG\r\n\x1a\n",)),
     ("RAW", 8, (b"CR\x02",)),
     ("TIFF", 0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")),
-    ("PPM", 0, (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf")),
+    ("PPM", 0, (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf", b"PF")),
     ("BMP", 0, (b"BM",)),
     ("GIF", 0, (b"GIF87a", b"GIF89a")),
     ("WEBP", 8, (b"WEBP",)),

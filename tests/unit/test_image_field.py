@@ -427,7 +427,7 @@ def test_what_detection_takes_is_asked_before_decoding(monkeypatch: pytest.Monke
         read_image(data, needs=lambda width, height: width * height << 20)
 
 
-@pytest.mark.parametrize("kind", [b"P5", b"P6", b"P2", b"P1", b"P4"])
+@pytest.mark.parametrize("kind", [b"P5", b"P6", b"P2", b"P1", b"P4", b"Pf"])
 def test_a_comment_without_an_end_is_read_or_refused_in_bounded_time(kind: bytes) -> None:
     """Bounded: no more of the file is read than a header may have, whatever its length."""
 
@@ -443,6 +443,40 @@ def test_a_comment_without_an_end_is_read_or_refused_in_bounded_time(kind: bytes
     with pytest.raises(ImageError, match="64 KB"):
         read_image(file)
     assert file.taken < 200_000
+
+
+def test_comments_of_a_gif_are_read_or_refused() -> None:
+    """Pillow joins them one by one, in a time that grows with the square of their size."""
+    whole = gif(5, 4)
+    head, rest = whole[:19], whole[19:]
+    comment = b"!\xfe" + (b"\xff" + b"x" * 255) * 100 + b"\0"
+    assert read_image(head + comment + rest).pixels.shape == (4, 5)
+    with pytest.raises(ImageError, match="more than 1 MB"):
+        read_image(head + comment * 100 + rest)
+    assert read_image(head + rest[:-1] + comment * 100 + rest).warnings == ()
+    assert len(read_image(head + rest[:-1] + comment + rest).warnings) == 1  # two images
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [b"\xff" * 100_000, b"\xff\xfe\0\x02" + b"\0" * 100_000, b"\xff\xe1\0\x08Exif\0\0" * 20, b"\xff\xfe\0\x02" * 5000],
+    ids=["fill", "zeros", "EXIF", "comments"],
+)
+def test_a_jpeg_header_without_an_end_is_refused(segments: bytes) -> None:
+    """Pillow looks at every byte, and joins EXIF segments in a time that grows with the square of their size."""
+    with pytest.raises(ImageError, match="a header without an end"):
+        read_image(jpeg()[:2] + segments + jpeg()[2:])
+    few = b"\xff\xfe\0\x02" * 50 + b"\xff" * 50
+    np.testing.assert_array_equal(read_image(jpeg()[:2] + few + jpeg()[2:]).pixels, read_image(jpeg()).pixels)
+
+
+def test_two_sizes_in_one_file_are_refused() -> None:
+    codecs = needed("imagecodecs")
+    data = bytearray(codecs.jpeg2k_encode(np.stack([deep(12)] * 3, -1), level=0, bitspersample=12))
+    at = data.index(b"ihdr")
+    struct.pack_into(">II", data, at + 4, 8, 9)
+    with pytest.raises(ImageError, match="9 x 8 pixels, its data 260 x 200"):
+        read_image(bytes(data))
 
 
 def test_comments_between_plain_samples() -> None:

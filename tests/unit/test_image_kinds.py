@@ -190,7 +190,7 @@ CELLS = [
         1,
         23,
     ),
-    Cell("grey, float of 32 bits", "PNM", "Pillow", "float32", lambda: by_opencv(".pfm", GREY.astype("f4")), 1, 23),
+    Cell("grey, float of 32 bits", "PNM", "siftcli", "float32", lambda: by_opencv(".pfm", GREY.astype("f4")), 1, 23),
     Cell("grey, float of 16 or 64 bits", "TIFF", "tifffile", "float32", lambda: by_tifffile(GREY), 1, 23),
     Cell(
         "colour, float",

@@ -211,7 +211,7 @@ def _opened(stream: BinaryIO, name: str) -> Opened:
         from . import jpeg
 
         return jpeg.opened(stream, name)
-    if kind == "PPM" and not head.startswith(b"Pf"):
+    if kind == "PPM":
         from . import netpbm
 
         return netpbm.opened(stream, name)
@@ -234,7 +234,7 @@ def _opened(stream: BinaryIO, name: str) -> Opened:
     plugin = pillow.registered(stream)
     if plugin is None:
         raise ImageError(name, f"is not an image that can be read ({READABLE}); convert it to one of these")
-    return pillow.opened_by(plugin, stream, name)
+    return pillow.opened_by(plugin, stream)
 
 
 def _check_size(file: Opened, name: str, max_pixels: int, needs: Needs | None) -> None:

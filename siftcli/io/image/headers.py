@@ -5,10 +5,18 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-__all__ = ["avif_depth", "jpeg2000_depth", "jpeg_frame", "png_significant_bits"]
+__all__ = ["avif_depth", "gif_frames", "jpeg2000_frame", "jpeg_frame", "png_significant_bits"]
 
 _START = 1 << 16
 """Bytes in which headers have to end."""
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
+_JPEG_SCAN = frozenset((0xD9, 0xDA))
+"""Markers: starts of a frame; those without a length; the end of the header."""
+_MOST_SEGMENTS, _MOST_EXIF = 4096, 16
+_GIF_IMAGE, _GIF_EXTENSION, _GIF_END = 0x2C, 0x21, 0x3B
+_MOST_EXTENSIONS = 1 << 20
+"""Bytes between two images of a GIF that are looked at."""
 
 
 def _start(stream: BinaryIO) -> bytes:
@@ -30,14 +38,16 @@ def png_significant_bits(stream: BinaryIO) -> int | None:
     return None
 
 
-def jpeg2000_depth(stream: BinaryIO) -> int | None:
-    """Return the largest number of bits of a component of JPEG 2000, from its SIZ marker. [ISO 15444-1 §A.5.1]"""
+def jpeg2000_frame(stream: BinaryIO) -> tuple[int, int, int] | None:
+    """Return the bits of the deepest component, width and height from the SIZ marker. [ISO 15444-1 §A.5.1]"""
     head = _start(stream)
     at = head.find(b"\xff\x4f\xff\x51")
     if at < 0 or at + 42 > len(head):
         return None
+    right, bottom, left, top = struct.unpack_from(">4I", head, at + 8)
     components = struct.unpack_from(">H", head, at + 40)[0]
-    return max(((ssiz & 0x7F) + 1 for ssiz in head[at + 42 : at + 42 + 3 * components : 3]), default=None)
+    bits = max(((ssiz & 0x7F) + 1 for ssiz in head[at + 42 : at + 42 + 3 * components : 3]), default=8)
+    return bits, right - left, bottom - top
 
 
 def avif_depth(stream: BinaryIO) -> int:
@@ -49,16 +59,67 @@ def avif_depth(stream: BinaryIO) -> int:
     return 12 if head[at + 6] & 0x20 else 10
 
 
+def gif_frames(stream: BinaryIO) -> int:
+    """Return how many images a GIF has, 2 for more; Pillow joins its comments one by one. [GIF89a §12]
+
+    Raises
+    ------
+    ValueError
+        If there is more than a header before the first image.
+    """
+    stream.seek(0)
+    data = stream.read()
+    frames, at = 0, 13 + _table(data[10:11])
+    limit = at + _MOST_EXTENSIONS
+    while at < min(limit, len(data)) and frames < 2:
+        kind = data[at]
+        if kind == _GIF_END:
+            break
+        if kind == _GIF_IMAGE:
+            frames += 1
+            at += 11 + _table(data[at + 9 : at + 10])
+        else:
+            at += 2 if kind == _GIF_EXTENSION else 1
+        if kind in (_GIF_IMAGE, _GIF_EXTENSION):
+            while at < len(data) and data[at]:
+                at += 1 + data[at]
+            at += 1
+        if kind == _GIF_IMAGE:
+            limit = at + _MOST_EXTENSIONS
+    if not frames and at >= limit:
+        raise ValueError("more than 1 MB of comments before the first image")
+    return frames
+
+
+def _table(flags: bytes) -> int:
+    """Return the bytes of a GIF's table of colours."""
+    return 6 << (flags[0] & 7) if flags and flags[0] & 0x80 else 0
+
+
 def jpeg_frame(stream: BinaryIO) -> tuple[int, int, int] | None:
-    """Return bits, width and height of a JPEG from its start of frame; None if there is none. [ISO 10918-1 §B.2.2]"""
+    """Return bits, width and height of a JPEG from its start of frame; None if there is none. [ISO 10918-1 §B.2.2]
+
+    Raises
+    ------
+    ValueError
+        If the header is of a length that Pillow takes minutes for: it joins EXIF segments one by one.
+    """
     stream.seek(2)
-    while len(head := stream.read(4)) == 4 and head[0] == 0xFF:
-        marker, length = head[1], struct.unpack(">H", head[2:])[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = stream.read(5)
-            if len(frame) < 5:
-                return None
-            bits, height, width = struct.unpack(">BHH", frame)
-            return bits, width, height
-        stream.seek(length - 2, 1)
+    fill = segments = exif = 0
+    while len(marker := stream.read(2)) == 2:
+        if marker[0] != 0xFF or marker[1] in (0, 0xFF):
+            fill += 1
+            stream.seek(-1, 1)
+        elif marker[1] in _JPEG_SCAN:
+            break
+        elif marker[1] not in _JPEG_ALONE:
+            segments += 1
+            length, start = struct.unpack(">H6s", stream.read(8).ljust(8, b"\0"))
+            if marker[1] in _JPEG_FRAMES:
+                bits, height, width = struct.unpack(">BHH", start[:5])
+                return bits, width, height
+            exif += start == b"Exif\0\0"
+            stream.seek(length - 8, 1)
+        if fill > _START or segments > _MOST_SEGMENTS or exif > _MOST_EXIF:
+            raise ValueError("a header without an end")
     return None

@@ -12,7 +12,7 @@ import numpy as np
 
 from .deep import deep_jpeg
 from .headers import jpeg_frame
-from .opened import DAMAGE, Decoded, Opened
+from .opened import Decoded, Opened
 from .pillow import decoded, header, orientation_of
 
 if TYPE_CHECKING:
@@ -23,13 +23,10 @@ __all__ = ["decoder_warning", "opened"]
 
 def opened(stream: BinaryIO, name: str) -> Opened:
     """Open a JPEG file."""
-    try:
-        im = header(stream, "JPEG", name)
-    except DAMAGE:
-        frame = jpeg_frame(stream)
-        if frame is not None and frame[0] > 8:
-            return deep_jpeg(stream, name, *frame)
-        raise
+    frame = jpeg_frame(stream)
+    if frame is not None and frame[0] > 8:
+        return deep_jpeg(stream, name, *frame)
+    im = header(stream, "JPEG", name)
     # All coefficients of a progressive one are kept until its end.
     each = 10 if im.info.get("progressive") else 4
     return Opened(*im.size, float(im.size[0]) * im.size[1] * each, partial(_decode, im, stream))

@@ -1,4 +1,4 @@
-"""PBM, PGM and PPM: Pillow reads their headers a byte at a time and reduces their deep colour to 8 bits."""
+"""PBM, PGM, PPM and PFM: Pillow reads their headers a byte at a time and reduces their deep colour to 8 bits."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _HEADERS = {
     3: re.compile(rb"P[2356]" + (_GAP + _NUMBER) * 3 + rb"\s?"),
 }
 """By how many numbers there are: width, height and, but for bitmaps, the value of white."""
+_FLOATS = re.compile(rb"P[fF]" + (_GAP + _NUMBER) * 2 + _GAP + rb"([^\s#]{1,40})\s")
 _COMMENT = re.compile(rb"#[^\r\n]*")
 
 
@@ -38,12 +39,12 @@ def opened(stream: BinaryIO, name: str) -> Opened:
     """
     stream.seek(0)
     head = stream.read(_START)
+    if head[1:2] in b"fF":
+        return _floats(stream, head, name)
     variant = int(head[1:2])
     found = _HEADERS[2 if variant in (1, 4) else 3].match(head)
     if found is None:
-        if len(head) == _START:
-            raise ImageError(name, "has no whole header in its first 64 KB; remove the comments there")
-        raise ImageError(name, "has a damaged header; get the file again")
+        raise _damaged_header(head, name)
     width, height, *rest = map(int, found.groups())
     maximum = rest[0] if rest else 1
     if min(width, height) < 1:
@@ -54,6 +55,34 @@ def opened(stream: BinaryIO, name: str) -> Opened:
     read = _plain if variant < 4 else _bitmap if variant == 4 else _binary
     decode = partial(_decode, partial(read, stream, found.end(), width, height, bands, maximum), maximum, variant)
     return Opened(width, height, float(width) * height * (3 if variant >= 4 else 64 * bands), decode)
+
+
+def _damaged_header(head: bytes, name: str) -> ImageError:
+    if len(head) == _START:
+        return ImageError(name, "has no whole header in its first 64 KB; remove the comments there")
+    return ImageError(name, "has a damaged header; get the file again")
+
+
+def _floats(stream: BinaryIO, head: bytes, name: str) -> Opened:
+    """Open a PFM file: rows from the bottom up, in the byte order that the sign of its scale tells."""
+    found = _FLOATS.match(head)
+    if found is None:
+        raise _damaged_header(head, name)
+    width, height, bands = int(found[1]), int(found[2]), 3 if head[1:2] == b"F" else 1
+    if min(width, height) < 1:
+        raise ImageError(name, "has no pixels, or a damaged header; get the file again")
+    stored = np.dtype("<f4" if float(found[3]) < 0 else ">f4")
+
+    def decode() -> Decoded:
+        stream.seek(found.end())
+        size = width * height * bands
+        data = stream.read(4 * size)
+        if len(data) < 4 * size:
+            raise EOFError(f"{len(data) // (4 * bands)} of {width * height} pixels")
+        rows = np.frombuffer(data, stored).astype(np.float32).reshape(height, width, bands)[::-1]
+        return Decoded(grey_and_alpha(rows, alpha=-1)[0])
+
+    return Opened(width, height, float(width) * height * bands * 16, decode)
 
 
 def _decode(read: partial[Array], maximum: int, variant: int) -> Decoded:

@@ -14,7 +14,7 @@ from ...features import Image
 from ..grey import key_mask
 from ..levels import Range, Stated
 from .deep import deep_colour
-from .headers import avif_depth, jpeg2000_depth, png_significant_bits
+from .headers import avif_depth, gif_frames, jpeg2000_frame, png_significant_bits
 from .modes import grey_of, some, strips, transparent_key
 from .opened import DAMAGE, Array, Decoded, Opened, needed
 
@@ -78,12 +78,17 @@ def registered(stream: BinaryIO) -> ImageFile | None:
 
 def opened(stream: BinaryIO, kind: str, name: str) -> Opened:
     """Open a file of any kind but JPEG and TIFF, of which this module does a part of the work."""
-    return opened_by(header(stream, kind, name), stream, name)
+    frames = gif_frames(stream) if kind == "GIF" else 1
+    frame = jpeg2000_frame(stream) if kind == "JPEG2000" else None
+    im = header(stream, kind, name)
+    if frame is not None and im.size != frame[1:]:
+        raise ValueError(f"its file says {im.size[0]} x {im.size[1]} pixels, its data {frame[1]} x {frame[2]}")
+    return opened_by(im, stream, frames)
 
 
-def opened_by(im: ImageFile, stream: BinaryIO, name: str) -> Opened:
+def opened_by(im: ImageFile, stream: BinaryIO, frames: int = 1) -> Opened:
     """Open an image of which Pillow has read the header."""
-    return Opened(*im.size, decoding_memory(im), partial(_decoded_file, im, stream, name))
+    return Opened(*im.size, decoding_memory(im), partial(_decoded_file, im, stream, frames))
 
 
 def decoding_memory(im: ImageFile) -> float:
@@ -93,9 +98,9 @@ def decoding_memory(im: ImageFile) -> float:
     return float(width) * height * each
 
 
-def _decoded_file(im: ImageFile, stream: BinaryIO, name: str) -> Decoded:
+def _decoded_file(im: ImageFile, stream: BinaryIO, frames: int) -> Decoded:
     notes: list[str] = []
-    if _several_frames(im, stream, name):
+    if (frames > 1) if im.format == "GIF" else getattr(im, "is_animated", False):
         notes.append("has several frames; only the first is used")
     result = _deep(im, stream, notes)
     if result is None:
@@ -112,18 +117,6 @@ def orientation_of(im: ImageFile, notes: list[str]) -> int:
         notes.append("has damaged EXIF data, which is ignored")
         return 1
     return value if isinstance(value, int) and value in range(1, 9) else 1
-
-
-def _several_frames(im: ImageFile, stream: BinaryIO, name: str) -> bool:
-    if im.format != "GIF":
-        return bool(getattr(im, "is_animated", False))
-    position = stream.tell()
-    try:
-        return bool(getattr(header(stream, "GIF", name), "is_animated", False))  # moves to the second frame to see
-    except (*DAMAGE, OSError):
-        return False
-    finally:
-        stream.seek(position)
 
 
 # --- depth
@@ -145,9 +138,14 @@ def _colour_depth(im: ImageFile, stream: BinaryIO) -> int:
     if im.format == "PNG":
         return 16 if ";16" in _rawmode(im) else 8
     position = stream.tell()
-    depth = {"JPEG2000": jpeg2000_depth, "AVIF": avif_depth}.get(im.format or "", lambda _: 8)(stream)
+    depth = _jpeg2000_depth(stream) if im.format == "JPEG2000" else avif_depth(stream) if im.format == "AVIF" else 8
     stream.seek(position)
-    return depth or 8
+    return depth
+
+
+def _jpeg2000_depth(stream: BinaryIO) -> int:
+    frame = jpeg2000_frame(stream)
+    return 8 if frame is None else frame[0]
 
 
 def _deep(im: ImageFile, stream: BinaryIO, notes: list[str]) -> Decoded | None:
@@ -176,7 +174,7 @@ def _full(im: ImageFile, stream: BinaryIO) -> Range | None:
     if im.format != "JPEG2000":
         return None
     position = stream.tell()
-    depth = jpeg2000_depth(stream) or 8
+    depth = _jpeg2000_depth(stream)
     stream.seek(position)
     room = 16 if _is_deep(im) else 8
     return (0.0, float(((1 << depth) - 1) << (room - depth))) if depth < room else None

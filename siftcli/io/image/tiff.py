@@ -232,12 +232,20 @@ def _of_other_pages(stream: BinaryIO, notes: list[str]) -> Mask | None:
 
 def _mask_of(file: Any, notes: list[str]) -> Mask | None:
     """Return the mask that GDAL keeps in a page of its own, and tell of other images; overviews are none."""
-    first_page, *others = [file.pages[i] for i in range(min(len(file.pages), _MOST_PAGES))]
+    first_page, *others = _pages(file)
     if any(not page.subfiletype & (MASK | REDUCED) for page in others):
         notes.append(_SEVERAL)
     masks = (page for page in others if page.subfiletype == MASK)
     page = next((page for page in masks if page.shape == first_page.shape[:2]), None)
     return None if page is None else np.asarray(page.asarray() > 0)
+
+
+def _pages(file: Any) -> list[Any]:
+    """Return the first pages; a file may have any number."""
+    pages: list[Any] = []
+    with suppress(IndexError):
+        pages.extend(file.pages[i] for i in range(_MOST_PAGES))
+    return pages
 
 
 def _grey(page: Any, pixels: Array, notes: list[str]) -> tuple[Array, Mask | None]:
