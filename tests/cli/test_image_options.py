@@ -39,7 +39,7 @@ def lines(stderr: bytes) -> list[str]:
 def test_narrow_levels_are_told_and_scaled_on_demand(sift: Sift, folder: Path) -> None:
     dark = sift("detect", "12.png", "-o", "dark.h5")
     assert "--levels 0,4095" in dark.stderr.decode()
-    assert sift("detect", "12.png", "--levels", "0,4080", "-o", "light.h5").stderr == b""
+    assert b"warning" not in sift("detect", "12.png", "--levels", "0,4080", "-o", "light.h5").stderr
     light, expected = siftcli.read_features("light.h5"), siftcli.detect(EIGHT)
     assert len(siftcli.read_features("dark.h5")) < len(light)
     assert abs(len(light) - len(expected)) <= 0.02 * len(expected)
