@@ -26,13 +26,13 @@ DOUBLED_INSIDE = 1e-4
 DOUBLED_BORDER = 0.06
 """A few per cent of the contrast, where neighbouring pixels of the photograph differ by up to a half."""
 
-WIDENED = 5e-6
-"""What least squares leave where a level is made from every second sample, and rounding; see `gaussian.widening`."""
+DECIMATED = 5e-6
+"""Error of least squares in a level that is computed from every second sample; see `gaussian.decimated_filter`."""
 
-WIDENED_INSIDE = 2e-5
+DECIMATED_INSIDE = 2e-5
 """The same for the upper levels after one another; 1.2e-5 with one scale per octave."""
 
-WIDENED_BORDER = 1e-2
+DECIMATED_BORDER = 1e-2
 """Every second sample of a replicated border: a twelfth of the slope there, times 4 - 1, times the kernel's height."""
 
 BLOB_LEVEL = 2e-4

@@ -57,7 +57,7 @@ class AtlasLayout(NamedTuple):
 
 @lru_cache(maxsize=64)
 def atlas_layout(images: int, shapes: tuple[Shape, ...], halo: int, border: int) -> AtlasLayout:
-    """Return the layout for octaves of so many images.
+    """Return the layout for the octaves of a stack of images.
 
     Parameters
     ----------

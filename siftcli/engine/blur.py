@@ -117,7 +117,7 @@ def _edge_filters(banded: BandedFilter, inputs: int, outputs: int, block: int = 
 
 @lru_cache(maxsize=1024)
 def _short_axis_filters(banded: BandedFilter, inputs: int, outputs: int, block: int) -> Float32:
-    """Return what `_edge_filters` does, every block computed."""
+    """Compute the matrix of every block of a short axis; shapes as of `_edge_filters`."""
     step, count = banded.step * block // BLOCK, whole_blocks(outputs + 2) // block
     taps, support = banded.matrix.shape[1] - banded.step + step + _EXTRA, banded.left_support + _EXTRA
     every = np.zeros((count * block, max((count - 1) * step + taps, support + inputs)))

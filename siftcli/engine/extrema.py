@@ -2,8 +2,8 @@
 
 An extremum among its 26 neighbours is also the extremum of its row pair: of two pixels one above the other.  The dense
 part of the search therefore compares maxima (and minima) of row pairs, as int16, with the pairs on the left, on the
-right, and at the same place in the levels beside: a quarter of the data, and few comparisons.  The exact test then
-sees only what survives.
+right, and at the same place in the levels beside: a quarter of the data, and few comparisons.  Only pixels that pass
+are compared exactly.
 """
 
 from __future__ import annotations

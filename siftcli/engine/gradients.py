@@ -19,7 +19,7 @@ SIGN = np.uint32(0x80000000)
 _RADII = (6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 35, 38, 41, 44, 48, 56, 64)
 """Radii of windows: a few, instead of one for each radius of a keypoint."""
 _CALL = 1000
-"""Samples, in fours, that take the time of another call."""
+"""Differences of squared radii, one for each keypoint, whose samples cost as much as another call."""
 
 
 def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:

@@ -93,7 +93,7 @@ def refine(tile: Tile, extrema: Extrema, detector: DetectorParams) -> Keypoints:
             step[2] = 0
         there = here + step
         step[(there < first) | (there >= last[:, active])] = 0
-        if (MAX_MOVES - attempt) % 2 == 0:  # a cycle of two pixels with an even number of moves left ends here
+        if (MAX_MOVES - attempt) % 2 == 0:  # back and forth, an even number of moves would end at this pixel again
             step[:, (here + step == came_from[:, active]).all(axis=0)] = 0
         came_from[:, active] = here
         position[:, active] += step

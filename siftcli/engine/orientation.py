@@ -118,7 +118,7 @@ def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> Flo
     magnitude, position = magnitude_angle(gx, gy, BINS / (2 * np.pi), exact=lowe)
     weight *= magnitude
     position += np.float32(BINS / 2 + (0.001 * BINS / (2 * np.pi) if lowe else 0.5))
-    # An additional bin takes what lies before the first, or behind the last.
+    # An additional bin receives angles before the centre of the first bin, or behind that of the last.
     bins = np.floor(position, out=gy)
     position -= bins
     bins += (np.arange(n) * (BINS + 1)).astype(np.float32)
@@ -143,7 +143,7 @@ def _sums(index: Index, weight: Float32, n: int) -> Float64:
 
 
 def _smoothed(histograms: Float64, times: int, *, lowe: bool) -> Float64:
-    """Smooth histograms (N, BINS) with [1 1 1], so many times; only the proportions of bins count.
+    """Smooth histograms (N, BINS) with [1 1 1] repeatedly, without division: only proportions of bins count.
 
     Returns
     -------

@@ -111,7 +111,7 @@ class ChildProcess:
         return False
 
     def end(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process."""
         if self.is_alive():
             with suppress(ChildProcessError, ProcessLookupError):  # somebody else waits for all children
                 os.kill(self.pid, signal.SIGKILL)

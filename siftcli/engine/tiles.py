@@ -126,7 +126,7 @@ class Tile:
 
 
 def extrapolate(values: Float32) -> None:
-    """Replace the first and the last sample of the last axis by what continues the others linearly."""
+    """Extrapolate linearly: replace the first and the last sample along the last axis."""
     last = values.shape[-1] - 1
     values[..., ::last] = 2 * values[..., 1 : -1 : last - 2] - values[..., 2 : -2 : last - 4]
 

@@ -92,12 +92,12 @@ class Executor(ABC):
 
     @abstractmethod
     def finished(self) -> tuple[tuple[Any, list[Task]], bool]:
-        """Wait for a task, and return what it returned, and its tag."""
+        """Wait until a task is done; return its result, the tasks that follow, and its tag."""
 
 
 @contextmanager
 def executor(workers: int) -> Iterator[Executor]:
-    """Provide so many workers, which share the `shared_scratch` buffers that this thread has by now.
+    """Provide workers, which share all `shared_scratch` buffers that this thread has when they start.
 
     If the system has no room for as many processes, there is one worker, and a warning.
     """
@@ -115,7 +115,7 @@ def executor(workers: int) -> Iterator[Executor]:
         try:
             yield processes
         except BaseException:
-            dismiss()  # whatever they are doing
+            dismiss()  # tasks may be running
             raise
         finally:
             processes.last_used = time.monotonic()
@@ -185,7 +185,7 @@ class _Processes(Executor):
     def __init__(self, workers: int) -> None:
         self.workers, self.buffers, self.last_used = workers, shared_buffers(), time.monotonic()
         self.children: list[ChildProcess] = []
-        self.end = finalize(self, _end, os.getpid(), self.children)  # at the latest when the thread ends
+        self.end = finalize(self, _end, os.getpid(), self.children)  # or, if nobody calls it, when the thread ends
         try:
             with signals_blocked():
                 for _ in range(workers):
@@ -195,7 +195,7 @@ class _Processes(Executor):
             raise
 
     def serves(self, workers: int) -> bool:
-        """Whether it has so many processes, all alive and used lately, and they know all shared buffers."""
+        """Whether there are that many processes, alive, lately used, and with access to all shared buffers."""
         now = shared_buffers()
         known = self.buffers.keys() == now.keys() and all(self.buffers[name] is now[name] for name in now)
         lately = time.monotonic() - self.last_used < TUNING.idle_seconds / 2

@@ -31,7 +31,7 @@ def inspected(image: npt.NDArray[np.uint8], detector: DetectorParams) -> tuple[l
 
 @pytest.fixture(scope="module")
 def shown(pixels: Pixels) -> tuple[list[OctaveView], dict[str, Features]]:
-    """The sample that has one octave in bands and the others below each other."""
+    """The sample that has one octave in row tiles and the others in the atlas."""
     return inspected(pixels("camera.png"), DetectorParams())
 
 
@@ -133,7 +133,7 @@ def test_a_lower_threshold_turns_rejected_extrema_into_kept_ones(pixels: Pixels)
 
 
 def test_a_large_image_passes_in_bands_and_nothing_is_lost(pixels: Pixels) -> None:
-    image = np.tile(pixels("camera.png"), (4, 1))  # four bands, and two
+    image = np.tile(pixels("camera.png"), (4, 1))  # several row tiles
     octaves, stages = inspected(image, DetectorParams(octaves=2))
     assert octaves[0].gaussians.shape[1:] == (4094, 1022)
     assert np.isfinite(octaves[0].gaussians).all()

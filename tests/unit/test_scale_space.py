@@ -74,8 +74,8 @@ def test_levels_of_large_octaves(crop: npt.NDArray[np.uint8], monkeypatch: pytes
     np.testing.assert_allclose(levels[0, 0][:3], expected[0][:3], atol=tolerances.FLOAT32)
     for octave, values in enumerate(expected):
         error = np.abs(levels[octave, 0] - values)
-        assert error[:, margin:-margin, margin:-margin].max(initial=0) < tolerances.WIDENED_INSIDE
-        assert error.max() < tolerances.WIDENED_BORDER
+        assert error[:, margin:-margin, margin:-margin].max(initial=0) < tolerances.DECIMATED_INSIDE
+        assert error.max() < tolerances.DECIMATED_BORDER
 
 
 def test_levels_of_the_lowe_variant(crop: npt.NDArray[np.uint8]) -> None:
@@ -219,7 +219,7 @@ def test_every_second_sample_is_enough_where_it_is_taken(
         target = 1.6 * 2 ** (s / scales)
         level, sigma = reference.blur(level, (target**2 - sigma**2) ** 0.5), target
         error = np.abs(found - level)[margin:-margin, margin:-margin]
-        assert error.max() < tolerances.WIDENED_INSIDE
+        assert error.max() < tolerances.DECIMATED_INSIDE
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (1, 1), (1, 5000), (6, 6), (13, 3)])
