@@ -19,7 +19,7 @@ from cli_tools import Sift
 from PIL import Image
 
 import siftcli
-from siftcli.batch import machine
+from siftcli import machine
 from siftcli.batch.manifest import MANIFEST
 from siftcli.cli.main import cli
 from siftcli.engine import pipeline
