@@ -138,7 +138,7 @@ def decode_image(
     if damage and strict:
         raise ImageError(name, f"is damaged: {damage[0]}; get the file again, or leave out --strict")
     notes = [*image.notes, *(f"may be damaged, its decoder says: {words}" for words in damage)]
-    if damaged_exif and image.orientation == 1:
+    if damaged_exif and image.orientation == 1 and not image.exif_in_tags:
         notes.append("has damaged EXIF data, which is ignored")
     if image.orientation != 1 and not exif_orientation:
         notes.append(

@@ -46,6 +46,8 @@ class Decoded(NamedTuple):
         What was chosen or lost, each one line without the file's name.
     damage : tuple of str
         What the decoder says is wrong with the file.
+    exif_in_tags : bool
+        The orientation is a tag of the image itself, where Pillow's own search for EXIF data may go wrong.
     """
 
     values: Array
@@ -56,6 +58,7 @@ class Decoded(NamedTuple):
     orientation: int = 1
     notes: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
+    exif_in_tags: bool = False
 
     def not_zero(self) -> Mask:
         """Return where the image is visible and not black, of whatever type its values are."""

@@ -7,7 +7,6 @@ and tiles, with the compressions of imagecodecs.
 from __future__ import annotations
 
 import io
-import warnings
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,7 +17,7 @@ from ...errors import ImageError
 from ..grey import INVERSE_TURN, grey_and_alpha, luma, turned
 from ..image_kinds import missing_extra
 from . import raw
-from .opened import DAMAGE, EXIF_DAMAGE, Array, Decoded, Mask, Opened, needed
+from .opened import DAMAGE, Array, Decoded, Mask, Opened, needed
 from .pillow import decoded, decoding_memory, header
 from .streams import errors_of_libraries
 from .tiff_tags import (
@@ -133,9 +132,7 @@ def _by_pillow(im: ImageFile, tags: Tags, stream: BinaryIO, name: str) -> Decode
         key = None
     try:
         compressed = first(tags, COMPRESSION, 1) != 1  # others do not go through libtiff
-        with errors_of_libraries(compressed) as said, warnings.catch_warnings():
-            # Pillow looks for the orientation once more, where BigTIFF does not have it.
-            warnings.filterwarnings("ignore", EXIF_DAMAGE)
+        with errors_of_libraries(compressed) as said:
             result = decoded(im, notes, key=key)
     except (*DAMAGE, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -173,6 +170,7 @@ def _by_pillow(im: ImageFile, tags: Tags, stream: BinaryIO, name: str) -> Decode
         orientation=orientation,
         notes=tuple(notes),
         damage=tuple(said) + jpeg_damage(stream, tags),
+        exif_in_tags=True,
     )
 
 
@@ -214,6 +212,7 @@ def _decode(file: Any, page: Any) -> Decoded:
         orientation=orientation if orientation in range(2, 9) else 1,
         notes=tuple(notes),
         damage=jpeg_damage(file.filehandle, tags | {STARTS: page.dataoffsets, SIZES: page.databytecounts}),
+        exif_in_tags=True,
     )
 
 
