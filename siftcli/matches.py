@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .features import Float32
+from .features import Features, Float32
 
-__all__ = ["MODELS", "Matches", "Model"]
+__all__ = ["MODELS", "Matches", "Model", "Origin", "digest_of"]
 
 MODELS = {
     "homography": "a homography",
@@ -47,6 +47,42 @@ class Model:
     focal: float | None = None
     pose: npt.NDArray[np.float64] | None = None
 
+    def inverted(self) -> Model:
+        """Return the same relation from b to a; the threshold of a homography stays that of errors in b."""
+        if self.kind in ("homography", "similarity"):
+            matrix = np.linalg.inv(self.matrix)
+            return replace(self, matrix=matrix / matrix[2, 2])
+        pose = self.pose
+        if pose is not None:
+            pose = np.column_stack([pose[:, :3].T, -pose[:, :3].T @ pose[:, 3]])
+        return replace(self, matrix=self.matrix.T.copy(), pose=pose)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The image that matches are of.
+
+    Attributes
+    ----------
+    name : str or None
+    size : (width, height) or None
+        In pixels.
+    digest : str or None
+        Of the features that the indices refer to, see :func:`digest_of`.
+    """
+
+    name: str | None = None
+    size: tuple[int, int] | None = None
+    digest: str | None = None
+
+
+def digest_of(features: Features) -> str:
+    """Return 16 hexadecimal digits that other keypoints, or the same in another order, do not have."""
+    from hashlib import blake2b
+
+    frames = np.column_stack([features.xy, features.scales, features.orientations]).astype("<f4")
+    return blake2b(np.ascontiguousarray(frames).tobytes(), digest_size=8).hexdigest()
+
 
 @dataclass(frozen=True, eq=False)
 class Matches:
@@ -69,6 +105,8 @@ class Matches:
     model : Model or None
     sizes : (int, int) or None
         Numbers of keypoints of a and b.
+    origins : (Origin, Origin) or None
+        The images a and b.
 
     An attribute is None if it was not computed or not stored.
     """
@@ -81,6 +119,7 @@ class Matches:
     inliers: npt.NDArray[np.bool_] | None = None
     model: Model | None = None
     sizes: tuple[int, int] | None = None
+    origins: tuple[Origin, Origin] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.indices)
@@ -98,6 +137,31 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    def named(self, name_a: str, name_b: str) -> Matches:
+        """Return these matches with the names of the two images."""
+        a, b = self.origins or (Origin(), Origin())
+        return replace(self, origins=(replace(a, name=name_a), replace(b, name=name_b)))
+
+    def swapped(self) -> Matches:
+        """Return the matches from b to a, ordered by the keypoints of b."""
+        order = np.argsort(self.indices[:, 1], kind="stable")
+
+        def taken(values: npt.NDArray[Any] | None) -> Any:
+            return None if values is None else values[order]
+
+        return replace(
+            self,
+            indices=self.indices[order, ::-1].copy(),
+            distances=taken(self.distances),
+            ratios=taken(self.ratios),
+            xy_a=taken(self.xy_b),
+            xy_b=taken(self.xy_a),
+            inliers=taken(self.inliers),
+            model=None if self.model is None else self.model.inverted(),
+            sizes=None if self.sizes is None else self.sizes[::-1],
+            origins=None if self.origins is None else self.origins[::-1],
+        )
 
     def only_inliers(self) -> Matches:
         """Return the inliers, or all matches if they were not verified."""

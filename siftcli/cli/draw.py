@@ -42,6 +42,8 @@ class Request:
         About a file that exists.
     match_file : str or None
         Of the matches to draw.
+    pair : (str, str) or None
+        What that file calls the images.
     verify : str
         The model that matches made here are verified by, "auto" or "none".
     style : mapping
@@ -59,6 +61,7 @@ class Request:
     format: str | None
     overwrite: bool
     match_file: str | None
+    pair: tuple[str, str] | None
     verify: str
     style: Mapping[str, Any]
     preset: str
@@ -110,6 +113,13 @@ _style_options = all_of(
     help="Draw the matches of a file that sift match wrote; without it, two images are matched here.",
 )
 @option(
+    "--pair",
+    group="Matches",
+    nargs=2,
+    metavar="A B",
+    help="Names that the match file has for the two images, if they are other ones.",
+)
+@option(
     "--verify",
     group="Matches",
     type=click.Choice(_VERIFY),
@@ -130,6 +140,7 @@ def command(
     format: str | None,
     overwrite: bool,
     match_file: str | None,
+    pair: tuple[str, str] | None,
     verify: str,
     preset: str,
     as_json: bool,
@@ -159,6 +170,7 @@ def command(
         format=format,
         overwrite=overwrite,
         match_file=match_file,
+        pair=pair,
         verify=verify,
         style={name: value for name, value in given.items() if value is not None},
         preset=preset,

@@ -62,7 +62,7 @@ class _Work:
         start = time.perf_counter()
         picture = read_picture(task.path, self.reading)
         if self.features is not None:
-            picture = replace(picture, features=read_their_features(self.features, picture, self.reading))
+            picture = replace(picture, features=read_their_features(self.features, picture, quiet=self.reading.quiet))
         page_wanted = self.format == "html"
         picture = extracted(
             picture, self.reading, descriptors=self.style.style == "descriptors" or (page_wanted and not self.features)

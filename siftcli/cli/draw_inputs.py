@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +33,7 @@ __all__ = [
     "extracted",
     "folder_of",
     "match_pictures",
-    "read_match_file",
+    "names_of",
     "read_picture",
     "read_pictures",
     "read_their_features",
@@ -118,7 +116,7 @@ def read_pictures(images: Sequence[str], features: Sequence[str], reading: Readi
             path = features[min(i, len(features) - 1)]
             if i and len(features) == 1 and not _holds_many(path):
                 break  # of the first image only
-            pictures[i] = replace(picture, features=read_their_features(path, picture, reading))
+            pictures[i] = replace(picture, features=read_their_features(path, picture, quiet=reading.quiet))
     return pictures
 
 
@@ -150,24 +148,25 @@ def _holds_many(path: str) -> bool:
     return found is not None and found.many
 
 
-def read_their_features(path: str, picture: Picture, reading: Reading) -> Features:
+def read_their_features(path: str, picture: Picture, *, quiet: bool) -> Features:
     """Read the features of a picture from a file; a file of many images is searched for it."""
     from ..io.registry import read_collection
 
     with read_collection(path) as collection:
-        features = collection.read(_named(collection, path, picture, reading.quiet))
-    if features.image_size not in (None, picture.image.size) and not reading.quiet:
+        features = collection.read(_named(collection, path, picture, quiet))
+    if features.image_size not in (None, picture.image.size):
         width, height = features.image_size or (0, 0)
-        say(
-            f"warning: {path}: is of an image of {width} x {height} pixels, and {picture.path} has "
-            f"{picture.image.width} x {picture.image.height}"
+        raise FormatError(
+            path,
+            f"is of an image of {width} x {height} pixels, and {picture.path} has {picture.image.width} x "
+            f"{picture.image.height}; give the features of this image",
         )
     return features
 
 
 def _named(collection: Collection, path: str, picture: Picture, quiet: bool) -> str:
     """Find an image in a file of the features of many."""
-    found = next((name for name in _names(picture) if name in collection.names), None)
+    found = next((name for name in names_of(picture) if name in collection.names), None)
     if len(collection.names) == 1:
         if found is None and _holds_many(path) and not quiet:
             say(f"warning: {path}: the features are of {collection.names[0]!r} and are taken for {picture.path}")
@@ -177,29 +176,11 @@ def _named(collection: Collection, path: str, picture: Picture, quiet: bool) -> 
     return found
 
 
-def _names(picture: Picture) -> list[str]:
+def names_of(picture: Picture) -> list[str]:
     """What a file of many images may call a picture: its path or the last parts of it, with or without the suffix."""
     parts = Path(picture.path).parts
     paths = [PurePath(*parts[start:]) for start in range(len(parts))]
     return [name for path in paths for name in (path.as_posix(), stem(path.as_posix()))]
-
-
-# --- matches
-
-
-def read_match_file(path: str, pictures: Sequence[Picture]) -> Matches:
-    """Read the matches of two images; in a file of many pairs they are found by the images' names."""
-    from ..io.matches import match_format_for, read_matches
-
-    if not match_format_for(path).many:
-        return read_matches(path)
-    try:
-        return read_matches(path)  # the only pair
-    except FormatError:
-        for names in product(*map(_names, pictures)):
-            with suppress(FormatError):
-                return read_matches(path, names=(names[0], names[1]))
-        raise
 
 
 def match_pictures(a: Picture, b: Picture, verify: str | None) -> Matches:

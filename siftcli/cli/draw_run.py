@@ -28,9 +28,14 @@ from .draw_inputs import (
     extracted,
     folder_of,
     match_pictures,
-    read_match_file,
     read_pictures,
     sorted_files,
+)
+from .draw_match_file import (
+    read_match_file,
+    require_features_for_indices,
+    require_matched_features,
+    with_stored_features,
 )
 from .guard import guard
 from .match_words import verdict
@@ -99,6 +104,8 @@ def _style(request: Request, *, several: bool) -> KeypointStyle | MatchStyle:
             raise PlanError(f"{_flag(name)}: is about {'keypoints, of one image' if several else 'two images'}")
     if request.match_file is not None and not several:
         raise PlanError("--matches: are of two images; name the other one too")
+    if request.pair is not None and request.match_file is None:
+        raise PlanError("--pair: names the images of a match file; give --matches too")
     return kind(**request.style)
 
 
@@ -184,9 +191,13 @@ def _matches(
         pictures = [extracted(picture, reading) for picture in pictures]
         matches = match_pictures(pictures[0], pictures[1], None if kind == "none" else kind)
     else:
-        matches = read_match_file(request.match_file, pictures)
+        matches = read_match_file(request.match_file, pictures, request.pair)
+        pictures = with_stored_features(request.match_file, matches, pictures)
+        require_features_for_indices(request.match_file, matches, pictures)
+        given = [picture.features is not None for picture in pictures]
         if page_wanted or matches.xy_a is None or matches.xy_b is None:
             pictures = [extracted(picture, reading, descriptors=page_wanted) for picture in pictures]
+        require_matched_features(request.match_file, matches, pictures, given)
     a, b = pictures
     images = matched_images(a.image, b.image, matches, a.features, b.features)
     found: dict[str, object] = {

@@ -166,7 +166,7 @@ def _write(a: Loaded, b: Loaded, matches: Matches, request: Request) -> None:
     if request.output is None and request.as_json:
         return
     if request.output in (None, STDOUT):
-        write_stdout(encode_matches(matches, request.format or "csv"))
+        write_stdout(encode_matches(matches.named(a.name, b.name), request.format or "csv"))
         return
     chosen = match_format_for(str(request.output), request.format)
     make_folder(Path(str(request.output)).parent)

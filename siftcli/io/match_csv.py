@@ -3,13 +3,17 @@
 ``index_a,index_b,x_a,y_a,x_b,y_b,distance,ratio,inlier``: the places of the keypoints in their files, from 0; their
 centres, that of the first pixel being (0, 0); the distance of the descriptors in units of their norm; that distance
 over the one to the second nearest; 1 or 0, or nothing where matches were not verified.  What is not known is left
-empty.
+empty.  Where the images are known, ``image_a,size_a,image_b,size_b`` follow, the same on each line: their names, and
+their sizes as ``640x480``.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import math
+import re
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -17,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..matches import Matches
+from ..matches import Matches, Origin
 from .files import Source, source_name
 from .text_lines import text_lines
 
 __all__ = ["decode", "encode"]
 
 _COLUMNS = ("index_a", "index_b", "x_a", "y_a", "x_b", "y_b", "distance", "ratio", "inlier")
+_IMAGES = ("image_a", "size_a", "image_b", "size_b")
 _ROWS = 4096
 """Lines that are turned into numbers at a time."""
 
@@ -40,8 +45,20 @@ def encode(matches: Matches) -> bytes:
         *_column(_unsigned(matches.ratios), 1, n, "%.6f"),
         *_column(matches.inliers, 1, n, "%d"),
     ]
-    lines = [",".join(_COLUMNS), *map(",".join, zip(*columns, strict=True))]
-    return ("\n".join(lines) + "\n").encode("ascii")
+    header: tuple[str, ...] = _COLUMNS
+    names = ""
+    if matches.origins is not None and all(origin.name for origin in matches.origins):
+        header, names = (*_COLUMNS, *_IMAGES), "," + _image_cells(matches.origins)
+    lines = [",".join(header), *(",".join(row) + names for row in zip(*columns, strict=True))]
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _image_cells(origins: tuple[Origin, Origin]) -> str:
+    """Return the cells about the images, quoted where they have to be."""
+    cells = [cell for o in origins for cell in (o.name, "" if o.size is None else f"{o.size[0]}x{o.size[1]}")]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
 
 
 def _unsigned(values: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64] | None:
@@ -76,22 +93,40 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
     rows = csv.reader(text_lines(source, "a CSV file of matches", name))
     parts: list[npt.NDArray[np.float64]] = [np.empty((0, len(_COLUMNS)))]
     try:
-        if tuple(next(rows, ())) != _COLUMNS:
+        header = tuple(next(rows, ()))
+        if header not in (_COLUMNS, (*_COLUMNS, *_IMAGES)):
             raise FormatError(name, f"is not a CSV file of matches, which begins with {','.join(_COLUMNS)}", 1)
-        filled = filter(None, rows)
-        while values := [_numbers(row, name, rows.line_num) for row in islice(filled, _ROWS)]:
-            parts.append(np.array(values, np.float64))
+        filled, images = filter(None, rows), set[tuple[str, ...]]()
+        while part := list(islice(filled, _ROWS)):
+            parts.append(np.array([_numbers(row, len(header), name, rows.line_num) for row in part], np.float64))
+            images.update(tuple(row[len(_COLUMNS) :]) for row in part)
+            if len(images) > 1:
+                raise FormatError(name, "has matches of several pairs of images; keep those of one", rows.line_num)
     except csv.Error as error:
         raise FormatError(name, f"is no CSV ({error})", rows.line_num) from error
-    return _matches(np.concatenate(parts), name)
+    return replace(_matches(np.concatenate(parts), name), origins=_origins(images, name))
 
 
-def _numbers(row: list[str], name: str, line: int) -> list[float]:
+def _origins(images: set[tuple[str, ...]], name: str) -> tuple[Origin, Origin] | None:
+    """Return the images that the lines are of; None where the file does not tell."""
+    cells = next(iter(images), ())
+    if not cells:
+        return None
+    origins = []
+    for image, size in (cells[:2], cells[2:]):
+        if size and not re.fullmatch(r"[1-9]\d{0,9}x[1-9]\d{0,9}", size, re.ASCII):
+            raise FormatError(name, f"has a size of an image {size[:40]!r} instead of one such as 640x480", 2)
+        width, _, height = size.partition("x")
+        origins.append(Origin(image or None, (int(width), int(height)) if size else None))
+    return origins[0], origins[1]
+
+
+def _numbers(row: list[str], columns: int, name: str, line: int) -> list[float]:
     """Turn a line into numbers; nan for what is empty."""
-    if len(row) != len(_COLUMNS):
-        raise FormatError(name, f"has {len(row)} values instead of {len(_COLUMNS)}", line)
+    if len(row) != columns:
+        raise FormatError(name, f"has {len(row)} values instead of {columns}", line)
     numbers = []
-    for column, text in zip(_COLUMNS, row, strict=True):
+    for column, text in zip(_COLUMNS, row[: len(_COLUMNS)], strict=True):
         try:
             value = float(text) if text or column.startswith("index") else math.nan
         except ValueError as error:

@@ -95,6 +95,11 @@ def _fill(group: h5py.Group, name_a: str, name_b: str, matches: Matches) -> None
     group.create_dataset("matching_scores0", data=score, **packed)
     # Text of fixed length: what is of variable length is kept without a checksum, and not read.
     group.attrs["name_a"], group.attrs["name_b"] = np.bytes_(name_a.encode()), np.bytes_(name_b.encode())
+    for side, origin in zip("ab", matches.origins or (), strict=False):
+        if origin.size is not None:
+            group.attrs[f"size_{side}"] = np.array(origin.size, np.int64)
+        if origin.digest is not None:
+            group.attrs[f"digest_{side}"] = np.bytes_(origin.digest.encode())
     if matches.inliers is not None:
         group.attrs["matches"] = len(matches)
     if matches.model is not None:

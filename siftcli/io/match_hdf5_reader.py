@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..matches import MODELS, Matches, Model
+from ..matches import MODELS, Matches, Model, Origin
 from .hdf5_file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class MatchCollection:
             distances=distances,
             inliers=np.ones(len(index), bool) if "matches" in told else None,
             model=self._model(told, where),
+            origins=(_origin(told, "a", name_a), _origin(told, "b", name_b)),
         )
 
     def _array(self, group: h5py.Group, key: str, kinds: str, where: str) -> npt.NDArray[Any]:
@@ -139,3 +140,10 @@ class MatchCollection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _origin(told: dict[str, Any], side: str, name: str) -> Origin:
+    """Return what the attributes of a pair tell about one of its images; of another program's file, the name."""
+    size, digest = np.asarray(told.get(f"size_{side}", ())), told.get(f"digest_{side}")
+    known = size.shape == (2,) and size.dtype.kind in "iu" and (size > 0).all()
+    return Origin(name, (int(size[0]), int(size[1])) if known else None, digest if isinstance(digest, str) else None)

@@ -1,18 +1,20 @@
 """Matches of one pair as NumPy's ``.npz``: the attributes of :class:`siftcli.matches.Matches` by their names.
 
 What is None is left out.  The model's are ``model_kind`` (text), ``model_matrix``, ``model_threshold``,
-``model_focal`` and ``model_pose``; the images' names are ``names`` (text).
+``model_focal`` and ``model_pose``; the images' are
+``names`` (text), ``image_sizes`` (width and height) and ``digests`` of their features (text).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..matches import MODELS, Matches, Model
+from ..matches import MODELS, Matches, Model, Origin
 from .files import Source, source_name
 from .npz_archive import read_arrays, write_arrays
 
@@ -29,7 +31,7 @@ _ARRAYS: dict[str, tuple[Any, tuple[int, ...]]] = {
 """Name to dtype and shape of a match's part."""
 
 _MODEL = ("kind", "matrix", "threshold", "focal", "pose")
-_KNOWN = (*_ARRAYS, "sizes", *(f"model_{key}" for key in _MODEL))
+_KNOWN = (*_ARRAYS, "sizes", *(f"model_{key}" for key in _MODEL), "names", "image_sizes", "digests")
 
 
 def encode(matches: Matches, names: tuple[str, str] | None = None) -> bytes:
@@ -45,7 +47,14 @@ def encode(matches: Matches, names: tuple[str, str] | None = None) -> bytes:
             if value is not None:
                 arrays[f"model_{key}"] = np.asarray(value)
     if names is not None:
-        arrays["names"] = np.array(names)
+        matches = matches.named(*names)
+    if matches.origins is not None:
+        if all(origin.name is not None for origin in matches.origins):
+            arrays["names"] = np.array([origin.name for origin in matches.origins])
+        if all(origin.size is not None for origin in matches.origins):
+            arrays["image_sizes"] = np.array([origin.size for origin in matches.origins], np.int64)
+        if all(origin.digest is not None for origin in matches.origins):
+            arrays["digests"] = np.array([origin.digest for origin in matches.origins])
     return write_arrays(arrays)
 
 
@@ -69,14 +78,15 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
     if "indices" not in arrays:
         raise FormatError(name, "has no array 'indices'; this is not a file of matches")
     n = len(arrays["indices"]) if arrays["indices"].ndim else 0
-    values = {}
+    values: dict[str, Any] = {}
     for key, (dtype, tail) in _ARRAYS.items():
         if key in arrays:
             array = arrays[key]
             if array.shape != (n, *tail) or array.dtype.kind not in "biuf":
                 raise FormatError(name, f"{key} is {array.dtype} of shape {array.shape}; this is not a file of matches")
             values[key] = _converted(array, key, dtype, name)
-    return Matches(**values, model=_model(arrays, name), sizes=_sizes(arrays, name))
+    found = Matches(**values, model=_model(arrays, name), sizes=_sizes(arrays, name))
+    return replace(found, origins=_origins(arrays, name))
 
 
 def _converted(array: npt.NDArray[Any], key: str, dtype: Any, name: str) -> npt.NDArray[Any]:
@@ -118,6 +128,21 @@ def _numbers(value: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     if value.dtype.kind not in "fiu" or not np.isfinite(value).all():
         raise ValueError("it has values that are no numbers")
     return value.astype(np.float64)
+
+
+def _origins(arrays: dict[str, npt.NDArray[Any]], name: str) -> tuple[Origin, Origin] | None:
+    """Return what the archive tells about the images."""
+    told: list[list[Any]] = []
+    for key, kinds, shape in (("names", "U", (2,)), ("image_sizes", "iu", (2, 2)), ("digests", "U", (2,))):
+        array = arrays.get(key)
+        if array is not None and (array.dtype.kind not in kinds or array.shape != shape):
+            raise FormatError(name, f"{key} is {array.dtype} of shape {array.shape}; this is not a file of matches")
+        told.append([None, None] if array is None else array.tolist())
+    if not any(values[0] is not None for values in told):
+        return None
+    names, sizes, digests = told
+    a, b = (Origin(names[i], None if sizes[i] is None else tuple(sizes[i]), digests[i]) for i in (0, 1))
+    return a, b
 
 
 def _sizes(arrays: dict[str, npt.NDArray[Any]], name: str) -> tuple[int, int] | None:

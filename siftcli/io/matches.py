@@ -156,8 +156,8 @@ def write_matches(
     """
     chosen = match_format_for(path, format)
     if not chosen.many:
-        ((_, _, matches),) = pairs
-        atomic_write(path, encode_matches(matches, chosen.name), overwrite=overwrite)
+        ((name_a, name_b, matches),) = pairs
+        atomic_write(path, encode_matches(matches.named(name_a, name_b), chosen.name), overwrite=overwrite)
         return
     with RunLock(path, join=True):
         arguments = {"features": features, "database": database} if chosen.name == "colmap-db" else {}
@@ -187,19 +187,21 @@ def read_matches(path: _Path, format: str | None = None, *, names: tuple[str, st
         return matches
     if chosen.name == "colmap":
         pairs: dict[tuple[str, str], Matches] = {(a, b): m for a, b, m in chosen.function("read")(path)}
-        return pairs[_chosen(path, tuple(pairs), names)]
+        pair = _chosen(path, tuple(pairs), names)
+        return pairs[pair].named(*pair)
     with chosen.function("MatchCollection")(path) as collection:
         pairs_there = collection.pairs
         if chosen.name == "colmap-db" and names is not None:  # a pair is in the order of the images' numbers
             pairs_there = (*pairs_there, *((b, a) for a, b in pairs_there))
-        found: Matches = collection.read(*_chosen(path, pairs_there, names))
-        return found
+        pair = _chosen(path, pairs_there, names)
+        found: Matches = collection.read(*pair)
+        return found.named(*pair)
 
 
 def _chosen(path: _Path, pairs: tuple[tuple[str, str], ...], names: tuple[str, str] | None) -> tuple[str, str]:
     if names is None:
         if len(pairs) != 1:
-            raise FormatError(path, f"holds {len(pairs)} pairs; say which one")
+            raise FormatError(path, f"holds {len(pairs)} pairs; say which one (sift draw: --pair A B)")
         return pairs[0]
     if names not in pairs:
         raise FormatError(path, f"holds no pair {names[0]!r}, {names[1]!r}")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import ParameterError
 from ..features import Features, Float32
-from ..matches import Matches
+from ..matches import Matches, Origin, digest_of
 from ..params import MatchParams
 from .guided import match_along
 from .neighbours import (
@@ -49,6 +49,8 @@ class Side:
         Keypoints of the image.
     image_size : (width, height) or None
         In pixels.
+    origin : Origin
+        What the matches will tell about the image.
     """
 
     descriptors: DescriptorSet
@@ -56,6 +58,7 @@ class Side:
     xy: Float32
     count: int
     image_size: tuple[int, int] | None
+    origin: Origin
 
     def __len__(self) -> int:
         return len(self.index)
@@ -82,7 +85,8 @@ class Side:
         chosen, xy = features.descriptors, features.xy
         if len(index) < len(features):
             chosen, xy = chosen[index], xy[index]
-        return cls(DescriptorSet.of(chosen, metric), index, xy, len(features), features.image_size)
+        origin = Origin(size=features.image_size, digest=digest_of(features))
+        return cls(DescriptorSet.of(chosen, metric), index, xy, len(features), features.image_size, origin)
 
 
 def match_features(a: Features, b: Features, params: MatchParams, threads: int = 1) -> Matches:
@@ -114,7 +118,8 @@ def match_sides(a: Side, b: Side, params: MatchParams, threads: int = 1) -> Matc
         sizes = a.image_size, b.image_size
         matches = match_along(matches.model, (a.descriptors, b.descriptors), (a.xy, b.xy), sizes, params)
     index_a, index_b = a.index[matches.indices[:, 0]], b.index[matches.indices[:, 1]]
-    return replace(matches, indices=np.stack([index_a, index_b], axis=1).astype(np.int32), sizes=(a.count, b.count))
+    indices = np.stack([index_a, index_b], axis=1).astype(np.int32)
+    return replace(matches, indices=indices, sizes=(a.count, b.count), origins=(a.origin, b.origin))
 
 
 def match_descriptors(a: Side, b: Side, params: MatchParams, threads: int = 1) -> Matches:

@@ -399,14 +399,61 @@ def test_a_collection_without_the_image(sift: Sift, photo: Path) -> None:
     )
 
 
-def test_features_of_another_image_get_a_warning(sift: Sift, photo: Path) -> None:
+def test_features_of_another_image_are_refused(sift: Sift, photo: Path) -> None:
     siftcli.write_features("other.npz", siftcli.detect(blobs(80, 100)))
-    result = sift("draw", "photo.png", "other.npz")
-    assert result.returncode == 0
-    assert "sift: warning: other.npz: is of an image of 100 x 80 pixels, and photo.png has 90 x 60" in (
-        result.stderr.decode().splitlines()
+    assert error_of(sift, "photo.png", "other.npz", status=1) == (
+        "other.npz: is of an image of 100 x 80 pixels, and photo.png has 90 x 60; give the features of this image"
     )
-    assert sift("draw", "photo.png", "other.npz", "-q", "--overwrite").stderr == b""
+
+
+FILES = ("m.csv", "m.npz", "m.h5")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_images_in_the_other_order_are_put_right(sift: Sift, pair: Path, name: str) -> None:
+    assert sift("match", "a.png", "b.png", "--verify", "none", "-o", name).returncode == 0
+    found = siftcli.read_matches(name)
+    assert sift("draw", "b.png", "a.png", "--matches", name, "-o", "out.png").returncode == 0
+    a, b = (siftcli.detect(siftcli.read_image(f"{side}.png").pixels) for side in "ab")
+    expected = siftcli.draw_matches(pixels("b.png"), pixels("a.png"), found.swapped(), b, a)
+    np.testing.assert_array_equal(pixels("out.png"), np.asarray(expected))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_matches_of_other_images_are_refused(sift: Sift, pair: Path, name: str) -> None:
+    assert sift("match", "a.png", "b.png", "--verify", "none", "-o", name).returncode == 0
+    shutil.copy("b.png", "c.png")
+    said = error_of(sift, "a.png", "c.png", "--matches", name, status=1)
+    assert said.startswith(f"{name}: is of 'a.png' and 'b.png', not of 'a.png' and 'c.png'; give those images, or if")
+    assert said.endswith("--pair a.png b.png")
+    assert sift("draw", "a.png", "c.png", "--matches", name, "--pair", "a.png", "b.png", "-q").returncode == 0
+    Image.open("b.png").crop((0, 0, 100, 90)).save("b.png")
+    assert error_of(sift, "a.png", "b.png", "--matches", name, status=1) == (
+        f"{name}: is of an image 'b.png' of 192 x 192 pixels, and b.png has 100 x 90; give the image that was matched"
+    )
+
+
+def test_indices_are_not_drawn_on_other_keypoints(sift: Sift, pair: Path) -> None:
+    for name in ("m.h5", "m.txt"):
+        assert sift("match", "a.png", "b.png", "--verify", "none", "-o", name).returncode == 0
+    assert sift("draw", "a.png", "b.png", "--matches", "m.h5", "-o", "out.png").returncode == 0
+    assert error_of(sift, "a.png", "b.png", "--matches", "m.h5", "--preset", "lowe", status=1) == (
+        "m.h5: is not of the keypoints of a.png that sift draw finds; give the feature file that was matched"
+    )
+    assert error_of(sift, "a.png", "b.png", "--matches", "m.txt", status=1) == (
+        "m.txt: has indices of keypoints alone; give the feature file of a.png that was matched too"
+    )
+    assert sift("detect", "a.png", "b.png", "-o", "f.h5").returncode == 0
+    assert sift("draw", "a.png", "b.png", "f.h5", "--matches", "m.txt", "-o", "too.png").returncode == 0
+
+
+def test_features_that_were_not_matched_are_refused(sift: Sift, pair: Path) -> None:
+    assert sift("match", "a.png", "b.png", "--verify", "none", "-o", "m.csv").returncode == 0
+    assert sift("detect", "a.png", "b.png", "-o", "f.h5", "--contrast-threshold", "0.06").returncode == 0
+    assert error_of(sift, "a.png", "b.png", "f.h5", "--matches", "m.csv", status=1) == (
+        "m.csv: is not of the keypoints of a.png in the feature file that was given; "
+        "give the feature file that was matched"
+    )
 
 
 def test_matches_without_a_homography_cannot_be_overlaid(sift: Sift, pair: Path) -> None:
@@ -426,3 +473,7 @@ def test_the_pair_is_found_among_others(sift: Sift, pair: Path) -> None:
     assert json.loads(sift("draw", "a.png", "c.png", "--matches", "m.h5", "--json").stdout)["matches"] == 0
     shutil.copy("b.png", "d.png")
     assert error_of(sift, "a.png", "d.png", "--matches", "m.h5", status=1).startswith("m.h5: holds ")
+    swapped = json.loads(sift("draw", "b.png", "a.png", "--matches", "m.h5", "--json", "-o", "ba.png").stdout)
+    assert swapped["matches"] == len(found)
+    args = ("d.png", "a.png", "--matches", "m.h5", "--pair", "b.png", "a.png", "--json")
+    assert json.loads(sift("draw", *args).stdout)["matches"] == len(found)

@@ -16,13 +16,14 @@ import h5py
 import numpy as np
 import pycolmap
 import pytest
+from format_tools import make
 from match_tools import features, related
 
 import siftcli
 from siftcli import FormatError, Matches, OutputError
 from siftcli.io import match_csv, match_list, match_npz
 from siftcli.io.matches import MATCH_FORMATS, match_format_for, read_matches, write_matches
-from siftcli.matches import Model
+from siftcli.matches import Model, Origin, digest_of
 
 HOMOGRAPHY = np.array([[1, 0.1, 3], [0, 1, -2], [1e-5, 0, 1]])
 
@@ -456,3 +457,87 @@ def test_existing_files_are_kept(matches: Matches, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_says_so(name: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no such file"):
         read_matches(tmp_path / name)
+
+
+# --- which images
+
+
+def of_images(count: int = 6) -> Matches:
+    """Matches that tell the images they are of."""
+    random = np.random.default_rng(3)
+    indices = np.stack([np.sort(random.permutation(9)[:count]), random.permutation(9)[:count]], axis=1)
+    origins = Origin("a, b/1 é.jpg", (640, 480), "0" * 16), Origin('b "2".jpg', (320, 200), "f" * 16)
+    xy = random.uniform(0, 100, (2, count, 2)).astype(np.float32)
+    model = Model("homography", np.array([[2.0, 0.1, 5], [0, 1.5, -3], [1e-4, 0, 1]]), 3.0)
+    distances = random.uniform(0.1, 0.5, count)
+    return Matches(
+        indices.astype(np.int32), distances, distances, xy[0], xy[1], np.ones(count, bool), model, (9, 9), origins
+    )
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kept"),
+    [(".csv", ("name", "size")), (".npz", ("name", "size", "digest")), (".h5", ("name", "size", "digest"))],
+)
+def test_files_tell_the_images(suffix: str, kept: tuple[str, ...], tmp_path: Path) -> None:
+    matches = of_images()
+    assert matches.origins is not None
+    names = [origin.name or "" for origin in matches.origins]
+    write_matches(tmp_path / f"m{suffix}", [(names[0], names[1], matches)])
+    back = read_matches(tmp_path / f"m{suffix}")
+    assert back.origins is not None
+    for origin, wanted in zip(back.origins, matches.origins, strict=True):
+        assert [getattr(origin, key) for key in kept] == [getattr(wanted, key) for key in kept]
+
+
+def test_a_csv_of_two_pairs_is_refused() -> None:
+    a, b = (match_csv.encode(of_images().named(*names)).decode() for names in (("a", "b"), ("a", "c")))
+    with pytest.raises(FormatError, match="has matches of several pairs of images; keep those of one"):
+        match_csv.decode((a + b.split("\n", 1)[1]).encode())
+
+
+@pytest.mark.parametrize("size", ["640", "0x3", "640x480x3", "axb", "-1x2"])
+def test_a_size_that_is_none(size: str) -> None:
+    text = match_csv.encode(of_images()).decode().replace("640x480", size)
+    with pytest.raises(FormatError, match="instead of one such as 640x480"):
+        match_csv.decode(text.encode())
+
+
+def test_matches_can_be_turned_round() -> None:
+    matches = of_images()
+    turned = matches.swapped()
+    assert {tuple(pair) for pair in turned.indices.tolist()} == {(b, a) for a, b in matches.indices.tolist()}
+    assert (np.diff(turned.indices[:, 0]) > 0).all()
+    assert turned.xy_a is not None
+    assert turned.model is not None
+    assert matches.model is not None
+    # The homography takes the points of the new a back, as the old one took those of b.
+    point = np.array([30.0, 40, 1])
+    there = matches.model.matrix @ point
+    back = turned.model.matrix @ (there / there[2])
+    np.testing.assert_allclose(back / back[2], point)
+    again = turned.swapped()
+    for name in ("indices", "distances", "xy_a", "xy_b"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(matches, name))
+    assert again.origins == matches.origins
+
+
+def test_an_epipolar_relation_turned_round_still_holds() -> None:
+    random = np.random.default_rng(0)
+    matrix = random.normal(size=(3, 3))
+    a, b = np.append(random.normal(size=(2, 2)), [[1], [1]], axis=1)
+    for kind in ("fundamental", "essential"):
+        turned = Model(kind, matrix, 1.0).inverted()
+        assert a @ turned.matrix @ b == pytest.approx(b @ matrix @ a)
+    turn = np.linalg.qr(matrix)[0] * np.sign(np.linalg.det(np.linalg.qr(matrix)[0]))
+    pose = Model("essential", matrix, 1.0, 1.0, np.column_stack([turn, [1, 2, 3]])).inverted().pose
+    assert pose is not None
+    x = random.normal(size=3)
+    np.testing.assert_allclose(pose[:, :3] @ (turn @ x + [1, 2, 3]) + pose[:, 3], x)
+
+
+def test_the_digest_is_of_the_frames_in_their_order() -> None:
+    found = make(20)
+    assert digest_of(found) == digest_of(found.take(np.arange(20)))
+    assert digest_of(found) != digest_of(found.take(np.arange(20)[::-1]))
+    assert digest_of(found) != digest_of(found.take(np.arange(19)))
