@@ -80,6 +80,11 @@ PICTURES = {
             "draw hubble_deep_field.jpg --region 380,420,160,110 --top 40 --color response --theme light",
         ),
     ),
+    "Folders": (
+        Picture(
+            "sheet", "The images of a folder on a contact sheet, for a first look.", "draw sample_images -o sheet.png"
+        ),
+    ),
     "Matches": (
         Picture(
             "side",
@@ -148,7 +153,8 @@ def make(picture: Picture, target: Path) -> bool:
     """Make one picture as the file `target`; False if it needs a browser and there is none."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        arguments = [str(SAMPLES / a) if (SAMPLES / a).is_file() else a for a in picture.command.split()]
+        given = {SAMPLES.name: SAMPLES, **{sample.name: sample for sample in SAMPLES.iterdir()}}
+        arguments = [str(given.get(word, word)) for word in picture.command.split()]
         made = folder / "picture.png"
         if picture.shown.startswith("#"):
             browser = next((found for found in map(shutil.which, _CHROMIUM) if found), None)
