@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -324,7 +325,7 @@ def test_an_image_that_cannot_be_read_costs_only_itself(sift: Sift, folder: Path
 def test_features_of_a_folder_come_from_one_file(sift: Sift, folder: Path) -> None:
     with siftcli.open_collection("f.h5") as collection:
         for name in ("a.png", "b.png", "c.png"):
-            collection.add(name, siftcli.detect(blobs()).take(np.arange(2)))
+            collection.add(name, replace(siftcli.detect(blobs()).take(np.arange(2)), image_size=None))
     result = sift("draw", "photos", "f.h5", "-o", "out/", "--json")
     assert [json.loads(line)["keypoints"] for line in result.stdout.splitlines()] == [2, 2, 2]
 
