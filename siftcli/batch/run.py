@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engine import pipeline
 from ..engine.selection import select
-from ..errors import SiftError
+from ..errors import SiftError, WorkerError
 from ..features import Features, Image, ParameterValue
 from ..io.grey import to_bytes
 from ..io.image import LoadedImage, read_image
@@ -220,7 +220,8 @@ def _attempt(
             features = _with_camera(features, job)
         result = _written(job, features, settings, result)._replace(status="done", keypoints=len(features))
     except SiftError as error:
-        result = result._replace(error=str(error), fatal=is_fatal(error))
+        name = f"{_name(job)}: " if isinstance(error, WorkerError) else ""  # others say themselves what they are about
+        result = result._replace(error=f"{name}{error}", fatal=is_fatal(error))
     except Exception as error:  # a fault of ours must not cost the images that are still to come
         reason = reason_of(error) or f"internal error, please report it: {_where(error)}"
         result = result._replace(error=f"{_name(job)}: {reason}")

@@ -21,6 +21,7 @@ from siftcli.batch.plan import Job
 from siftcli.batch.report import Report, Result
 from siftcli.batch.run import Settings, make_folders, run_job
 from siftcli.engine.selection import inside
+from siftcli.errors import WorkerError
 from siftcli.features import Features
 from siftcli.params import parameters
 
@@ -60,6 +61,7 @@ def test_a_job_with_data_reads_no_file(job: Job) -> None:
     ("error", "message"),
     [
         (MemoryError(), "needs more memory than there is; .+"),
+        (WorkerError("a worker process was killed twice"), "a worker process was killed twice"),
         (ValueError("odd"), r"internal error, please report it: ValueError at test_batch_run.py:\d+: odd"),
     ],
 )
