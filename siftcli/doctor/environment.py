@@ -13,22 +13,21 @@ from ..machine import cores
 
 __all__ = ["EXTRAS", "PACKAGES", "Extra", "Package", "extras", "packages", "system"]
 
-PACKAGES = {
-    "numpy": "numpy",
-    "scipy": "scipy",
-    "click": "click",
-    "pillow": "PIL",
-    "simplejpeg": "simplejpeg",
-    "rich": "rich",
-    "h5py": "h5py",
-}
+PACKAGES = {"numpy": "numpy", "scipy": "scipy", "click": "click", "pillow": "PIL", "rich": "rich", "h5py": "h5py"}
 """Required packages: name of the distribution to name of the module."""
 
 EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     "images": (
         "all that read more kinds of images",
-        {"tifffile": "tifffile", "imagecodecs": "imagecodecs", "pillow-heif": "pillow_heif", "rawpy": "rawpy"},
+        {
+            "simplejpeg": "simplejpeg",
+            "tifffile": "tifffile",
+            "imagecodecs": "imagecodecs",
+            "pillow-heif": "pillow_heif",
+            "rawpy": "rawpy",
+        },
     ),
+    "jpeg": ("warnings about damaged JPEG files", {"simplejpeg": "simplejpeg"}),
     "tiff": ("TIFF of any type and compression", {"tifffile": "tifffile", "imagecodecs": "imagecodecs"}),
     "deep": ("colour of more than 8 bits", {"imagecodecs": "imagecodecs"}),
     "heif": ("HEIC", {"pillow-heif": "pillow_heif"}),

@@ -70,6 +70,7 @@ class Extra(NamedTuple):
 _RAW = "dng cr2 cr3 crw nef nrw arw sr2 srf raf orf rw2 pef srw 3fr erf iiq kdc mef mos mrw rwl x3f"
 
 EXTRAS = {
+    "jpeg": Extra(("simplejpeg",), frozenset()),
     "tiff": Extra(("tifffile", "imagecodecs"), frozenset()),
     "deep": Extra(("imagecodecs",), frozenset()),
     "heif": Extra(("pillow_heif",), frozenset((".heic", ".heif", ".hif"))),

@@ -12,6 +12,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -312,6 +313,14 @@ def test_reductions_to_8_bits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(image.warnings) == 1
         assert "upper 8 bits" in image.warnings[0]
         assert "pip install" in image.warnings[0]
+
+
+def test_jpeg_without_its_extra_has_the_same_pixels(sample_images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariance: Pillow and simplejpeg decode by the same library."""
+    path = sample_images / "coffee.jpg"
+    expected = read_image(path).pixels
+    monkeypatch.setattr("siftcli.io.image.jpeg.missing_extra", lambda _: True)
+    assert np.array_equal(read_image(path).pixels, expected)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "scipy": ("engine", "matching", "evaluation"),
     "PIL": ("io.image", "io.exif", "draw"),
-    "simplejpeg": ("io.image",),
     "h5py": (
         "io.hdf5",
         "io.hdf5_file",
@@ -47,6 +46,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 """Third-party packages, and the modules (with what is below them) that may import them."""
 
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "simplejpeg": ("io.image",),
     "poselib": ("matching.verify",),
     "imagecodecs": ("io.image",),
     "tifffile": ("io.image",),

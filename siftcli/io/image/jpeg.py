@@ -1,6 +1,7 @@
-"""JPEG: the luma as libjpeg decodes it, and what libjpeg says of damaged data.
+"""JPEG: the luma as libjpeg decodes it, and the warnings of libjpeg about damaged data.
 
-Pillow reads the header; simplejpeg decodes, because Pillow leaves libjpeg's warnings unsaid.
+Pillow reads the header.  simplejpeg (extra ``jpeg``) decodes if it is installed, because Pillow discards libjpeg's
+warnings; the pixels are the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from ..image_kinds import missing_extra
 from .deep import deep_jpeg
 from .headers import jpeg_frame
 from .opened import Decoded, Opened
@@ -37,10 +39,12 @@ def _decode(im: ImageFile, stream: BinaryIO) -> Decoded:
     if getattr(im, "is_animated", False):
         notes.append("has several frames; only the first is used")
     orientation = orientation_of(im, notes)
-    stream.seek(0)
-    data = stream.read()
-    grey, warning = _luma(data) if im.mode in ("L", "RGB") else (None, decoder_warning(data, "CMYK"))
-    if grey is None:  # Pillow tells what is past mending
+    grey, warning = None, None
+    if not missing_extra("jpeg"):
+        stream.seek(0)
+        data = stream.read()
+        grey, warning = _luma(data) if im.mode in ("L", "RGB") else (None, decoder_warning(data, "CMYK"))
+    if grey is None:  # Pillow decodes, or says why it cannot
         im.draft("L", None)
         result = decoded(im, notes)
     else:
@@ -50,7 +54,7 @@ def _decode(im: ImageFile, stream: BinaryIO) -> Decoded:
 
 
 def _luma(data: bytes) -> tuple[Any, str | None]:
-    """Decode the luma; or return what libjpeg says is wrong."""
+    """Return the luma, or the warning of libjpeg."""
     import simplejpeg  # type: ignore[import-untyped]
 
     try:
@@ -60,7 +64,9 @@ def _luma(data: bytes) -> tuple[Any, str | None]:
 
 
 def decoder_warning(data: bytes, colours: str = "GRAY") -> str | None:
-    """Return what libjpeg says is wrong with a JPEG, None for nothing."""
+    """Return the warning of libjpeg about a JPEG; None if there is none, or if simplejpeg is not installed."""
+    if missing_extra("jpeg"):
+        return None
     import simplejpeg
 
     try:
@@ -72,6 +78,6 @@ def decoder_warning(data: bytes, colours: str = "GRAY") -> str | None:
 
 
 def _libjpegs(error: ValueError) -> str | None:
-    """Return what libjpeg says; None for what its wrapper does not support, such as rare subsamplings."""
+    """Return the words of libjpeg; None for what simplejpeg does not support, such as rare subsamplings."""
     words = str(error)
     return None if words.startswith(("tj", "Unsupported")) else words
