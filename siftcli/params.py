@@ -13,6 +13,7 @@ from .errors import ParameterError
 from .settings import check, setting
 
 __all__ = [
+    "MATCH_PRESETS",
     "PRESETS",
     "DescriptorParams",
     "DetectorParams",
@@ -55,6 +56,21 @@ class DetectorParams:
         6, "Number of times that the orientation histogram is smoothed with [1, 1, 1] / 3.", low=0, high=100
     )
     peak_ratio: float = setting(0.8, "Minimum height of an orientation peak relative to the highest.", low=0, high=1)
+    affine_shape: bool = setting(
+        False, "Estimate the affine shape of keypoints, for strong changes of the viewpoint; frames become ellipses."
+    )
+    affine_blur: Literal["round", "level"] = setting(
+        "round",
+        "Blur for the affine shape. round: that of the ellipse, which gives its shape without bias; "
+        "level: that of the level, which gives rounder shapes, as VLFeat and COLMAP do, and more matches.",
+        choices=("round", "level"),
+    )
+    affine_iterations: int = setting(
+        10,
+        "Maximum number of iterations of the affine shape; it ends when shapes hardly change.",
+        low=1,
+        high=100,
+    )
     upright: bool = setting(False, "Set all orientations to 0 instead of estimating them.")
     variant: Literal["standard", "lowe"] = setting(
         "standard",
@@ -72,6 +88,8 @@ class DetectorParams:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.affine_shape and self.variant == "lowe":
+            raise ParameterError("affine_shape", "needs variant standard, not lowe")
         # Octaves before the doubled image are sharper than any input: it is taken as it is.
         if self.sigma_base * 2.0 ** max(self.first_octave, -1) < self.sigma_input:
             raise ParameterError("sigma_input", f"must not exceed the first level's blur, not {self.sigma_input}")
@@ -220,6 +238,16 @@ PRESETS: dict[str, Parameters] = {
         DetectorParams(contrast_threshold=0.035, orientation_window=3.0),
         DescriptorParams(domain_sizes=(1.0, 1.4, 2.0, 2.8), samples=15, root_sift=True),
     ),
+    "accurate-affine": Parameters(
+        DetectorParams(
+            contrast_threshold=0.035,
+            orientation_window=3.0,
+            affine_shape=True,
+            affine_blur="level",
+            affine_iterations=2,
+        ),
+        DescriptorParams(domain_sizes=(1.0, 1.4, 2.0, 2.8), samples=15, root_sift=True),
+    ),
     "lowe": Parameters(DetectorParams(variant="lowe"), DescriptorParams(sampling="pixels")),
     "vlfeat": Parameters(DetectorParams(contrast_threshold=0.0, border=1, refinement="vlfeat")),
     "ipol": Parameters(DetectorParams(octaves=8, border=1, refinement="converged", max_orientations=36)),
@@ -240,6 +268,11 @@ PRESETS: dict[str, Parameters] = {
     ),
 }
 """Parameters by name: for more correct matches, or with the effect of other programs' defaults; see docs/presets.md."""
+
+
+_ACCURATE_MATCHES = {"ratio": 0.85, "ratio_test": "fginn", "ratio_both_ways": True}
+MATCH_PRESETS: dict[str, dict[str, Any]] = {"accurate": _ACCURATE_MATCHES, "accurate-affine": _ACCURATE_MATCHES}
+"""Parameters of `MatchParams` that ``sift match --preset`` changes, by preset."""
 
 
 def all_parameters(preset: str = "default", **overrides: Any) -> Parameters:

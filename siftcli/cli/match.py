@@ -12,7 +12,7 @@ import click
 from ..batch.inputs import STDIN, PlanError
 from ..io.image_kinds import ImageReading
 from ..machine import cores
-from ..params import MatchParams
+from ..params import MATCH_PRESETS, MatchParams
 from .database import database_options, require_database, taken_database_options
 from .guard import READ, WRITTEN
 from .options import (
@@ -218,7 +218,7 @@ _collection_options = all_of(
 
 _other_options = all_of(
     [
-        preset_option("Image", "Parameters of the features that are extracted from images."),
+        preset_option("Image", "Parameters of the features that are extracted from images, and of their matches."),
         image_options,
         config_option,
         database_options,
@@ -276,7 +276,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
     if jobs is not None and jobs < 1:
         raise PlanError(f"--jobs: must be at least 1, not {jobs}")
     database = taken_database_options(given)
-    params = MatchParams(**tests)
+    params = MatchParams(**{**MATCH_PRESETS.get(given["preset"], {}), **tests})
     workers = cores() if jobs is None else jobs
     reading = taken_reading(given)
     request = Request(params=params, evidence=evidence, jobs=workers, database=database, reading=reading, **given)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..conventions import similarity_of
 from ..features import Features, Float32, Index, Mask
 from ..params import DescriptorParams
 from .keypoints import Keypoints
@@ -29,25 +30,38 @@ class DescribedKeypoints(NamedTuple):
     frames : (N, 5) float32
         x, y and sigma in input pixels, orientation, response.
     descriptors : (N, 128) uint8 or float32, or None
+    affine : (N, 2, 2) float32, or None
+        Frames in input pixels.
     """
 
     order: npt.NDArray[np.int32]
     pixel: npt.NDArray[np.int32]
     frames: Float32
     descriptors: npt.NDArray[np.uint8] | Float32 | None
+    affine: Float32 | None = None
 
     @classmethod
     def of(
-        cls, tile: Tile, keypoints: Keypoints, angle: Float32, descriptors: npt.NDArray[np.uint8] | Float32 | None
+        cls,
+        tile: Tile,
+        keypoints: Keypoints,
+        angle: Float32,
+        descriptors: npt.NDArray[np.uint8] | Float32 | None,
+        frames: Float32 | None = None,
     ) -> DescribedKeypoints:
-        """Return keypoints of a tile, in pixels of the input."""
+        """Return keypoints of a tile, in pixels of the input; affine `frames` are (2, 2, N), in octave pixels."""
         p, octave = keypoints, tile.regions.octave[keypoints.region]
         unit = np.exp2(octave).astype(np.float32)
+        sigma, affine = p.sigma * unit, None
+        if frames is not None:
+            affine = np.ascontiguousarray((frames * unit).transpose(2, 0, 1))
+            sigma, angle = similarity_of(affine)
         return cls(
             order=np.array([tile.regions.image[p.region], octave, p.level, *p.detected_at.T], np.int32).T,
             pixel=np.array([p.row, p.column], np.int32).T,
-            frames=np.array([p.x * unit, p.y * unit, p.sigma * unit, angle, p.response]).T,
+            frames=np.array([p.x * unit, p.y * unit, sigma, angle, p.response]).T,
             descriptors=descriptors,
+            affine=affine,
         )
 
 
@@ -77,7 +91,8 @@ def in_lowes_order(
     descriptors = None
     if descriptor is not None:
         descriptors = np.empty((len(rank), 128), np.float32 if descriptor.float_descriptors else np.uint8)
-    _scatter(found, row, frames, descriptors)
+    affine = np.empty((len(rank), 2, 2), np.float32) if any(part.affine is not None for part in found) else None
+    _scatter(found, row, frames, descriptors, affine)
     xy, columns = np.ascontiguousarray(frames[:, :2]), np.ascontiguousarray(frames[:, 2:].T)
     octaves, levels = np.ascontiguousarray(order[:, 1:3].T, np.int16)
     ends = np.cumsum(np.bincount(order[:, 0], minlength=shape[0])).tolist()
@@ -93,6 +108,7 @@ def in_lowes_order(
             levels=levels[one],
             descriptors=None if descriptors is None else descriptors[one],
             image_size=(shape[2], shape[1]),
+            affine=None if affine is None else affine[one],
         )
 
 
@@ -101,6 +117,7 @@ def _scatter(
     row: Index,
     frames: Float32,
     descriptors: npt.NDArray[np.uint8] | npt.NDArray[np.float32] | None,
+    affine: Float32 | None,
 ) -> None:
     """Move frames and descriptors to the rows that they have in the output; those of row -1 are dropped."""
     end = len(row)
@@ -112,6 +129,8 @@ def _scatter(
         frames[to] = part.frames[kept]
         if descriptors is not None and part.descriptors is not None:
             descriptors[to] = part.descriptors[kept]
+        if affine is not None and part.affine is not None:
+            affine[to] = part.affine[kept]
         end = start
 
 

@@ -14,23 +14,21 @@ the cells basis function by basis function, and a fixed 8 x 8 matrix turns the s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..conventions import quantise
-from ..features import Float32, Index, Mask
+from ..features import Float32
 from ..params import DescriptorParams
 from .gradients import TINY
+from .grid_samples import ROWS, grid, sampled_gradients
 from .keypoints import Keypoints
 from .octaves import INTENSITY_SCALE
 from .tiles import Tile
-from .workspace import scratch
 
 __all__ = [
     "BASIS",
@@ -53,8 +51,6 @@ BASIS = 8
 """Basis functions of the orientation bins."""
 _EDGE = 2.5
 """Half the side of the grid, in cells: as far as the bilinear weights of the cells reach."""
-_CHUNK = 64
-"""Keypoints at a time, so that their samples stay in the L2 cache."""
 
 
 def descriptor_radius(sigma: float, descriptor: DescriptorParams) -> float:
@@ -63,7 +59,13 @@ def descriptor_radius(sigma: float, descriptor: DescriptorParams) -> float:
 
 
 def compute_descriptors(
-    tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams, *, lowe: bool = False
+    tile: Tile,
+    keypoints: Keypoints,
+    angle: Float32,
+    descriptor: DescriptorParams,
+    *,
+    affine: Float32 | None = None,
+    lowe: bool = False,
 ) -> Float32:
     """Return the descriptors of keypoints with orientations.
 
@@ -75,6 +77,8 @@ def compute_descriptors(
     angle : (N,) float32
         Radians, y down.
     descriptor : DescriptorParams
+    affine : (2, 2, N) float32, optional
+        Frames in octave pixels, instead of sigmas and angles; see `affine_shape`.
     lowe : bool
         Sample pixels as Lowe's program does; see `pixel_histograms`.
 
@@ -83,8 +87,17 @@ def compute_descriptors(
     (N, 128) float32
         Normalised, clamped and normalised again; see `normalise`.
     """
-    sizes = (_with_size(tile, keypoints, size) for size in descriptor.domain_sizes)
-    return pool([_histograms(tile, sized, angle, descriptor, lowe) for sized in sizes], descriptor)
+    if descriptor.sampling == "pixels" and affine is None:
+        return normalise(_pixel_histograms(tile, keypoints, angle, descriptor, lowe), descriptor)
+    histograms, (cos, sin) = [], (np.cos(angle), np.sin(angle))
+    rotation = np.array([cos, -sin, sin, cos]).reshape(2, 2, -1)
+    for size in descriptor.domain_sizes:
+        sized, magnification = _with_size(tile, keypoints, size), np.float32(descriptor.magnification)
+        frames = (
+            rotation * (magnification * sized.sigma) if affine is None else affine * (magnification * np.float32(size))
+        )
+        histograms.append(_histograms(tile, sized, frames, descriptor, None if affine is None else ROWS))
+    return pool(histograms, descriptor)
 
 
 def pool(histograms: list[Float32], descriptor: DescriptorParams) -> Float32:
@@ -105,15 +118,23 @@ def _with_size(tile: Tile, keypoints: Keypoints, size: float) -> Keypoints:
     return replace(keypoints, level=level, sigma=keypoints.sigma * np.float32(size))
 
 
-def _histograms(tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams, lowe: bool) -> Float32:
-    """Return histograms (N, 128) before normalisation; zero where the gradient is below the norm threshold."""
-    if descriptor.sampling == "pixels":
-        from .lowe_descriptor import pixel_histograms  # few need it
+def _pixel_histograms(
+    tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams, lowe: bool
+) -> Float32:
+    """Return histograms (N, 128) before normalisation, of every pixel; zero below the norm threshold."""
+    from .lowe_descriptor import pixel_histograms  # few need it
 
-        histograms = pixel_histograms(tile, keypoints, angle, descriptor, lowe=lowe)
-        norms = histograms.sum(axis=1)
-    else:
-        histograms, norms = _grid_histograms(tile, keypoints, angle, descriptor)
+    histograms = pixel_histograms(tile, keypoints, angle, descriptor, lowe=lowe)
+    if descriptor.norm_threshold > 0:
+        histograms[_mean_gradient(histograms.sum(axis=1), keypoints, descriptor) < descriptor.norm_threshold] = 0
+    return histograms
+
+
+def _histograms(
+    tile: Tile, keypoints: Keypoints, frames: Float32, descriptor: DescriptorParams, rows: int | None
+) -> Float32:
+    """Return histograms (N, 128) before normalisation, of a grid; zero below the norm threshold."""
+    histograms, norms = _grid_histograms(tile, keypoints, frames, descriptor, rows)
     if descriptor.norm_threshold > 0:
         histograms[_mean_gradient(norms, keypoints, descriptor) < descriptor.norm_threshold] = 0
     return histograms
@@ -164,17 +185,9 @@ def _mean_gradient(norms: Float32, keypoints: Keypoints, descriptor: DescriptorP
 
 
 @lru_cache
-def _grid(side: int) -> Float32:
-    """Return the sample positions in cells, homogeneous: (3, side^2) of x, y, 1."""
-    along = (np.arange(side) + 0.5) * (2 * _EDGE / side) - _EDGE
-    y, x = np.meshgrid(along, along, indexing="ij")
-    return np.stack([x.ravel(), y.ravel(), np.ones(side**2)]).astype(np.float32)
-
-
-@lru_cache
 def _cell_weights(side: int, window_size: float) -> Float32:
     """Return the weight of every sample in every cell, (side^2, 16): bilinear times Gaussian."""
-    x, y, _ = _grid(side)
+    x, y, _ = grid(side, _EDGE)
     centres = np.arange(CELLS) - (CELLS - 1) / 2
     wx, wy = (np.maximum(0, 1 - np.abs(v[:, None] - centres)) for v in (x, y))
     gauss = np.exp(-(x * x + y * y) / (2 * window_size**2))
@@ -183,135 +196,19 @@ def _cell_weights(side: int, window_size: float) -> Float32:
 
 
 def _grid_histograms(
-    tile: Tile, keypoints: Keypoints, angle: Float32, descriptor: DescriptorParams
+    tile: Tile, keypoints: Keypoints, frames: Float32, descriptor: DescriptorParams, rows: int | None
 ) -> tuple[Float32, Float32]:
     """Return histograms (N, 128) before normalisation, and, if there is a norm threshold, sums (N,) of magnitudes."""
-    region, regions = keypoints.region, tile.regions
-    size = np.float32(descriptor.magnification) * keypoints.sigma
-    cos, sin = np.cos(angle) * size, np.sin(angle) * size
-    frames = np.array([cos, -sin, sin, cos]).reshape(2, 2, -1)
-    # Positions are relative to the nearest pixel, so that indices are exact in float32.
-    row, column = (np.rint(v).astype(np.intp) for v in (keypoints.y, keypoints.x))
-    shift = np.array([keypoints.x - column, keypoints.y - row], np.float32)
-    transform = np.concatenate([frames, shift[:, None]], axis=1)
-    # The pixel above and left of the nearest one, the first that `_gradients` reads.
-    pixel = tile.flat(region, keypoints.level, row, column) - tile.stride - 1
-    # First and last pixel of the image, relative to the nearest pixel; and whether the grid exceeds them.
-    low = np.array([-column, -row], np.float32)
-    high = np.array([regions.width[region] - 1 - column, regions.height[region] - 1 - row], np.float32)
-    extent = _EDGE * np.abs(frames).sum(axis=1) + 1
-    exceeds = ((extent > -low) | (extent > high)).any(axis=0)
-
     weights = _cell_weights(descriptor.samples, descriptor.window_size)
     out = np.empty((len(keypoints), CELLS * CELLS * DIRECTIONS), np.float32)
     norms = np.zeros(len(keypoints), np.float32)
-    for chunk in _chunks(regions.image[region], exceeds):
-        limits = (low[:, chunk], high[:, chunk]) if exceeds[chunk[-1]] else None  # if any does, the last one does
-        basis = _sampled_basis(tile, pixel[chunk], transform[..., chunk], _grid(descriptor.samples), limits)
+    for chunk, basis in sampled_gradients(tile, keypoints, frames, descriptor.samples, _EDGE, rows):
+        fill_basis(basis)
         cells = basis @ weights
         out[chunk] = np.matmul(cells.reshape(BASIS, -1).T, basis_to_bins().T).reshape(len(chunk), -1)
         if descriptor.norm_threshold > 0:
             norms[chunk] = np.hypot(*basis[:2]) @ weights.sum(axis=1)
     return out, norms
-
-
-def _chunks(image: Index, exceeds: Mask) -> Iterator[Index]:
-    """Divide keypoints into chunks, each image as if it were alone: a product rounds by the number of its rows.
-
-    Keypoints whose grid exceeds the image come last, so that most chunks do not have to test for it.
-    """
-    order = np.argsort(2 * image + exceeds, kind="stable")
-    ends = (np.flatnonzero(np.diff(image[order])) + 1).tolist()
-    for start, end in pairwise([0, *ends, len(order)]):
-        one = order[start:end]
-        count = -(-len(one) // _CHUNK)
-        for i in range(count):  # of equal size: BLAS has another routine for a product of a single row
-            yield one[len(one) * i // count : len(one) * (i + 1) // count]
-
-
-def _sampled_basis(
-    tile: Tile, first: Index, transform: Float32, grid: Float32, limits: tuple[Float32, Float32] | None
-) -> Float32:
-    """Return the basis functions of twice the gradients of one chunk, (BASIS, N, samples), in a buffer.
-
-    Parameters
-    ----------
-    tile : Tile
-    first : (N,) intp
-        Index of the pixel above and left of the one nearest to each keypoint.
-    transform : (2, 3, N) float32
-        From cells to pixels (x, y), relative to the nearest pixel.
-    grid : (3, samples) float32
-        Homogeneous positions of the samples, in cells.
-    limits : two (2, N) float32 arrays, or None
-        First and last pixel (x, y) of the image, relative to the nearest pixel, if a grid exceeds the image.
-    """
-    n, samples = len(first), grid.shape[1]
-    position, pixel = (scratch(name, 2, n, samples) for name in ("position", "pixel"))
-    index = scratch("index", n, samples, dtype=np.intp)
-    basis = scratch("basis", BASIS, n, samples)
-    np.matmul(transform.swapaxes(1, 2).reshape(2 * n, 3), grid, out=position.reshape(2 * n, samples))
-    np.rint(position, out=pixel)
-    position -= pixel
-    flat = np.multiply(pixel[1], np.float32(tile.stride), out=basis[0])
-    flat += pixel[0]
-    np.copyto(index, flat, casting="unsafe")
-    index += first[:, None]
-    gradient, rotated = basis[-2:], basis[:2]
-    _gradients(tile, index, position, gradient, basis[:4])
-    # In the keypoint's frame, by the transposed matrix of the frame.
-    np.matmul(transform[:, :2].transpose(2, 1, 0), gradient.swapaxes(0, 1), out=rotated.swapaxes(0, 1))
-    if limits is not None:
-        low, high = limits
-        inside = pixel >= low[..., None]
-        inside &= pixel <= high[..., None]
-        rotated *= np.logical_and(*inside)
-    fill_basis(basis)
-    return basis
-
-
-def _gradients(tile: Tile, index: Index, offset: Float32, gradient: Float32, spare: Float32) -> None:
-    """Compute twice the gradient at offsets from pixels, by Taylor's formula with the Hessian at the pixel.
-
-    Seven samples around each pixel, against twelve for a bilinear gradient of the same quality.  The gradient of the
-    nearest pixel, four samples, agrees visibly less with Lowe's files.
-
-    Parameters
-    ----------
-    tile : Tile
-    index : (N, samples) intp
-        The pixel above and left of each.
-    offset, gradient : (2, N, samples) float32
-        x and y; `gradient` receives the result.
-    spare : (4, N, samples) float32
-        Overwritten.
-    """
-    flat, stride = tile.levels.reshape(-1), tile.stride
-
-    def take(step: int, out: Float32) -> None:
-        flat[step:].take(index, out=out, mode="wrap")
-
-    corner, up, left, centre, right = 0, 1, stride, stride + 1, stride + 2
-    down, opposite = up + 2 * stride, corner + 2 * stride + 2
-    second, other = spare[:2], spare[2:4]
-    for step, out in zip((left, up, right, down), spare, strict=True):
-        take(step, out)
-    np.subtract(other, second, out=gradient)
-    second += other
-    mixed, twice = other
-    take(corner, mixed)
-    take(opposite, twice)
-    mixed += twice
-    take(centre, twice)
-    twice += twice
-    second -= twice
-    mixed -= twice
-    mixed -= second[0]
-    mixed -= second[1]
-    second *= offset
-    second += second
-    gradient += second
-    gradient += np.multiply(mixed, offset[::-1], out=second)
 
 
 # --- orientation bins

@@ -124,7 +124,8 @@ def levels_of(frames: Features, shapes: list[Shape], detector: DetectorParams) -
         return octave, level
     found = frames.octaves.astype(np.intp), frames.levels.astype(np.intp)
     known = (found[0] >= shapes[0][0]) & (found[0] <= shapes[-1][0]) & (found[1] >= 0) & (found[1] <= scales + 2)
-    known &= (np.abs(height - found[0] * scales - found[1]) <= 1.5 + _ROUND) & is_similarity(frames)
+    known &= np.abs(height - found[0] * scales - found[1]) <= 1.5 + _ROUND
+    known &= is_similarity(frames) | detector.affine_shape
     return np.where(known, found[0], octave), np.where(known, found[1], level)
 
 

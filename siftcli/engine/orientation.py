@@ -10,7 +10,7 @@ from .gradients import by_radius, magnitude_angle, windows
 from .keypoints import Keypoints
 from .tiles import Tile
 
-__all__ = ["BINS", "assign_orientations", "histogram_peaks", "orientation_radius"]
+__all__ = ["BINS", "assign_orientations", "gradient_histograms", "histogram_peaks", "orientation_radius"]
 
 BINS = 36
 _SKIPPED = 2
@@ -71,7 +71,7 @@ def assign_orientations(tile: Tile, keypoints: Keypoints, detector: DetectorPara
         weight = wy[:, None] * wx
         if lowe:
             weight *= dx * dx < ((disc[group] ** 2 + 0.5) - dy * dy)[:, None]
-        histograms[group] = _histograms(gx, gy, weight, lowe=lowe)
+        histograms[group] = gradient_histograms(gx, gy, weight, lowe=lowe)
     return histogram_peaks(histograms, detector)
 
 
@@ -107,7 +107,7 @@ def _profiles(offset: Float32, decay: Float32, limits: Float32, samples: Float32
     return weight, distance
 
 
-def _histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> Float64:
+def gradient_histograms(gx: Float32, gy: Float32, weight: Float32, *, lowe: bool) -> Float64:
     """Return histograms (N, 36) of gradients (side, side, N), which are overwritten.
 
     Angles are y up and begin at -pi; bin b is centred at b + 1/2.  A weight is split linearly between the two nearest

@@ -6,11 +6,13 @@ import math
 from functools import partial
 from typing import NamedTuple
 
-from ..features import Features, Image
+from ..features import Features, Float32, Image
 from ..params import DescriptorParams, DetectorParams
+from .affine_shape import assign_affine_frames
 from .assemble import DescribedKeypoints, in_lowes_order
 from .descriptor import compute_descriptors, descriptor_radius, quantised
 from .extrema import find_candidates, verify_extrema
+from .grid_samples import ROWS
 from .keypoints import MAX_MOVES, Keypoints, batches, refine
 from .orientation import assign_orientations, orientation_radius
 from .pyramid import Pyramid, TileSpec
@@ -86,20 +88,24 @@ def detect_tile(job: Job, spec: TileSpec) -> tuple[None, list[Task]]:
 def describe_batch(job: Job, spec: TileSpec, keypoints: Keypoints) -> tuple[DescribedKeypoints, list[Task]]:
     """Give keypoints of a tile their orientations and descriptors."""
     tile = job.pyramid.tile(spec)
-    index, angle = assign_orientations(tile, keypoints, job.detector)  # [Lowe04 §5]
+    affine: Float32 | None = None
+    if job.detector.affine_shape:
+        index, angle, affine = assign_affine_frames(tile, keypoints, job.detector)  # [Baumberg00]
+    else:
+        index, angle = assign_orientations(tile, keypoints, job.detector)  # [Lowe04 §5]
     oriented = keypoints.take(index)  # a keypoint once for each of its orientations
     descriptors = None
     if job.descriptor is not None:
         lowe = job.detector.variant == "lowe"
-        described = compute_descriptors(tile, oriented, angle, job.descriptor, lowe=lowe)  # [Lowe04 §6]
+        described = compute_descriptors(tile, oriented, angle, job.descriptor, affine=affine, lowe=lowe)  # [§6]
         descriptors = quantised(described, job.descriptor)
-    return DescribedKeypoints.of(tile, oriented, angle, descriptors), []
+    return DescribedKeypoints.of(tile, oriented, angle, descriptors, affine), []
 
 
 def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:
     """Return how many rows above and below an extremum the later steps read."""
     largest = detector.sigma_base * 2 ** (1 + 1.5 / detector.scales_per_octave)
-    radius = orientation_radius(largest, detector)
+    radius = ROWS if detector.affine_shape else orientation_radius(largest, detector)
     if descriptor is not None:
         radius = max(radius, descriptor_radius(largest, descriptor))
     return MAX_MOVES + 2 + math.ceil(radius) + 1

@@ -36,6 +36,7 @@ PROGRAMS: dict[str, Callable[[npt.NDArray[np.uint8]], Features]] = {
     "default": siftcli.detect,
     "default, RootSIFT": lambda image: siftcli.detect(image, root_sift=True),
     "accurate": lambda image: siftcli.detect(image, "accurate"),
+    "accurate-affine": lambda image: siftcli.detect(image, "accurate-affine"),
     "COLMAP": lambda image: peers.colmap(image, _ROOT),
     "COLMAP, pooled and affine": lambda image: peers.colmap(image, _BEST),
     "OpenCV": peers.opencv,

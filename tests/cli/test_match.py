@@ -547,3 +547,16 @@ def test_rank_puts_the_same_photograph_first(sift: Sift, sample_images: Path) ->
     (record,) = map(json.loads, top.stdout.splitlines())
     assert record["image"] == "pair_astronaut_b.jpg"
     assert record["inliers"] == int(rows[0]["inliers"])
+
+
+def test_a_preset_has_its_tests_of_a_match(sift: Sift, pair: tuple[str, str]) -> None:
+    chosen = sift("match", *pair, "--preset", "accurate")
+    tests = ("--ratio", "0.85", "--ratio-test", "fginn", "--ratio-both-ways")
+    for side in pair:
+        assert sift("detect", side, "--preset", "accurate", "-o", f"{Path(side).stem}.npz", "-q").returncode == 0
+    given = sift("match", *(f"{Path(side).stem}.npz" for side in pair), *tests)
+    assert chosen.returncode == given.returncode == 0, chosen.stderr.decode()
+    rows = [[line.split(b",")[:9] for line in out.splitlines()] for out in (chosen.stdout, given.stdout)]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) > 10
+    assert sift("match", *pair, "--preset", "accurate", "--ratio", "0.6").stdout != chosen.stdout

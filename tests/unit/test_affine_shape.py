@@ -1,0 +1,115 @@
+"""Affine shape of keypoints.
+
+Oracles: Gaussian blobs under a known affine map; pycolmap's ellipses at common points; one worker beside several; what
+`describe` makes of the frames; and turned images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pycolmap
+import pytest
+from test_domain_sizes import same, scene
+
+import siftcli
+from siftcli import Features, ParameterError
+from siftcli.engine.tuning import TUNING
+
+
+def blob(anisotropy: float, angle: float, width: float = 5.0, size: int = 360) -> npt.NDArray[np.float64]:
+    """A Gaussian with half axes of `width` and `anisotropy` times as much, the longer one in this direction."""
+    y, x = np.mgrid[:size, :size] - size / 2
+    u, v = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    return np.asarray(np.exp(-((u / anisotropy) ** 2 + v**2) / (2 * width**2)))
+
+
+def ellipse(affine: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Ratio of the half axes, and the direction of the longer one in degrees, of frames."""
+    axes, lengths, _ = np.linalg.svd(affine.astype(np.float64))
+    return lengths[:, 0] / lengths[:, 1], np.rad2deg(np.arctan2(axes[:, 1, 0], axes[:, 0, 0])) % 180
+
+
+def affine_of(features: Features) -> npt.NDArray[np.float32]:
+    assert features.affine is not None
+    return features.affine
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("anisotropy", [1.0, 1.5, 2.0, 3.0])
+def test_an_affine_image_of_a_blob_gives_its_ellipse(anisotropy: float, angle: float) -> None:
+    found = siftcli.detect(blob(anisotropy, angle), affine_shape=True, edge_threshold=1000.0, max_orientations=1)
+    found = found.take(np.hypot(*(found.xy - 180).T) < 1)
+    ratio, direction = ellipse(affine_of(found))
+    assert len(found) >= 1
+    np.testing.assert_allclose(ratio, anisotropy, rtol=0.02)
+    if anisotropy > 1:
+        assert (np.abs((direction - np.rad2deg(angle) + 90) % 180 - 90) < 1).all()
+
+
+def test_scale_and_orientation_are_those_of_the_frame() -> None:
+    found = siftcli.detect(scene(200, 300), affine_shape=True)
+    affine = affine_of(found).astype(np.float64)
+    assert len(found) > 300
+    np.testing.assert_allclose(found.scales, np.sqrt(np.linalg.det(affine)), rtol=1e-5)
+    np.testing.assert_allclose(found.orientations, np.arctan2(affine[:, 1, 0], affine[:, 0, 0]), atol=1e-5)
+    upright = affine_of(siftcli.detect(scene(200, 300), affine_shape=True, upright=True))
+    assert np.abs(upright[:, 0, 1]).max() < 1e-4 * np.abs(upright).max()  # the y axis points down
+    assert (upright[:, 1, 1] > 0).all()
+
+
+def test_workers_and_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = scene(450, 300)
+    monkeypatch.setattr(TUNING, "tile_rows", 64)
+    monkeypatch.setattr(TUNING, "tile_pixels", 1 << 16)
+    alone, shared = (siftcli.detect(image, "accurate-affine", threads=n) for n in (1, 2))
+    assert len(alone) > 500
+    assert same(alone, shared)
+    assert affine_of(alone).tobytes() == affine_of(shared).tobytes()
+
+
+def test_frames_that_were_detected_are_described_as_then() -> None:
+    image = scene(200, 300)
+    found = siftcli.detect(image, "accurate-affine")
+    assert same(siftcli.describe(image, found.without_descriptors(), "accurate-affine"), found)
+
+
+def test_a_quarter_turn_turns_the_frames(pixels: Callable[[str], npt.NDArray[np.uint8]]) -> None:
+    photo = pixels("camera.png")[:385, :449]
+    plain = siftcli.detect(photo, "accurate-affine")
+    border = np.minimum(plain.xy, np.array([448, 384]) - plain.xy).min(axis=1)
+    plain = plain.take(np.flatnonzero(border > 12 * plain.scales))  # away from it, nothing tells the sides apart
+    turned = siftcli.detect(np.ascontiguousarray(np.rot90(photo)), "accurate-affine")
+    place = np.stack([plain.xy[:, 1], 448 - plain.xy[:, 0]], axis=1)
+    expected = np.array([[0, 1], [-1, 0]]) @ affine_of(plain)
+    near = np.linalg.norm(place[:, None] - turned.xy[None], axis=2) < 0.01
+    difference = np.linalg.norm(expected[:, None] - affine_of(turned)[None], axis=(2, 3)) / plain.scales[:, None]
+    common = (near & (difference < 0.02)).any(axis=1)
+    assert common.mean() > 0.95
+
+
+@pytest.mark.parametrize("image", ["camera.png", "astronaut.jpg"])
+def test_ellipses_agree_with_those_of_pycolmap(image: str, pixels: Callable[[str], npt.NDArray[np.uint8]]) -> None:
+    photo = pixels(image)
+    ours = siftcli.detect(photo, affine_shape=True, affine_blur="level", max_orientations=1)
+    options = pycolmap.FeatureExtractionOptions()
+    options.use_gpu, options.num_threads = False, 1
+    options.sift.estimate_affine_shape, options.sift.peak_threshold = True, 0.04 / 3
+    options.sift.max_num_orientations, options.sift.num_octaves = 1, 12
+    pycolmap.logging.minloglevel = 1
+    points, _ = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu).extract_from_uint8_array(photo)
+    theirs = np.array([[[p.a11, p.a12], [p.a21, p.a22]] for p in points])
+    distance = np.linalg.norm(ours.xy[:, None] - np.array([(p.x - 0.5, p.y - 0.5) for p in points])[None], axis=2)
+    i = np.flatnonzero(distance.min(axis=1) < 0.05)
+    j = distance[i].argmin(axis=1)
+    ratio = [ellipse(a)[0] for a in (affine_of(ours)[i], theirs[j])]
+    assert len(i) > 0.6 * len(ours)
+    assert abs(np.median(ratio[0] / ratio[1]) - 1) < 0.03
+    assert np.percentile(np.abs(np.log(ratio[0] / ratio[1])), 75) < np.log(1.15)
+
+
+def test_the_lowe_variant_has_no_affine_shape() -> None:
+    with pytest.raises(ParameterError, match="variant standard"):
+        siftcli.detect(scene(50, 50), "lowe", affine_shape=True)
