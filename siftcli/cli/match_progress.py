@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..batch.match_run import PairResult
+from ..words import counted
 from .streams import one_line, say
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class PairDisplay:
             if self._verbose:
                 inliers = "" if result.inliers is None else f", {result.inliers:,} inliers"
                 names = ", ".join(name for name in result.names if name)
-                self._say(f"{names}: {result.matches:,} matches{inliers} in {result.seconds:.2f} s")
+                self._say(f"{names}: {counted(result.matches or 0, 'match')}{inliers} in {result.seconds:.2f} s")
         self._tell()
 
     def summary(self, verified: bool) -> str:
@@ -88,15 +89,19 @@ class PairDisplay:
         left = self.total - self.done - self.failed
         unfinished = f", {left:,} not reached" if left else ""
         seconds = time.perf_counter() - self._start
-        return (
-            f"{self._counted()} done{earlier}{failed}{unfinished}: {self.matches:,} matches{inliers} in {seconds:.1f} s"
-        )
+        matches = counted(self.matches, "match")
+        return f"{self._counted()} done{earlier}{failed}{unfinished}: {matches}{inliers} in {seconds:.1f} s"
 
     def _tell(self) -> None:
         if self._progress is not None:
             failed = f"{self.failed:,} failed" if self.failed else ""
             self._progress.update(self._progress.task_ids[0], completed=self.done + self.failed, note=failed)
-        elif not self._quiet and not self._terminal and time.perf_counter() - self._told > _EVERY:
+        elif (
+            not self._quiet
+            and not self._terminal
+            and self.done + self.failed < self.total
+            and time.perf_counter() - self._told > _EVERY
+        ):
             self._told = time.perf_counter()
             here = self.done + self.failed - self._earlier
             left = (self.total - self.done - self.failed) * (self._told - self._start) / max(1, here)

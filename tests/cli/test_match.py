@@ -149,7 +149,7 @@ def test_feature_files_and_images_may_be_mixed(sift: Sift, pair: tuple[str, str]
 
 
 def test_an_image_from_stdin(sift: Sift, pair: tuple[str, str]) -> None:
-    result = sift("match", "-", pair[1], stdin=Path(pair[0]).read_bytes())
+    result = sift("match", "-", pair[1], "--names", *PAIR, stdin=Path(pair[0]).read_bytes())
     assert result.stdout == sift("match", *pair).stdout
 
 
