@@ -24,7 +24,7 @@ ParameterValue: TypeAlias = bool | int | float | str | None
 
 @dataclass(frozen=True)
 class Camera:
-    """What an image's metadata tell about the camera and where it stood.
+    """Camera and position from the metadata of an image.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ _HEAD = """\
 
 {introduction}
 
-What holds for every command:
+These rules hold for every command:
 
 - Data goes to standard output or to files; messages go to standard error. `-` is standard input or output.
 - An output that exists is kept unless `--overwrite` is given, and a file that is there is whole.

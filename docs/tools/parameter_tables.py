@@ -94,7 +94,7 @@ and `--alpha` may be set in these ways; what is read and written may not. A key 
 """
 
 _SELECTION = """\
-What is kept of the keypoints is decided in this order: the mask (`--mask`, and transparent pixels), the region, the
+Keypoints are selected in this order: the mask (`--mask`, and transparent pixels), the region, the
 scales; and of what is left, at most `max_keypoints`, the first ones of a total order:
 
 - `strongest`: by descending score, the refined |DoG|;
@@ -103,8 +103,8 @@ scales; and of what is left, at most `max_keypoints`, the first ones of a total 
   stronger by more than a tenth: adaptive non-maximal suppression ([Brown05](bibliography.md)), which spreads
   keypoints over the image. Orientations of one location share a radius.
 
-What is equal in these keeps the order of the keypoints themselves, which is total too, so nothing is left to chance;
-and the keypoints that are kept stay in their order. The maximum is hard: of a location with several orientations some
+Ties keep the order of the keypoints, which is total, so the selection is deterministic; the selected keypoints keep
+their order. The maximum is hard: of a location with several orientations some
 may be cut off.
 """
 
@@ -115,7 +115,7 @@ three scales per octave and is converted for others by (2^(1/S) − 1) / (2^(1/3
 """
 
 _PRESET_TEXT = """\
-What the presets change; everything else is the default. [Presets](presets.md) compares each with its program.
+Parameters that the presets change; others have their defaults. [Presets](presets.md) compares each with its program.
 """
 
 

@@ -82,7 +82,7 @@ class Collector:
 
     @property
     def complete(self) -> bool:
-        """Whether the shared output is to be published: it has images, and nobody gave up."""
+        """True if the shared output has images and the run was not given up, so that it can be published."""
         return bool(self._there or self._added) and not self._given_up
 
     def __call__(self, job: Job, result: Result) -> Result:

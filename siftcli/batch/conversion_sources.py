@@ -57,7 +57,7 @@ class Item:
 
 @dataclass
 class Sources:
-    """What is in the inputs.
+    """The contents of the inputs.
 
     Attributes
     ----------
@@ -229,6 +229,6 @@ def _of_one_image(path: Path, name: str | None) -> Format | None:
             return None
     if format is None or format.many:
         return None
-    # Of a pair of files, one stands for both.
+    # One file represents both of a pair.
     second = format.kind == "pair" and not path.name.lower().endswith(format.suffix)
     return None if second and path.with_suffix(format.suffix).exists() else format

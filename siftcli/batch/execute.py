@@ -21,7 +21,7 @@ from .workers import run_tasks
 __all__ = ["Batch", "execute", "memory_limit", "require_known"]
 
 _SHARE = 0.8
-"""Of the free memory that workers may take, by default."""
+"""Default fraction of the free memory for workers."""
 
 
 class Batch(NamedTuple):
@@ -185,7 +185,7 @@ def _lost(job: Job, why: str) -> Result:
 
 
 class _Work:
-    """What a worker does with its units."""
+    """The work of a worker on its units."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

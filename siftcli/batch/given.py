@@ -24,7 +24,7 @@ __all__ = ["Describing", "described", "upright", "with_frames"]
 
 @dataclass(frozen=True)
 class Describing:
-    """What is done with frames that are given.
+    """The treatment of given frames.
 
     Attributes
     ----------

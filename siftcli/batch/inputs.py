@@ -199,7 +199,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
-    """Whether to read an entry: no folder, and no pipe or device, which might never end, behind a link either.
+    """Return True for a regular file, also behind a link; pipes and devices may never end.
 
     Broken links are read, to fail.
     """

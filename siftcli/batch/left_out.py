@@ -1,4 +1,4 @@
-"""What a searched folder holds besides the images that are read."""
+"""Files of a searched folder that are not read."""
 
 from __future__ import annotations
 

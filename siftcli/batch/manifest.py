@@ -1,4 +1,4 @@
-"""What a batch has finished, and of what: the record by which a later run knows what it need not do again.
+"""The record of a batch: which outputs are finished and what they were made from, so that a later run skips them.
 
 Every folder of outputs has a hidden file of one JSON object a line, which is only ever appended to, so that a kill
 loses no more than the line being written; of several about one image the last counts.  A new output is announced
@@ -41,16 +41,16 @@ MANIFEST = ".sift-manifest.jsonl"
 """Name of the file, in each folder of outputs."""
 
 State: TypeAlias = Literal["new", "done", "stale", "unknown"]
-"""Of a job: without output; with one of this input and these parameters; of others; with one of unknown origin."""
+"""State of a job: no output; up to date; made from another input or other parameters; of unknown origin."""
 
 _CHUNK = 1 << 20
 _VALUES = ("input", "parameters", "bytes")
-"""What a record tells of its output."""
+"""The contents of a record."""
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is opened, and not waited for
 
 
 class Fingerprint(NamedTuple):
-    """By which an input is known again.
+    """Size, time and digest that identify an input.
 
     Attributes
     ----------

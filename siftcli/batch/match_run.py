@@ -33,7 +33,7 @@ _KEY_SIZE = 8
 
 @dataclass(frozen=True)
 class PairResult:
-    """What became of one pair.
+    """The result of one image pair.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class PairResult:
     data: bytes | None = None
 
     def record(self) -> dict[str, object]:
-        """What is told about the pair in machine-readable form."""
+        """Return the result as a JSON object."""
         return {
             "a": self.names[0],
             "b": self.names[1],

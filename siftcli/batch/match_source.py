@@ -44,7 +44,7 @@ class Source:
             return collection.names
 
     def fingerprint(self) -> list[int]:
-        """What changes when the file is written again."""
+        """Return what identifies the contents of the file."""
         status = Path(self.path).stat()
         return [status.st_size, status.st_mtime_ns]
 

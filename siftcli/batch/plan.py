@@ -19,7 +19,7 @@ STDOUT = "-"
 """The output that stands for standard output."""
 
 DEFAULT_FORMAT = "lowe"
-"""Of outputs without a name of their own."""
+"""Format of outputs whose name does not tell it."""
 
 
 class FramesFile(NamedTuple):

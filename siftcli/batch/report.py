@@ -1,4 +1,4 @@
-"""What became of every image, and of the whole batch."""
+"""The results of all images, and of the whole batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Report", "Result"]
 
 
 class Result(NamedTuple):
-    """What became of one job.
+    """The result of one job.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Result(NamedTuple):
     source: Fingerprint | None = None
 
     def record(self) -> dict[str, object]:
-        """What is told about the job in machine-readable form."""
+        """Return the result as a JSON object."""
         return {
             "path": self.path,
             "output": self.output,

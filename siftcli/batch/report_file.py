@@ -1,4 +1,4 @@
-"""What became of every image, as a file: JSON with the whole run, or a CSV table of the images."""
+"""The report file: JSON with the whole run, or a CSV table of the images."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _HOW = ("overwrite", "threads", "remote", "signature", "database")
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same for every job; may be sent to another process.
+    """Settings of all jobs; they can be sent to another process.
 
     Attributes
     ----------

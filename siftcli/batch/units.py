@@ -1,4 +1,4 @@
-"""What a worker is given at a time: one image, or some small ones; and how much memory that will take."""
+"""Units of work for a worker: one image, or several small ones, with their predicted memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STACK = 16
 _WINDOW = 512
 """Images that are looked at ahead, to begin with the largest."""
 _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
-"""Of a unit of small images; about a second of work."""
+"""Maximum images and pixels of a unit of small images; about a second of work."""
 
 _WORTH_THREADS = 1 << 20
 """Pixels of the first octave up to which threads take longer to start than they save."""

@@ -19,7 +19,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, eq=False)
 class Outcome(Generic[_Task, _Result]):
-    """What became of a task: `result`, or `error`, one line that says why there is none."""
+    """The outcome of a task: `result`, or `error`, one line with the reason."""
 
     task: _Task
     result: _Result | None

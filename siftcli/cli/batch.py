@@ -138,7 +138,7 @@ class RunOptions(NamedTuple):
 
     @property
     def bytes(self) -> int | None:
-        """Of --memory.
+        """Bytes of --memory.
 
         Raises
         ------

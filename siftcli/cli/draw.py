@@ -30,7 +30,7 @@ _VERIFY = ("auto", "homography", "fundamental", "essential", "similarity", "none
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for.
+    """The options of the command line.
 
     Attributes
     ----------

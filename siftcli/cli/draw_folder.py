@@ -48,7 +48,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Work:
-    """What a worker does with its images; can be pickled."""
+    """The work of a worker on its images; it can be pickled."""
 
     reading: Reading
     style: KeypointStyle

@@ -1,4 +1,4 @@
-"""What ``sift draw`` reads: images in colour, their features, their matches."""
+"""Inputs of ``sift draw``: images in colour, their features and their matches."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _named(collection: Collection, path: str, picture: Picture, quiet: bool) -> 
 
 
 def names_of(picture: Picture) -> list[str]:
-    """What a file of many images may call a picture: its path or the last parts of it, with or without the suffix."""
+    """Return the names that a file of many images may have for a picture: ends of its path, with or without suffix."""
     parts = Path(picture.path).parts
     paths = [PurePath(*parts[start:]) for start in range(len(parts))]
     return [name for path in paths for name in (path.as_posix(), stem(path.as_posix()))]

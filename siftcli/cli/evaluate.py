@@ -23,7 +23,7 @@ WITHOUT = ("verify", "min_inliers", "focal")
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for, besides its inputs.
+    """The options of the command line, without the inputs.
 
     Attributes
     ----------

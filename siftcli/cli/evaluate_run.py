@@ -1,4 +1,4 @@
-"""What ``sift evaluate`` does."""
+"""The work of ``sift evaluate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands on images share: which images, where to, how they are read and worked on."""
+"""The parts that all commands on images share: inputs, outputs, reading and processing."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ __all__ = ["command"]
 
 _STDIN = "-"
 _OTHER = "this is not a file of"
-"""What readers say of a file of another kind."""
+"""Words by which readers refuse a file of another kind."""
 
 
 def _format_names() -> list[str]:

@@ -37,7 +37,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for, besides its inputs.
+    """The options of the command line, without the inputs.
 
     Attributes
     ----------

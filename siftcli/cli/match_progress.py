@@ -1,4 +1,4 @@
-"""What a run over many pairs shows on stderr: progress with the time left, errors, and a summary."""
+"""Display of a run over many image pairs on stderr: progress with the time left, errors, and a summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said about the matches of two images."""
+"""Messages about the matches of two images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a batch shows on stderr: progress on a terminal, and lines for what the user has to know."""
+"""Display of a batch on stderr: progress on a terminal, and lines for errors, warnings and results."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _TILE = 240
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for.
+    """The options of the command line.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the colours of keypoints stand for."""
+"""Meaning of the colours of keypoints."""
 
 from __future__ import annotations
 

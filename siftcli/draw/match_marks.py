@@ -1,4 +1,4 @@
-"""What matches look like."""
+"""Marks of matches."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _RING, _DOT = 2.5, 2.0
 _RINGS = 4 * np.pi * _RING
 """Length of both rings of a match, in line widths."""
 _DASH, _GAP = 6.0, 5.0
-"""Of outliers' lines, in line widths."""
+"""Dash and gap of the lines of outliers, in line widths."""
 
 
 def match_colors(matches: Matches, style: MatchStyle) -> tuple[Colors, list[Entry]]:

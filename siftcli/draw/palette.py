@@ -52,7 +52,7 @@ THEMES = {
 """Name to theme, for `siftcli.draw.style.PictureStyle.theme`."""
 
 COLORINGS = ("scale", "response", "orientation", "octave")
-"""What the colour of a keypoint may stand for, instead of being one of these."""
+"""Quantities that the colour of a keypoint may represent."""
 
 _NAMES = {
     "white": (255, 255, 255),

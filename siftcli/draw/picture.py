@@ -84,7 +84,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What turns an image of this orientation upright."""
+"""Transposition that turns an image of each EXIF orientation upright."""
 _BACK = {6: 8, 8: 6}
 """The orientation whose turn undoes that of another; of the others, each undoes itself."""
 

@@ -1,4 +1,4 @@
-"""What a picture consists of, before it becomes pixels or SVG."""
+"""Elements of a picture, before it is rendered as pixels or SVG."""
 
 from __future__ import annotations
 

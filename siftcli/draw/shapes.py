@@ -1,4 +1,4 @@
-"""What frames look like: circles, arrows, squares, histograms, as segments in picture pixels.
+"""Shapes of frames: circles, arrows, squares and histograms, as segments in picture pixels.
 
 All take the frames as centres (N, 2) and maps (N, 2, 2): an offset p along a frame's own axes is drawn at
 ``centre + map @ p``.
@@ -14,7 +14,7 @@ __all__ = ["arrows", "ellipses", "grids", "joined", "rays", "squares", "ticks"]
 _Array = npt.NDArray[np.float64]
 
 _SIDES = 48
-"""Of the polygon that stands for an ellipse."""
+"""Number of sides of the polygon that approximates an ellipse."""
 _HEAD = 0.28
 """Length of an arrow's head, as a share of the arrow's."""
 _BIN = np.pi / 4 * np.arange(8)

@@ -16,7 +16,7 @@ __all__ = ["KeypointStyle", "MatchStyle", "PictureStyle"]
 
 @dataclass(frozen=True, kw_only=True)
 class PictureStyle:
-    """What keypoint and match pictures share."""
+    """Style that keypoint and match pictures share."""
 
     top: int | None = setting(
         None, "Draw only the best N: keypoints of highest response, matches of lowest ratio.", low=0, kind=int
@@ -83,7 +83,7 @@ class KeypointStyle(PictureStyle):
 
     @property
     def supported(self) -> bool:
-        """Whether marks are as large as the descriptor's support."""
+        """True if marks are as large as the descriptor's support."""
         return self.radius == "support" or (self.radius == "auto" and self.style == "arrows")
 
 

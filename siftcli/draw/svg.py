@@ -28,7 +28,7 @@ _FEW = 16
 """Colour bars of fewer colours are drawn as rectangles, others as a gradient of so many stops."""
 _QUALITY = 92
 _LARGE = 1 << 20
-"""Of images of more pixels, no PNG is tried."""
+"""Images of more pixels are not tried as PNG."""
 
 
 def data_url(image: Image.Image) -> str:

@@ -88,7 +88,7 @@ class BandedFilter:
 
     @property
     def identity(self) -> bool:
-        """Whether the output is the input."""
+        """True if the output equals the input."""
         return self.step == self.matrix.shape[1] == BLOCK and self.matrix[0, 0] == 1
 
     @property

@@ -45,7 +45,7 @@ Shape = tuple[int, int, int]
 
 
 class Seed(NamedTuple):
-    """What level 0 of an octave is computed from.
+    """Source of level 0 of an octave.
 
     Attributes
     ----------

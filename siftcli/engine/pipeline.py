@@ -24,7 +24,7 @@ __all__ = ["detect"]
 
 
 class Job(NamedTuple):
-    """What all tasks of one call share."""
+    """Data that all tasks of one call share."""
 
     pyramid: Pyramid
     detector: DetectorParams

@@ -105,7 +105,7 @@ class ChildProcess:
         return answer
 
     def is_alive(self) -> bool:
-        """Whether the process is still there."""
+        """True while the process runs."""
         with suppress(ChildProcessError):  # somebody else has waited for it
             return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
         return False

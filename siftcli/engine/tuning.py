@@ -29,7 +29,7 @@ class Tuning:
     batch_size: int = 1536
     """Most keypoints that are described together: fewer cost more calls; more balance worse between workers."""
     forks: bool = sys.platform == "linux"
-    """Whether workers are forked processes.  Elsewhere forking is missing, or breaks the system's libraries."""
+    """Use forked processes as workers.  Elsewhere, forking is missing or breaks system libraries."""
     idle_seconds: float = 10.0
     """Time without work after which a worker process ends."""
     kept_bytes: int = 1 << 29

@@ -195,7 +195,7 @@ class _Processes(Executor):
             raise
 
     def serves(self, workers: int) -> bool:
-        """Whether there are that many processes, alive, lately used, and with access to all shared buffers."""
+        """True if that many processes run, were used lately, and have access to all shared buffers."""
         now = shared_buffers()
         known = self.buffers.keys() == now.keys() and all(self.buffers[name] is now[name] for name in now)
         lately = time.monotonic() - self.last_used < TUNING.idle_seconds / 2

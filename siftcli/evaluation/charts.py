@@ -11,7 +11,7 @@ import numpy as np
 __all__ = ["Chart", "Line", "chart_height", "chart_svg"]
 
 _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")
-"""Of Okabe and Ito, told apart by the colour-blind too."""
+"""Colours of Okabe and Ito, which colour-blind readers can tell apart."""
 
 _WIDTH, _HEIGHT = 460, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 34, 46

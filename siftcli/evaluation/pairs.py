@@ -39,7 +39,7 @@ Measured: TypeAlias = dict[str, Value]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the measures depend on, besides features and ground truth.
+    """Settings of the measures.
 
     Attributes
     ----------

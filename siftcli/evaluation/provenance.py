@@ -1,4 +1,4 @@
-"""What an evaluation depends on: sequences, settings, methods, versions."""
+"""Provenance of an evaluation: sequences, settings, methods and versions."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ FORMATS = (".html", ".svg", ".json", ".csv")
 """Suffixes of reports."""
 
 _IN_TABLES = (1, 3, 5, 10)
-"""Of the mean matching accuracies, those in tables; the charts have all."""
+"""Thresholds of the mean matching accuracy in tables; the charts have all."""
 _MOST_SEQUENCES = 12
 """With charts of their own; more are averaged."""
 _WIDTH = 1000
 """Pixels of a picture of a pair."""
 _RANKED_BY = ("precision", "repeatability")
-"""What makes a pair the best or the worst: the first of these that it has."""
+"""Measures by which a pair is the best or the worst; the first that is available counts."""
 
 
 # --- data

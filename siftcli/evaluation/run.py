@@ -29,7 +29,7 @@ _NOT_OURS = ("verify", "min_inliers", "focal")
 
 @dataclass(frozen=True)
 class PairRecord:
-    """What became of one method on one pair.
+    """The result of one method on one image pair.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ LAYOUTS = (
     "H1to2p (Oxford), H_1_2 (HPatches), H.txt or name_H.txt beside two images, image.camera (Strecha), or a COLMAP "
     "model (cameras and images, .bin or .txt)"
 )
-"""What makes a folder a sequence, for messages."""
+"""Description of a sequence for messages."""
 
 _OXFORD = re.compile(r"H(\d+)to(\d+)p")
 _HPATCHES = re.compile(r"H_(\d+)_(\d+)")

@@ -35,7 +35,7 @@ TABLES = {
     "keypoints": {"image_id", "rows", "cols", "data"},
     "descriptors": {"image_id", "rows", "cols", "data"},
 }
-"""What is read, and its columns; all versions have them."""
+"""Tables and columns that are read; all versions have them."""
 
 _WGS84 = 0
 

@@ -52,7 +52,7 @@ FIELDS = (
     Field("sources", "sources", "<i4"),
     Field("descriptors", "descriptors", "|u1", (128,)),
 )
-"""What features are made of; descriptors may be ``<f4`` as well."""
+"""Arrays of features with their types; descriptors may also be ``<f4``."""
 
 NAMES = (*(f.name for f in FIELDS), "image_size", "camera", "camera_name")
 """Names of all arrays in files.

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO
-"""What a reader accepts: a path, the file's bytes, or an open binary file."""
+"""Input of a reader: a path, the bytes of the file, or an open binary file."""
 
 _UNREADABLE = {
     errno.ENOENT: "no such file; check the path",

@@ -107,7 +107,7 @@ class Format(NamedTuple):
 
     @property
     def many(self) -> bool:
-        """Whether one file holds many images."""
+        """True if one file holds many images."""
         return self.kind == "collection"
 
     def output_name(self, image: PurePath) -> PurePath:

@@ -16,7 +16,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 _STRIP = 1 << 20
 """Pixels converted at a time."""
 _WEIGHTS = np.array([0.299, 0.587, 0.114])
-"""Of red, green and blue. [ITU-R BT.601]"""
+"""Weights of red, green and blue. [ITU-R BT.601]"""
 
 
 def luma(rgb: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> npt.NDArray[np.uint32]:

@@ -35,11 +35,11 @@ __all__ = ["Link", "attributes_of", "child", "damage_named", "links_of", "open_h
 _MAX_ATTRIBUTE = 1 << 16
 
 _DAMAGE = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, OverflowError, UnicodeError)
-"""What h5py raises on damaged files."""
+"""Exceptions that h5py raises on damaged files."""
 
 
 class Link(NamedTuple):
-    """What a group holds under a name.
+    """A link of a group.
 
     Attributes
     ----------

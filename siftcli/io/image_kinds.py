@@ -28,7 +28,7 @@ IMAGE_SUFFIXES = frozenset(
     for kinds in ("jpg jpeg jpe png tif tiff", "pgm ppm pbm pnm pfm", "bmp gif webp avif jp2 j2k jpf jpx")
     for suffix in kinds.split()
 )
-"""What counts as an image in a folder, in lower case.  A file that is named itself may be called anything."""
+"""Suffixes of images in a searched folder, in lower case.  A named file may have any suffix."""
 
 
 class ImageReading(NamedTuple):

@@ -28,7 +28,7 @@ Range: TypeAlias = tuple[float, float]
 """The values of black and of white."""
 
 Levels: TypeAlias = str | Range
-"""What a user may ask for: "auto", "full", or black and white."""
+"""Levels option: "auto", "full", or the values of black and white."""
 
 _DEPTHS = (8, 10, 12, 14, 16)
 """Bits that cameras and sensors deliver."""

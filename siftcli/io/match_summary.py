@@ -1,4 +1,4 @@
-"""What there is to say about match files at a glance."""
+"""Summaries of match files."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .output import atomic_file
 __all__ = ["companion", "parts", "write_pair"]
 
 _SUFFIXES = ((".feat", ".desc"), (".frame", ".descr"))
-"""Of the two files of each format."""
+"""Suffixes of the two files of each format."""
 
 
 def companion(path: str | PathLike[str], suffix: str) -> Path:

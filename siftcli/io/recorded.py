@@ -1,4 +1,4 @@
-"""What feature files record of how their features were made: followed, or compared and refused."""
+"""Recorded parameters of feature files: followed, or compared and refused."""
 
 from __future__ import annotations
 

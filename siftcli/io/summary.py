@@ -1,4 +1,4 @@
-"""What there is to say about features at a glance: counts, distributions, and whether anything is wrong."""
+"""Summaries of features: counts, distributions and problems."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Summary:
-    """What there is to say about the features of one image.
+    """Summary of the features of one image.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Summary:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong or odd, in words."""
+        """Problems, in words."""
         found = (
             (self.not_a_number, "not a number"),
             (self.zero, "zero"),

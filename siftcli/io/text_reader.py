@@ -49,7 +49,7 @@ _WHOLE = re.compile(rb"[+-]?\d{1,18}")
 
 @dataclass(frozen=True)
 class Record:
-    """What a record holds.
+    """Contents of a record.
 
     Attributes
     ----------

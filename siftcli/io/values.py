@@ -1,4 +1,4 @@
-"""What writers ask of features, and binary readers of numbers: finite frames, descriptors as bytes or as floats."""
+"""Checks and conversions of values: finite frames, descriptors as bytes or floats."""
 
 from __future__ import annotations
 

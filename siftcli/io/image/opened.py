@@ -1,4 +1,4 @@
-"""What decoders give: an image whose size is known, and its pixels as the file has them."""
+"""Results of decoders: an image of known size, and its pixels as stored."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
-"""What decoders have been seen to raise on damaged files, besides OSError."""
+"""Exceptions besides OSError that decoders raise on damaged files."""
 
 _THEIR_WORDS = (OSError, EOFError, RuntimeError, SyntaxError, ValueError)
 """Exceptions whose text is a decoder's, not Python's own."""

@@ -32,7 +32,7 @@ _MODE_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 _DECODER_BYTES = {"JPEG2000": 24, "AVIF": 12, "WEBP": 8, "GIF": 4, "TIFF": 4}
 """Bytes of a pixel that the decoders of these formats take besides."""
 _GREY_BYTES = 4
-"""Of the grey image and its mask."""
+"""Bytes per pixel of the grey image and its mask."""
 
 _ORIENTATION = 274
 

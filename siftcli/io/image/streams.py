@@ -1,4 +1,4 @@
-"""What compiled libraries write on standard error."""
+"""Capture of what compiled libraries write to standard error."""
 
 from __future__ import annotations
 

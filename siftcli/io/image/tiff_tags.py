@@ -1,4 +1,4 @@
-"""What the tags of a TIFF say: types, ranges, no data, and the JPEGs inside."""
+"""Tags of a TIFF: types, ranges, no-data values, and embedded JPEGs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ WHITE_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
 JPEG = 7
 """Compression."""
 UNSUPPORTED = "not configured"
-"""What libtiff says of a compression that it was built without."""
+"""Message of libtiff about a compression that it does not support."""
 SMALL_TAGS = (COMPRESSION, ORIENTATION, JPEG_TABLES, *(tag for pair in LIMITS for tag in pair))
 
 Tags = Mapping[int, Any]
