@@ -59,6 +59,12 @@ class DetectorParams:
     affine_shape: bool = setting(
         False, "Estimate the affine shape of keypoints, for strong changes of the viewpoint; frames become ellipses."
     )
+    affine_strength: float = setting(
+        1.0,
+        "Exponent of the ratio of an ellipse's half axes; below 1, shapes are drawn towards the circle.",
+        low=0,
+        high=1,
+    )
     affine_blur: Literal["round", "level"] = setting(
         "round",
         "Blur for the affine shape. round: that of the ellipse, which gives its shape without bias; "
@@ -243,10 +249,11 @@ PRESETS: dict[str, Parameters] = {
             contrast_threshold=0.035,
             orientation_window=3.0,
             affine_shape=True,
+            affine_strength=0.6,
             affine_blur="level",
             affine_iterations=2,
         ),
-        DescriptorParams(domain_sizes=(1.0, 1.4, 2.0, 2.8), samples=15, root_sift=True),
+        DescriptorParams(domain_sizes=(1.0, 1.5, 2.25), samples=15, root_sift=True),
     ),
     "lowe": Parameters(DetectorParams(variant="lowe"), DescriptorParams(sampling="pixels")),
     "vlfeat": Parameters(DetectorParams(contrast_threshold=0.0, border=1, refinement="vlfeat")),

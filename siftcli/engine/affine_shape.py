@@ -26,7 +26,7 @@ _EDGE, _SIDE = 9.0, 21
 """Half the side of the grid of the second moments, and its samples."""
 _SQUARE = 2.4
 """Half the side of the grid of orientations, in sigmas of their window."""
-_ORIENTATION_SIDE = 31
+_ORIENTATION_SIDE = 21
 _LARGEST = 5.0
 """Largest ratio of the half axes."""
 _CONVERGED = 1.003
@@ -54,7 +54,8 @@ def assign_affine_frames(tile: Tile, keypoints: Keypoints, detector: DetectorPar
 def affine_shapes(tile: Tile, keypoints: Keypoints, detector: DetectorParams) -> Float64:
     """Estimate the affine shapes of keypoints.
 
-    A keypoint whose half axes would differ by more than a factor of 5 keeps the shape before that iteration.
+    A keypoint whose half axes would differ by more than a factor of 5 keeps the shape before that iteration.  In the
+    end, the ratio of the half axes is raised to the power `affine_strength`.
 
     Returns
     -------
@@ -82,6 +83,7 @@ def affine_shapes(tile: Tile, keypoints: Keypoints, detector: DetectorParams) ->
         active = active[good & (lengths[:, 0] > _CONVERGED * lengths[:, 1])]
         if not len(active):
             break
+    shapes[:, :, 0] *= np.hypot(shapes[:, 0, 0], shapes[:, 1, 0])[:, None] ** (detector.affine_strength - 1)
     return shapes
 
 

@@ -49,6 +49,18 @@ def test_an_affine_image_of_a_blob_gives_its_ellipse(anisotropy: float, angle: f
         assert (np.abs((direction - np.rad2deg(angle) + 90) % 180 - 90) < 1).all()
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.6])
+def test_strength_is_the_exponent_of_the_ratio_of_the_axes(strength: float) -> None:
+    image, how = scene(200, 300), {"affine_shape": True, "upright": True}
+    full, weak = (affine_of(siftcli.detect(image, affine_strength=s, **how)) for s in (1.0, strength))
+    (before, axis), (after, same_axis) = ellipse(full), ellipse(weak)
+    np.testing.assert_allclose(after, before**strength, rtol=1e-4)
+    if strength:
+        long = before > 1.2
+        assert np.abs((axis - same_axis + 90)[long] % 180 - 90).max() < 0.1
+    np.testing.assert_allclose(*(np.linalg.svd(a, compute_uv=False)[:, 1] for a in (full, weak)), rtol=1e-4)
+
+
 def test_scale_and_orientation_are_those_of_the_frame() -> None:
     found = siftcli.detect(scene(200, 300), affine_shape=True)
     affine = affine_of(found).astype(np.float64)
