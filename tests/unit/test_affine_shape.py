@@ -16,7 +16,9 @@ from test_domain_sizes import same, scene
 
 import siftcli
 from siftcli import Features, ParameterError
+from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
+from siftcli.params import parameters
 
 
 def blob(anisotropy: float, angle: float, width: float = 5.0, size: int = 360) -> npt.NDArray[np.float64]:
@@ -80,6 +82,22 @@ def test_workers_and_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(alone) > 500
     assert same(alone, shared)
     assert affine_of(alone).tobytes() == affine_of(shared).tobytes()
+
+
+@pytest.mark.parametrize("preset", ["accurate", "accurate-affine"])
+def test_images_of_a_stack_do_not_influence_each_other(preset: str) -> None:
+    crops = np.stack([scene(300, 400)[:96, x : x + 120] for x in (0, 120, 240)])
+    stack = pipeline.detect(crops, *parameters(preset))
+    for crop, features in zip(crops, stack, strict=True):
+        assert len(features) > 50
+        assert same(pipeline.detect(crop[None], *parameters(preset))[0], features)
+
+
+def test_an_image_without_keypoints_has_no_frames() -> None:
+    found = siftcli.detect(np.full((80, 90), 0.5), "accurate-affine")
+    assert len(found) == 0
+    assert found.descriptors is not None
+    assert found.descriptors.shape == (0, 128)
 
 
 def test_frames_that_were_detected_are_described_as_then() -> None:
