@@ -34,9 +34,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     pycolmap.logging.minloglevel = 2
-    print(
-        "| program | seconds | inliers | points | observations | error, px |\n| --- | ---: | ---: | ---: | ---: | ---: |"
-    )
+    print("| program | seconds | inliers | points | observations | error, px |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name in CHOSEN:
         with tempfile.TemporaryDirectory() as work:
             start = time.process_time()
