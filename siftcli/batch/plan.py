@@ -226,7 +226,7 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
 
 
 def _refuse_existing(jobs: Sequence[Job]) -> None:
-    # What is neither file nor folder, such as /dev/null, can be written to and stays.
+    # A device such as /dev/null can be written to and stays.
     outputs = list(dict.fromkeys(job.output for job in jobs if job.output != STDOUT))
     taken = [output for output in outputs if Path(output).is_file()]
     if taken:

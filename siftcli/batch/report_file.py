@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
-from ..io.output import atomic_write
+from ..io.output import atomic_write, make_folder
 from .inputs import PlanError
 from .plan import Job
 from .report import Result
@@ -33,7 +33,9 @@ class ReportFile:
     Raises
     ------
     PlanError
-        If the suffix is another one, the file exists and is to be kept, or its folder is missing.
+        If the suffix is another one, or the file exists and is to be kept.
+    OutputError
+        If its folder cannot be created.
     """
 
     def __init__(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
@@ -41,10 +43,9 @@ class ReportFile:
         self._records: dict[tuple[str, str], dict[str, object]] = {}
         if self._path.suffix.lower() not in (".json", ".csv"):
             raise PlanError(f"--report: {path}: must end with .json or .csv")
-        if not self._path.parent.is_dir():
-            raise PlanError(f"--report: {path}: the folder does not exist; create it first")
         if self._path.is_dir() or (self._path.is_file() and not overwrite):
             raise PlanError(f"--report: {path}: exists already; use --overwrite to replace it, or another name")
+        make_folder(self._path.parent)
 
     def add(self, result: Result) -> None:
         """Keep a result."""

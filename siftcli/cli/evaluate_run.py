@@ -18,7 +18,7 @@ from ..evaluation.run import Evaluation, journal_for, measure_pairs, settings_of
 from ..evaluation.sequences import LAYOUTS, ImagePair, find_pairs, pair_of_points
 from ..io.formats import format_of_suffix
 from ..io.image_kinds import IMAGE_SUFFIXES
-from ..io.output import atomic_write
+from ..io.output import atomic_write, make_folder
 from ..io.registry import read_features
 from ..words import counted
 from .evaluate import Request
@@ -48,6 +48,7 @@ def run_evaluation(inputs: tuple[str, ...], request: Request) -> int:
     if output is not None:
         images = [image for pair in pairs for image in (pair.a, pair.b)]
         guard([output], [*(image.path for image in images), *(f for m in methods for f in m.files(images))])
+        make_folder(Path(output).parent)
         journal = journal_for(output, methods, pairs, settings, resume=request.resume, overwrite=request.overwrite)
     with journal or nullcontext():
         done = 0 if journal is None else len(journal)

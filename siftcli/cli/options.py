@@ -402,14 +402,16 @@ def taken_reading(given: dict[str, Any]) -> ImageReading:
     ParameterError
         If the limit is below 1, or the levels are no range.
     """
-    from ..io.levels import check_levels
-
     values = {name: given.pop(name) for name in ImageReading._fields}
     if values["max_pixels"] is None:
         values["max_pixels"] = DEFAULT_MAX_PIXELS
     if values["max_pixels"] < 1:
         raise ParameterError("max_pixels", f"must be at least 1, not {values['max_pixels']}")
-    return ImageReading(**{**values, "levels": check_levels(values["levels"])})
+    if values["levels"] not in ("auto", "full"):
+        from ..io.levels import check_levels  # imports NumPy
+
+        values["levels"] = check_levels(values["levels"])
+    return ImageReading(**values)
 
 
 depth_option = option(

@@ -126,7 +126,7 @@ def read_pairs(source: Source, *, name: str | None = None) -> list[tuple[str, st
             words = [quoted or plain for quoted, plain in _NAME.findall(line)]
         if len(words) != 2 or not all(words):
             raise FormatError(
-                name, f"has {len(words)} names instead of two; put names with blanks in double quotes", number
+                name, f"must have two names, not {len(words)}; put names with blanks in double quotes", number
             )
         pairs.append((known.setdefault(words[0], words[0]), known.setdefault(words[1], words[1])))
     return pairs

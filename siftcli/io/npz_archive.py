@@ -79,7 +79,8 @@ def read_arrays(source: Source, wanted: Iterable[str], name: str | None = None) 
     except NotImplementedError as error:
         raise FormatError(name, f"cannot be read: {error}; save the arrays with numpy.savez") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeError, ValueError) as error:
-        raise FormatError(name, f"is no whole .npz archive ({error}); get the file again") from error
+        reason = " ".join(str(error).split())[:80].encode("ascii", "backslashreplace").decode()
+        raise FormatError(name, f"is no whole .npz archive ({reason}); get the file again") from error
 
 
 class _Directory:

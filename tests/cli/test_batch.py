@@ -305,7 +305,6 @@ def test_shards_are_the_whole(sift: Sift, tmp_path: Path) -> None:
         ("--ship",),
         ("--scheduler", "tcp://127.0.0.1:1", "--jobs", "2"),
         ("--report", "run.txt"),
-        ("--report", "no such folder/run.json"),
     ],
 )
 def test_wrong_usage(sift: Sift, tmp_path: Path, args: tuple[str, ...]) -> None:
@@ -314,6 +313,11 @@ def test_wrong_usage(sift: Sift, tmp_path: Path, args: tuple[str, ...]) -> None:
     assert (result.returncode, result.stdout) == (2, b"")
     assert args[0].encode() in result.stderr
     assert not Path("out").exists()
+
+
+def test_the_folder_of_a_report_is_created(sift: Sift, photo: Path) -> None:
+    assert sift("detect", "photo.png", "--report", "new/folder/run.json").returncode == 0
+    assert json.loads(Path("new/folder/run.json").read_text())["images"][0]["status"] == "done"
 
 
 def test_a_report_is_not_overwritten(sift: Sift, photo: Path) -> None:

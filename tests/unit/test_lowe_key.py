@@ -329,7 +329,7 @@ ZEROS = b" 0" * 20
         (with_line(10, b"inf 1.00 3.00 0.100"), 10, "'inf' is not a number, as the row"),
         (with_line(10, b"1.00 1.00 3.00 1_0"), 10, "'1_0' is not a number, as the orientation"),
         (with_line(10, b"1.00 1.00 0x3 0.100"), 10, "'0x3' is not a number, as the sigma"),
-        (with_line(10, b"1.00 1,5 3.00 0.100"), 10, "'1,5' is not a number"),
+        (with_line(10, b"1.00 1,5 3.00 0.100"), 10, "'1,5' has a decimal comma"),
         (with_line(10, b"1.00 1.5.2 3.00 0.100"), 10, "'1.5.2' is not a number"),
         (with_line(10, b"1.00 1e39 3.00 0.100"), 10, "'1e39' is too large"),
         (with_line(10, b"1.00 1e999 3.00 0.100"), 10, "'1e999' is too large"),

@@ -61,7 +61,7 @@ def test_a_list_keeps_its_order_and_its_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(b"", "no pairs"), (b"a a", "with itself"), (b"a b c", "3 names"), (b"\xff\xff", "UTF-8")]
+    ("text", "words"), [(b"", "no pairs"), (b"a a", "with itself"), (b"a b c", "not 3"), (b"\xff\xff", "not 1")]
 )
 def test_a_list_that_is_none_is_refused(text: bytes, words: str) -> None:
     with pytest.raises(PlanError, match=f"--pairs: .*{words}"):
