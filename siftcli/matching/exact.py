@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..conventions import descriptor_unit
 from ..errors import ParameterError
 from ..features import Features, Float32
 from ..matches import Matches, Origin, digest_of
@@ -81,6 +82,8 @@ class Side:
         """
         if features.descriptors is None:
             raise ParameterError("descriptors", "there are none, keypoints alone cannot be matched; run sift describe")
+        if features.descriptors.dtype != np.uint8 and descriptor_unit(features.descriptors) == 512:
+            raise ParameterError("descriptors", "are floats of norm 512; divide them by 512, or make them uint8")
         index = np.flatnonzero(features.descriptors.any(axis=1))
         chosen, xy = features.descriptors, features.xy
         if len(index) < len(features):

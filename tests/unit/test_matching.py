@@ -114,7 +114,7 @@ def test_other_ratio_tests_match_as_the_loop_says(dtype: type, mutual: bool, tes
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("tests", [{}, {"ratio": 1.0, "mutual": False}, {"ratio_test": "fginn"}])
 def test_no_descriptor_matches_nothing(tests: dict[str, object], dtype: type, metric: str) -> None:
-    a, b = (d.astype(dtype) for d in related(np.random.default_rng(13), 300, 200, 150))
+    a, b = (d if dtype is np.uint8 else np.float32(d) / 512 for d in related(np.random.default_rng(13), 300, 200, 150))
     a[::7], b[::5] = 0, 0
     assert check(a, b, metric=metric, **tests)
     assert check(np.zeros((3, 128), dtype), np.zeros((2, 128), dtype), metric=metric, **tests) == 0
@@ -261,6 +261,14 @@ def test_the_sample_pairs_match_where_their_homography_says(
 def test_keypoints_alone_are_refused() -> None:
     with pytest.raises(ParameterError, match="sift describe"):
         siftcli.match(features(flat(1)), features(None))
+
+
+def test_floats_of_norm_512_are_refused() -> None:
+    """OpenCV's unit: beside descriptors of norm 1, every distance would be about 511."""
+    a, b = related(np.random.default_rng(0), 20, 20, 10)
+    floats = np.asarray(a, np.float32)
+    with pytest.raises(ParameterError, match="norm 512; divide them by 512"):
+        siftcli.match(features(floats), features(b))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e16])
