@@ -63,8 +63,10 @@ class ForkServer:
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -211,7 +211,7 @@ def test_lists_of_pairs(text: str, pairs: list[tuple[str, str]]) -> None:
 
 @pytest.mark.parametrize("line", ["my cat.jpg b.jpg", "a", 'a ""', "a\tb\tc", "a\t"])
 def test_a_line_that_is_no_pair_is_named(line: str) -> None:
-    with pytest.raises(FormatError, match="instead of two") as error:
+    with pytest.raises(FormatError, match="must have two names, not") as error:
         match_list.read_pairs(f"a b\n{line}\n".encode(), name="pairs.txt")
     assert error.value.line == 2
 
