@@ -98,7 +98,7 @@ def plan_conversion(
     images : str, optional
         The folder of the images, which gives them their whole names and their sizes.
     recursive : bool
-        Search the subfolders of a folder too.
+        Search subfolders too.
     overwrite : bool
         Existing outputs may be replaced.
     database : DatabaseOptions, optional

@@ -42,7 +42,7 @@ run_options = all_of(
             setting=True,
             type=click.IntRange(min=1),
             metavar="N",
-            help="Work on N images at a time, in processes of their own.",
+            help="Process N images at a time, each in a process of its own.",
             note="default: the cores",
         ),
         option(
@@ -51,7 +51,7 @@ run_options = all_of(
             setting=True,
             type=click.IntRange(min=1),
             metavar="N",
-            help="Processes (threads, where there is no forking) that share one image, with the same result.",
+            help="Number of processes (threads on systems without fork) that share one image; the result is the same.",
             note=f"default: 1; for a single large image the cores, at most {MOST_THREADS}",
         ),
         option(
@@ -59,45 +59,49 @@ run_options = all_of(
             group="Batch",
             setting=True,
             metavar="SIZE",
-            help="Keep the predicted memory of what is in work below this, as 4G or 500M, but always do one image.",
+            help="Limit the predicted memory of images in progress, such as 4G or 500M; one image is always processed.",
             note="default: 80 % of what is free",
         ),
         option(
             "--resume",
             group="Batch",
             is_flag=True,
-            help="Skip what an earlier run has done of the same image with the same parameters; do the rest.",
+            help="Skip images whose output is up to date, and process the others.",
         ),
-        option("--dry-run", group="Batch", is_flag=True, help="Print what would be read and written, and do nothing."),
+        option(
+            "--dry-run", group="Batch", is_flag=True, help="Print what would be read and written, without doing it."
+        ),
         option(
             "--report",
             group="Batch",
             metavar="FILE",
             type=WRITTEN,
-            help="Write what became of every image to a .json or .csv file.",
+            help="Write a report of all images to a .json or .csv file.",
         ),
-        option("--fail-fast", group="Batch", is_flag=True, help="Stop at the first image that fails."),
+        option("--fail-fast", group="Batch", is_flag=True, help="Stop after the first image that fails."),
         option(
             "--max-failures",
             group="Batch",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Stop when N images have failed.",
+            help="Stop after N images have failed.",
         ),
         option(
             "--shard",
             group="Batch",
             metavar="K/N",
-            help="Do only the K-th of N parts of the images, for N runs of one command on different machines.",
+            help="Process only the K-th of N parts of the images, for N runs of one command on different machines.",
         ),
         option(
             "--scheduler",
             group="Batch",
             metavar="ADDRESS",
-            help="Let the workers of a Dask scheduler do it: tcp://host:8786, or the scheduler's file. "
+            help="Process images on the workers of a Dask scheduler: tcp://host:8786, or the scheduler's file. "
             "Needs siftcli[cluster].",
         ),
-        option("--ship", group="Batch", is_flag=True, help="Send the images to Dask's workers, who cannot read them."),
+        option(
+            "--ship", group="Batch", is_flag=True, help="Send image data to Dask workers that cannot read the files."
+        ),
     ]
 )
 """How a batch is run."""

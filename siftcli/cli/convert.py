@@ -32,10 +32,12 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     group="Output",
     metavar="NAME",
     values=lambda: FORMATS,
-    help=f"Format of the output, whatever its suffix: {_NAMES}.",
+    help=f"Output format, regardless of the suffix: {_NAMES}.",
     note="default: by the suffix of OUT; for stdout, lowe",
 )
-@option("--overwrite", group="Output", is_flag=True, help="Replace outputs that exist; add to a COLMAP database.")
+@option(
+    "--overwrite", group="Output", is_flag=True, help="Replace existing outputs; add to an existing COLMAP database."
+)
 @option(
     "--from",
     "source_format",
@@ -50,9 +52,9 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     group="Batch",
     metavar="DIR",
     type=READ,
-    help="The folder of the images: gives features the whole names and the sizes of their images.",
+    help="Folder of the images, from which features get the full names and sizes of their images.",
 )
-@option("-r", "--recursive", group="Batch", is_flag=True, help="Search the subfolders of a folder too.")
+@option("-r", "--recursive", group="Batch", is_flag=True, help="Search subfolders too.")
 @option(
     "--only",
     group="Batch",
@@ -65,11 +67,11 @@ _NAMES = ", ".join(f"{format.name} ({format.suffix})" for format in FORMATS.valu
     group="Batch",
     metavar="PATTERN",
     multiple=True,
-    help="Leave out images whose names match a pattern, and their matches; may be given several times.",
+    help="Omit images whose names match a pattern, and their matches; may be given several times.",
 )
 @option("--matches", "of_matches", group="Batch", is_flag=True, help="Convert a file of matches instead of features.")
 @database_options
-@report_options("Batch", "Print a JSON object for each image on stdout.", "Say a line for each image.")
+@report_options("Batch", "Print one JSON object per image on stdout.", "Print one line per image.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -46,7 +46,7 @@ __all__ = ["command"]
     metavar="NAME",
     values=lambda: FORMATS,
     setting=False,
-    help="Format of FRAMES.",
+    help="Format of the frames file.",
     note="default: by suffix and content",
 )
 @option(

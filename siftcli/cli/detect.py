@@ -30,7 +30,7 @@ __all__ = ["command"]
 @click.command("detect", cls=SiftCommand, example="sift detect photo.jpg -o photo.key")
 @click.argument("inputs", nargs=-1, metavar="INPUT...", type=READ)
 @output_options
-@option("--keypoints-only", group="Output", is_flag=True, help="Write the keypoints' frames without descriptors.")
+@option("--keypoints-only", group="Output", is_flag=True, help="Write keypoints without descriptors.")
 @image_options
 @depth_option
 @selection_options
@@ -50,7 +50,7 @@ def command(
     preset: str,
     **given: Any,
 ) -> None:
-    """Find keypoints in images and describe them.
+    """Detect keypoints in images and describe them.
 
     An INPUT is an image, a folder, a pattern in quotes ('photos/**/*.jpg'), or '-' for an image from stdin. The
     features of photo.jpg are written to photo.key beside it; those of stdin go to stdout.

@@ -102,7 +102,7 @@ _style_options = all_of(
     help=f"Whatever the suffix of OUT: {', '.join(FORMATS)}.",
     note="default: by the suffix of OUT, else png",
 )
-@option("--overwrite", group="Output", is_flag=True, help="Replace an output that exists.")
+@option("--overwrite", group="Output", is_flag=True, help="Replace an existing output.")
 @_style_options
 @option(
     "--matches",
@@ -117,20 +117,20 @@ _style_options = all_of(
     group="Matches",
     nargs=2,
     metavar="A B",
-    help="Names that the match file has for the two images, if they are other ones.",
+    help="Names of the two images in the match file, if they differ.",
 )
 @option(
     "--verify",
     group="Matches",
     type=click.Choice(_VERIFY),
     default="auto",
-    help="Model by which matches that are made here are verified; auto: a homography or, where there is parallax, a "
+    help="Model that verifies matches made here; auto: a homography or, where there is parallax, a "
     "fundamental matrix, whichever explains the matches; none where neither does, or without PoseLib.",
     note="default: auto",
 )
-@preset_option("Image", "Parameters of features that are extracted here.")
+@preset_option("Image", "Preset of features that are extracted here.")
 @image_options
-@report_options("Other", "Print a JSON object about the picture on stdout.", "Say what was drawn.")
+@report_options("Other", "Print a JSON object about the picture on stdout.", "Print what was drawn.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -119,7 +119,7 @@ _output_options = all_of(
             type=WRITTEN,
             help="Write a report: .html, with curves, pictures and all parameters; .svg, the curves; .json or .csv.",
         ),
-        option("--overwrite", group="Output", is_flag=True, help="Replace a report that exists."),
+        option("--overwrite", group="Output", is_flag=True, help="Replace an existing report."),
         option("--resume", group="Output", is_flag=True, help="Resume an interrupted run with the same REPORT."),
         option("--csv", "as_csv", group="Output", is_flag=True, help="Print a line of CSV for each method and pair."),
         report_options("Output", "Print everything as one JSON object.", "Print one line per pair."),

@@ -44,10 +44,10 @@ def _format_names() -> list[str]:
     help="Format of the files.",
     note="default: by suffix and contents; for stdin, lowe",
 )
-@option("--json", "as_json", group="Other", is_flag=True, help="Print a JSON object for each image on stdout.")
+@option("--json", "as_json", group="Other", is_flag=True, help="Print one JSON object per image on stdout.")
 @click.pass_context
 def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, as_json: bool) -> None:
-    """Tell what is in feature and match files.
+    """Show what feature and match files contain.
 
     For each image: its size, the number of keypoints, how scales and responses are spread, octaves, orientations per
     location, and whether the descriptors are sane (norms, NaN, zeros, duplicates); for each file its parameters. For

@@ -17,13 +17,13 @@ from .streams import say
 __all__ = ["COMMANDS", "cli", "hint"]
 
 COMMANDS = {
-    "detect": "Find keypoints in images and describe them.",
+    "detect": "Detect keypoints in images and describe them.",
     "describe": "Describe given frames of images.",
     "match": "Match the keypoints of two images, or of a collection.",
     "draw": "Draw keypoints over their image, or the matches of two images.",
     "scalespace": "Write the Gaussian and DoG scale space of an image as pictures.",
     "convert": "Convert features from one format to another.",
-    "info": "Tell what is in feature and match files.",
+    "info": "Show what feature and match files contain.",
     "evaluate": "Evaluate features on images with known geometry.",
     "doctor": "Check this installation.",
     "help": "Show the help of a command, or of sift.",

@@ -137,13 +137,13 @@ _output_options = all_of(
             help="Whatever the suffix of OUT.",
             note=_formats,
         ),
-        option("--overwrite", group="Output", is_flag=True, help="Replace an output that exists."),
+        option("--overwrite", group="Output", is_flag=True, help="Replace an existing output."),
         option(
             "--save-model",
             group="Output",
             metavar="FILE",
             type=WRITTEN,
-            help="Write the 3 x 3 matrix that --verify found, as text.",
+            help="Write the 3 x 3 matrix of the model as text.",
         ),
         option(
             "--names",
@@ -167,13 +167,13 @@ _verify_option = option(
 
 _collection_options = all_of(
     [
-        option("--exhaustive", group="Collection", is_flag=True, help="Match every image with every other one."),
+        option("--exhaustive", group="Collection", is_flag=True, help="Match all image pairs."),
         option(
             "--sequential",
             group="Collection",
             metavar="N",
             type=int,
-            help="Match every image with the N that follow it by name.",
+            help="Match each image with the next N by name.",
         ),
         option(
             "--pairs",
@@ -188,7 +188,7 @@ _collection_options = all_of(
             group="Collection",
             metavar="K",
             type=int,
-            help="Match every image with the K that look most like it.",
+            help="Match each image with the K most similar images.",
         ),
         option(
             "--near",
@@ -202,9 +202,9 @@ _collection_options = all_of(
             group="Collection",
             metavar="K",
             type=int,
-            help="Match every image with the K that were taken nearest to it; with --near, only of those.",
+            help="Match each image with the K nearest by GPS position; with --near, only those within that distance.",
         ),
-        option("--resume", group="Collection", is_flag=True, help="Go on with a run that was interrupted."),
+        option("--resume", group="Collection", is_flag=True, help="Continue an interrupted run."),
         option(
             "--rank",
             group="Collection",
@@ -212,7 +212,7 @@ _collection_options = all_of(
             help="Print the images of the second input by how many of their keypoints match the first, verified by a "
             "homography unless --verify says otherwise. With --retrieve K, only of the K that look most like it.",
         ),
-        option("--top", group="Collection", metavar="N", type=int, help="Print the first N only.", note="default: all"),
+        option("--top", group="Collection", metavar="N", type=int, help="Print only the first N.", note="default: all"),
     ]
 )
 
@@ -233,7 +233,9 @@ _other_options = all_of(
             note="default: the number of cores",
         ),
         report_options(
-            "Work", "Print a JSON object for each pair on stdout, instead of its matches.", "Say a line for each pair."
+            "Work",
+            "Print one JSON object per image pair on stdout instead of matches.",
+            "Print one line per image pair.",
         ),
     ]
 )

@@ -63,7 +63,7 @@ class Request:
     metavar="DIR",
     type=WRITTEN,
     required=True,
-    help="A folder, made if need be.",
+    help="Output folder; it is created if needed.",
 )
 @option(
     "--format",
@@ -90,11 +90,13 @@ class Request:
     help="Longer side of a level on the sheet of all levels.",
     note=f"px; 16 to 4096; default: {_TILE}",
 )
-@option("--overwrite", group="Output", is_flag=True, help="Write into a folder that is not empty.")
+@option("--overwrite", group="Output", is_flag=True, help="Write into a non-empty folder.")
 @image_options
 @start_option
 @field_options(DetectorParams, "Detector")
-@report_options("Other", "Print a JSON object with the counts on stdout.", "Say how many keypoints each stage has.")
+@report_options(
+    "Other", "Print a JSON object with the counts on stdout.", "Print the number of keypoints of each stage."
+)
 @click.pass_context
 def command(
     ctx: click.Context,

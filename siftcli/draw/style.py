@@ -30,15 +30,15 @@ class PictureStyle:
     line_width: float | None = setting(
         None, "Width of lines; by default it grows with the picture.", unit="picture px", above=0, high=1000, kind=float
     )
-    halo: bool = setting(True, "Draw a dark rim around lines, so that they show on light ground.")
+    halo: bool = setting(True, "Draw a dark rim around lines, so that they are visible on bright images.")
     zoom: float | None = setting(
         None,
-        "Size of the picture over that of the image; by default 1, and more for small images.",
+        "Magnification of the picture; by default 1, and more for small images.",
         above=0,
         high=64,
         kind=float,
     )
-    legend: bool = setting(True, "Explain the picture in a strip below it.")
+    legend: bool = setting(True, "Draw a legend below the picture.")
     theme: str = setting(
         "dark",
         "Colours of the legend and of gaps; none: transparent, with grey text (png, webp, tiff and svg).",
@@ -97,9 +97,7 @@ class MatchStyle(PictureStyle):
         "onto b, a in magenta and b in green, grey where they agree; blink: a warped onto b and b in turn.",
         choices=("auto", "side", "stacked", "overlay", "blink"),
     )
-    show: str = setting(
-        "all", "Which matches are drawn, where they were verified.", choices=("all", "inliers", "outliers")
-    )
+    show: str = setting("all", "Matches to draw, if they were verified.", choices=("all", "inliers", "outliers"))
     line_color: str | None = setting(
         None, "Colour of matches, or of inliers where matches were verified; by default blue, or by ratio.", kind=str
     )
