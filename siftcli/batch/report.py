@@ -112,13 +112,15 @@ class Report:
         Parameters
         ----------
         seconds : float
-            That it took.
+            Duration of the batch.
         """
+        if self.skipped == self.total > 0:
+            return f"nothing to do: {counted(self.skipped, 'image')} up to date"
         parts = [f"{counted(self.done, 'image')} done"]
         if self.again:
-            parts[0] += f" ({self.again:,} of them anew: the image or the parameters have changed)"
+            parts[0] += f" ({self.again:,} again, because the image or the parameters have changed)"
         if self.skipped:
-            parts.append(f"{self.skipped:,} skipped as done before")
+            parts.append(f"{self.skipped:,} up to date")
         if self.failed:
             parts.append(f"{self.failed:,} failed")
         if self.left:

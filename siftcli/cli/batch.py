@@ -16,6 +16,7 @@ from .. import __version__
 from ..batch.inputs import STDIN, PlanError
 from ..errors import OutputError, ParameterError
 from ..machine import MOST_THREADS
+from ..words import counted
 from . import INTERRUPTED
 from .guard import WRITTEN, guard
 from .options import all_of, option
@@ -313,7 +314,8 @@ def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json
     if not quiet:
         skipped = sum(state == "done" for state in states.values())
         anew = sum(state in ("stale", "unknown") for state in states.values())
-        say(f"{len(jobs) - skipped:,} images to do, {anew:,} of them anew; {skipped:,} to skip; nothing was written")
+        planned = f"{counted(len(jobs) - skipped, 'image')} to process" + (f" ({anew:,} again)" if anew else "")
+        say(f"{planned}, {skipped:,} up to date; nothing was written")
     return 0
 
 

@@ -135,9 +135,9 @@ def test_resume_skips_what_is_done(sift: Sift, tmp_path: Path, output: str) -> N
     assert result.returncode == 0
     status = {Path(path).name: r["status"] for path, r in records(result.stdout).items()}
     assert status == dict.fromkeys(names[:8], "skipped") | dict.fromkeys(names[8:], "done")
-    assert "4 images done, 8 skipped as done before: " in lines(result.stderr)[-1]
+    assert "4 images done, 8 up to date: " in lines(result.stderr)[-1]
     again = sift("detect", "in", "-o", output, "--resume")
-    assert "0 images done, 12 skipped" in lines(again.stderr)[-1]
+    assert "nothing to do: 12 images up to date" in lines(again.stderr)[-1]
     assert sift("detect", "in", "-o", f"other-{output}").returncode == 0
     if output == "out/":
         assert outputs(tmp_path / "out") == outputs(tmp_path / "other-out")
@@ -154,7 +154,7 @@ def test_resume_redoes_a_changed_image(sift: Sift, tmp_path: Path, output: str) 
     result = sift("detect", "in", "-o", output, "--resume", "--json")
     status = {Path(path).name: r["status"] for path, r in records(result.stdout).items()}
     assert status == dict.fromkeys(names, "skipped") | {names[1]: "done"}
-    assert "1 image done (1 of them anew: " in lines(result.stderr)[-1]
+    assert "1 image done (1 again, because " in lines(result.stderr)[-1]
     if output == "out/":
         assert Path("out/0001.key").read_bytes() == Path("out/0002.key").read_bytes()
     else:
@@ -168,7 +168,7 @@ def test_resume_redoes_what_has_other_parameters(sift: Sift, tmp_path: Path) -> 
     assert sift("detect", "in", "-o", "right").returncode == 0
     Path("out/0001.key").unlink()
     result = sift("detect", "in", "-o", "out", "--resume")
-    assert "3 images done (2 of them anew: " in lines(result.stderr)[-1]
+    assert "3 images done (2 again, because " in lines(result.stderr)[-1]
     assert outputs(tmp_path / "out") == outputs(tmp_path / "right")
     # In one file for all, the features of other images would be lost.
     assert sift("detect", "in", "-o", "all.h5", "--edge-threshold", "5").returncode == 0
@@ -193,8 +193,8 @@ def test_resume_redoes_what_has_another_mask_or_other_frames(sift: Sift, tmp_pat
     Image.new("L", (90, 60), 0).save(Path("mask", names[1]))
     Path("frames", names[1]).with_suffix(".csv").write_text("x,y,sigma\n20,15,3.5\n")
     result = sift(*args, "--resume")
-    assert "1 image done (1 of them anew: " in lines(result.stderr)[-1]
-    assert "2 skipped" in lines(result.stderr)[-1]
+    assert "1 image done (1 again, because " in lines(result.stderr)[-1]
+    assert "2 up to date" in lines(result.stderr)[-1]
     after = outputs(tmp_path / "out")
     assert [name for name in before if before[name] != after[name]] == ["0001.key"]
 
@@ -228,8 +228,8 @@ def test_a_damaged_record_costs_its_image_only(sift: Sift, tmp_path: Path) -> No
     manifest = Path("out", MANIFEST)
     manifest.write_bytes(manifest.read_bytes()[:-60])
     result = sift("detect", "in", "-o", "out", "--resume", "--overwrite")
-    assert "1 image done (1 of them anew" in lines(result.stderr)[-1]
-    assert "4 skipped" in lines(result.stderr)[-1]
+    assert "1 image done (1 again" in lines(result.stderr)[-1]
+    assert "4 up to date" in lines(result.stderr)[-1]
     assert outputs(tmp_path / "out") == whole
 
 
@@ -257,7 +257,7 @@ def test_stopping_after_failures(sift: Sift, tmp_path: Path, option: tuple[str, 
     for bad in Path("in").glob("bad*"):
         bad.unlink()
     done = sift("detect", "in", "-o", output, "--resume")
-    assert "0 images done, 3 skipped" in lines(done.stderr)[-1]
+    assert "nothing to do: 3 images up to date" in lines(done.stderr)[-1]
     assert Path(output).exists()
 
 
@@ -274,7 +274,7 @@ def test_dry_run(sift: Sift, tmp_path: Path) -> None:
     before = outputs(tmp_path)
     result = sift("detect", "in", "-o", "out", "--dry-run", "--resume", "--json")
     assert [r["status"] for r in records(result.stdout).values()] == ["planned", "skipped", "skipped"]
-    assert "1 images to do, 0 of them anew; 2 to skip" in lines(result.stderr)[-1]
+    assert "1 image to process, 2 up to date; nothing was written" in lines(result.stderr)[-1]
     assert outputs(tmp_path) == before
 
 

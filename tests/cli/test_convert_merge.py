@@ -106,10 +106,10 @@ def test_the_records_of_a_file_that_is_replaced_do_not_hold_for_the_new_one(sift
     assert sift("convert", *arguments).returncode == 2
     assert sift("convert", *arguments, "--overwrite").returncode == 0
     resume = ("detect", "photos", "-r", "-o", "whole/all.h5", "--resume")
-    assert b"0 to skip" in sift(*resume, "--dry-run").stderr
+    assert b"0 up to date" in sift(*resume, "--dry-run").stderr
     # With records, they hold again.
     assert sift("convert", *SHARDS, "whole/all.h5", "--overwrite").returncode == 0
-    assert b"7 to skip" in sift(*resume, "--dry-run").stderr
+    assert b"7 up to date" in sift(*resume, "--dry-run").stderr
 
 
 def test_features_of_other_layouts_are_not_taken_for_those_of_a_run(sift: Sift, copied: Path) -> None:
