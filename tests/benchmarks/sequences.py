@@ -41,7 +41,6 @@ COLUMNS = {
     "homography_auc_1": ("AUC, 1 px", 3),
     "homography_auc_3": ("AUC, 3 px", 3),
     "homography_auc_5": ("AUC, 5 px", 3),
-    "seconds": ("s per image", 2),
 }
 
 
