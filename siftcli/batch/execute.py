@@ -6,13 +6,15 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
+from ..io.temporary import sweep
 from ..machine import available_memory
 from .collect import collecting, job_states
 from .inputs import PlanError
 from .manifest import State, claimed, fingerprint
-from .plan import Job
+from .plan import STDOUT, Job
 from .report import Result
 from .run import Settings, make_folders, run_jobs, store
 from .units import Unit, make_units, predicted_memory, singles
@@ -91,7 +93,12 @@ def execute(
     with ExitStack() as stack:
         if signature is not None and jobs and not jobs[0].shared:
             stack.enter_context(claimed(jobs, shared=batch.sharing))
-        return _carry_out(jobs, settings, on_result, batch)
+        try:
+            return _carry_out(jobs, settings, on_result, batch)
+        except BaseException:  # an interrupt: workers that did not end in time were killed
+            for folder in {Path(job.output).parent for job in jobs if job.output != STDOUT}:
+                sweep(folder, again=True)
+            raise
 
 
 def _carry_out(

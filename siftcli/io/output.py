@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import OutputError
-from .temporary import create_temporary, remove_temporary, sweep
+from .temporary import create_temporary, new_temporary, remove_temporary, sweep
 
 __all__ = [
     "atomic_file",
@@ -193,8 +193,11 @@ def _temporary(path: Path, overwrite: bool, sync: bool) -> Iterator[tuple[int | 
         raise exists_error(path)
     final = path.resolve() if path.is_symlink() else path
     sweep(final.parent)
-    descriptor, temporary = create_temporary(final.parent)
+    temporary, descriptor = new_temporary(final.parent), -1
     try:
+        while (created := create_temporary(temporary)) is None:
+            temporary = new_temporary(final.parent)
+        descriptor = created
         yield descriptor, temporary
         if sync:
             os.fsync(descriptor)

@@ -15,7 +15,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["create_temporary", "locks_wanted", "own_name", "remove_temporary", "sweep", "try_lock"]
+__all__ = ["create_temporary", "locks_wanted", "new_temporary", "own_name", "remove_temporary", "sweep", "try_lock"]
 
 _NAME = re.compile(r"\.sift-([0-9a-f]{16})-([0-9a-f]{8})\.(?:tmp|lock)(-journal|-wal|-shm)?")
 _SIDE_FILES = ("-journal", "-wal", "-shm")
@@ -38,14 +38,25 @@ def own_name(token: bytes, suffix: str) -> str:
     return f".sift-{token.hex()}-{zlib.crc32(token):08x}.{suffix}"
 
 
-def create_temporary(folder: Path) -> tuple[int, Path]:
-    """Create a new file of an unpredictable name, locked where there are locks; return its descriptor and its path."""
-    while True:
-        path = folder / own_name(os.urandom(8), "tmp")
+def new_temporary(folder: Path) -> Path:
+    """Return an unpredictable name for a temporary file in a folder."""
+    return folder / own_name(os.urandom(8), "tmp")
+
+
+def create_temporary(path: Path) -> int | None:
+    """Create the file of a name of `new_temporary`, locked where there are locks; return its descriptor.
+
+    None means that the name is taken, or that another run swept the file before it was locked: take another name.  The
+    caller knows the name first, so that it can remove the file even if an interrupt comes while this returns.
+    """
+    try:
         descriptor = os.open(path, _NEW, 0o666)
-        if try_lock(descriptor) is not False and is_at(descriptor, path):
-            return descriptor, path
-        os.close(descriptor)  # another run took it for one that was left behind, before it was locked
+    except FileExistsError:
+        return None
+    if try_lock(descriptor) is not False and is_at(descriptor, path):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def remove_temporary(path: Path) -> None:

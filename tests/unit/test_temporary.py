@@ -20,7 +20,7 @@ from siftcli.errors import OutputError, SiftWarning
 from siftcli.io import temporary
 from siftcli.io.output import atomic_file, atomic_write
 from siftcli.io.run_lock import RunLock
-from siftcli.io.temporary import create_temporary, own_name
+from siftcli.io.temporary import create_temporary, new_temporary, own_name
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no file locks on this system")
 
@@ -87,8 +87,24 @@ def test_what_a_killed_run_has_left_is_removed_by_the_next_one_and_nothing_else(
     assert names(tmp_path) == foreign | {"y", "z"}
 
 
+@pytest.mark.parametrize("moment", ["try_lock", "is_at"])
+def test_an_interrupt_during_creation_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(temporary, moment, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            atomic_write(tmp_path / "y", b"")
+    assert not names(tmp_path)
+
+
 def test_side_files_of_a_database_go_with_it(tmp_path: Path) -> None:
-    descriptor, path = create_temporary(tmp_path)
+    path = new_temporary(tmp_path)
+    descriptor = create_temporary(path)
+    assert descriptor is not None
     for suffix in ("-journal", "-wal", "-shm"):
         path.with_name(path.name + suffix).touch()
     os.close(descriptor)  # which also ends the lock, as a kill does
