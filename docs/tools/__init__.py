@@ -1,1 +1,1 @@
-"""What makes the generated files of the documentation: ``python -m docs.tools.generate``."""
+"""Generators of the documentation's generated files: ``python -m docs.tools.generate``."""

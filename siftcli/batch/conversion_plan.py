@@ -45,7 +45,7 @@ class Conversion:
     parameters : mapping or None
         Of all features, for an output of many images that can tell them.
     notes : tuple of str
-        What the user should know, each one line.
+        Messages for the user, one line each.
     database : DatabaseOptions or None
         How a COLMAP database is made.
     """

@@ -66,7 +66,7 @@ class Sources:
     several : bool
         There may be several images, even if there is one now.
     notes : list of str
-        What the user should know, each one line.
+        Messages for the user, one line each.
     """
 
     items: list[Item] = field(default_factory=list)

@@ -180,7 +180,7 @@ def described(
     -------
     features : Features
     notes : tuple of str
-        What the user should know.
+        Messages for the user.
 
     Raises
     ------

@@ -49,9 +49,9 @@ class Inputs(NamedTuple):
     single : bool
         Whether the user named one file, not something that may stand for several.
     notes : tuple of str
-        What the user should know, each one line.
+        Messages for the user, one line each.
     left_out : tuple of str
-        What searched folders hold besides, each one line.
+        Files of searched folders that are not read, one line per kind.
     """
 
     images: tuple[Input, ...]

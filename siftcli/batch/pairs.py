@@ -29,7 +29,7 @@ class Pairs:
     index : (P, 2) int32
         Into the names.
     notes : tuple of str
-        What the user should know, each one line.
+        Messages for the user, one line each.
     """
 
     names: tuple[str, ...]

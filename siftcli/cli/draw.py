@@ -43,7 +43,7 @@ class Request:
     match_file : str or None
         Of the matches to draw.
     pair : (str, str) or None
-        What that file calls the images.
+        Names of the images in the match file.
     verify : str
         The model that matches made here are verified by, "auto" or "none".
     style : mapping

@@ -54,7 +54,7 @@ class Picture:
     image : PIL.Image.Image
         RGB.
     loaded : LoadedImage
-        What the detector sees.
+        Pixels for the detector.
     features : Features or None
         None until they are read or extracted.
     """

@@ -28,11 +28,11 @@ def read_match_file(path: str, pictures: Sequence[Picture], pair: tuple[str, str
     Parameters
     ----------
     path : str
-        Of one pair or of many; of many, the images' names tell which.
+        Matches of one pair or of many; in a file of many, the names of the images select the pair.
     pictures : sequence of Picture
         Two.
     pair : (str, str), optional
-        What the file calls them, where that is something else.
+        Names of the images in the file, if they differ.
 
     Raises
     ------

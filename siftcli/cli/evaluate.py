@@ -40,9 +40,9 @@ class Request:
     jobs : int
         Number of processes.
     as_json, as_csv, quiet, verbose : bool
-        What is printed.
+        Kind of output to print.
     tests : dict
-        Of the matches, those that were given.
+        Matching options that were given.
     """
 
     presets: tuple[str, ...]

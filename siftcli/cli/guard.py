@@ -48,7 +48,7 @@ def guard(
     outputs : iterable of path or None
         Every file that the command will write.
     inputs : iterable of path
-        What it will read besides the files that the command line names.
+        Files that it will read besides those of the command line.
     extended : iterable of path
         Inputs that may be an output, see :func:`siftcli.batch.clashes.refuse_clashes`.
 

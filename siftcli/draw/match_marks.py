@@ -82,7 +82,7 @@ def in_full(start: _Array, stop: _Array, line: float, size: tuple[int, int]) -> 
     line : float
         Width of lines, in pixels.
     size : (width, height)
-        Of the picture, in pixels.
+        Size of the picture, in pixels.
 
     Returns
     -------

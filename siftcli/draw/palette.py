@@ -27,7 +27,7 @@ class Theme:
     ground : (int, int, int) or None
         None is transparent.
     ink : (int, int, int)
-        Of text.
+        Colour of text.
     """
 
     ground: tuple[int, int, int] | None

@@ -52,7 +52,7 @@ class Canvas:
     Parameters
     ----------
     width, height : int
-        Of the picture, in pixels.
+        Size of the picture, in pixels.
     strokes : int
         Strokes are numbered from 0 to ``strokes - 1``; of those that cover a pixel, the last shows.
     """

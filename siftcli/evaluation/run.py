@@ -73,7 +73,7 @@ class Evaluation:
     parameters : dict
         What the outcome depends on: versions, tests, budget, and for each method its parameters or files.
     notes : tuple of str
-        What the user should know, each one line.
+        Messages for the user, one line each.
     """
 
     methods: tuple[str, ...]

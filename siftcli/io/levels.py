@@ -117,7 +117,7 @@ def graded(
     image : (H, W) uint8, uint16 or float32
         Integers where this loses nothing.
     note : str or None
-        What the user should know of the range, in words.
+        Message about the range.
 
     Raises
     ------
