@@ -19,7 +19,12 @@ ROOT = Path(__file__).parents[2]
 SLOW = 15.0
 """Seconds; a program that takes longer is run once, without a warm-up."""
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+UNSET = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
+"""Variables that measured commands do not inherit.
+
+Each program chooses its own number of threads, and Python keeps the byte code that it compiles in the warm-up, as it
+does for users.
+"""
 
 
 @dataclass
@@ -57,7 +62,7 @@ def peak_memory(command: list[str], *, together: bool = False) -> float:
 
 def _launched(command: list[str], *options: str) -> dict[str, float]:
     """Run a command through `launch.py`; stop the benchmark if it fails."""
-    environment = {name: value for name, value in os.environ.items() if name not in THREAD_VARIABLES}
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [environment.get("PYTHONPATH")])])
     launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), *options]
     launched = subprocess.run([*launcher, *command], env=environment, stdout=subprocess.PIPE, check=True)

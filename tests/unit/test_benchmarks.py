@@ -63,6 +63,16 @@ def test_the_memory_of_a_command_is_that_of_its_own_process() -> None:
     assert 195 < full - empty < 215
 
 
+def test_a_measured_command_finds_the_byte_code_of_its_warm_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Invariance: whether the benchmark itself may write byte code does not matter."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "imported.py").write_text("")
+    timing.run_command([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import imported"])()
+    assert list((tmp_path / "__pycache__").glob("imported.*.pyc"))
+
+
 def test_updating_a_document_changes_its_own_table_only(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- table:one -->\nold\n<!-- end -->\nb\n<!-- table:two -->\nkept\n<!-- end -->\n")
