@@ -63,9 +63,7 @@ def test_the_memory_of_a_command_is_that_of_its_own_process() -> None:
     assert 195 < full - empty < 215
 
 
-def test_a_measured_command_finds_the_byte_code_of_its_warm_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_measured_command_finds_the_byte_code_of_its_warm_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariance: whether the benchmark itself may write byte code does not matter."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     (tmp_path / "imported.py").write_text("")
