@@ -15,7 +15,8 @@ from .features import Features, Image
 from .io.levels import Levels, check_levels, graded
 from .matches import Matches
 from .matching.exact import match_features
-from .params import MatchParams, all_parameters, parameters
+from .params import MatchParams
+from .presets import all_parameters, parameters
 
 __all__ = ["describe", "detect", "match"]
 
@@ -40,7 +41,7 @@ def detect(
     image : (H, W) uint8, uint16 or float
         Grey image; floats in [0, 1].  Any real type and byte order with `levels`.
     preset : str
-        Name of a preset, see `siftcli.params.PRESETS`.
+        Name of a preset, see `siftcli.presets.PRESETS`.
     descriptors : bool
         Compute descriptors; otherwise the result has keypoints only.
     mask : (H, W) array, optional

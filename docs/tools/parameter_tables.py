@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import Field, fields
 from typing import Any
 
-from siftcli.params import PRESETS, DescriptorParams, DetectorParams, MatchParams, SelectionParams
+from siftcli.params import DescriptorParams, DetectorParams, MatchParams, SelectionParams
+from siftcli.presets import PRESETS
 
 __all__ = ["ELSEWHERE", "page"]
 

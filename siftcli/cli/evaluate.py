@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from ..batch.inputs import PlanError
-from ..params import PRESETS, MatchParams
+from ..params import MatchParams
+from ..presets import PRESETS
 from .guard import READ, WRITTEN
 from .options import SiftCommand, all_of, config_option, field_options, option, report_options
 

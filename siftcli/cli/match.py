@@ -12,7 +12,8 @@ import click
 from ..batch.inputs import STDIN, PlanError
 from ..io.image_kinds import ImageReading
 from ..machine import cores
-from ..params import MATCH_PRESETS, MatchParams
+from ..params import MatchParams
+from ..presets import MATCH_PRESETS
 from .database import database_options, require_database, taken_database_options
 from .guard import READ, WRITTEN
 from .options import (

@@ -13,7 +13,7 @@ from ..features import Features
 from ..io.image import LoadedImage
 from ..io.image_kinds import ImageReading
 from ..machine import cores
-from ..params import all_parameters
+from ..presets import all_parameters
 from .streams import read_stdin, say
 
 __all__ = ["Opened", "Reading", "features_of", "open_image"]

@@ -18,7 +18,8 @@ from ..errors import ParameterError, SiftError, SiftWarning, SuffixError
 from ..io.formats import FORMATS
 from ..io.image_kinds import DEFAULT_MAX_PIXELS, ImageReading
 from ..io.output import reason_of
-from ..params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
+from ..params import DescriptorParams, DetectorParams, Parameters, SelectionParams
+from ..presets import PRESETS, all_parameters
 from ..settings import range_note
 from .guard import READ, WRITTEN
 from .streams import say

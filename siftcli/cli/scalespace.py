@@ -9,7 +9,8 @@ import click
 
 from ..errors import ParameterError
 from ..io.image_kinds import ImageReading
-from ..params import DetectorParams, parameters
+from ..params import DetectorParams
+from ..presets import parameters
 from .guard import READ, WRITTEN
 from .options import SiftCommand, field_options, image_options, option, report_options, start_option, taken_reading
 

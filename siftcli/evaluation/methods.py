@@ -19,7 +19,8 @@ from ..io.formats import FORMATS, recognise
 from ..io.image import read_image
 from ..io.pairs import parts
 from ..io.registry import read_collection, read_features
-from ..params import PRESETS, SelectionParams, all_parameters, plain_values
+from ..params import SelectionParams, plain_values
+from ..presets import PRESETS, all_parameters
 from .sequences import SequenceImage
 
 __all__ = ["Extracted", "Given", "Method", "budgeted", "methods_of"]

@@ -16,7 +16,7 @@ from PIL import Image
 
 import siftcli
 from siftcli.engine import pipeline
-from siftcli.params import parameters
+from siftcli.presets import parameters
 
 from . import pictures
 from .pictures import UInt8

@@ -18,7 +18,7 @@ from accuracy import table
 
 import siftcli
 from siftcli.evaluation.summary import Interval
-from siftcli.params import PRESETS
+from siftcli.presets import PRESETS
 
 SEQUENCES = ("boat", "leuven", "wall")
 BUDGET = 2000

@@ -19,7 +19,7 @@ from PIL import Image
 
 import siftcli
 from siftcli.batch.manifest import MANIFEST
-from siftcli.params import parameters
+from siftcli.presets import parameters
 
 
 def key_of(image: Path, **options: object) -> bytes:

@@ -20,7 +20,8 @@ from siftcli.cli.detect import command as detect
 from siftcli.cli.main import COMMANDS, cli
 from siftcli.cli.options import SiftCommand, chosen_parameters
 from siftcli.cli.streams import one_line
-from siftcli.params import PRESETS, DescriptorParams, DetectorParams, SelectionParams
+from siftcli.params import DescriptorParams, DetectorParams, SelectionParams
+from siftcli.presets import PRESETS
 
 FIELDS = [f for group in (DetectorParams, DescriptorParams, SelectionParams) for f in dataclasses.fields(group)]
 

@@ -13,7 +13,7 @@ from presets import IMAGES, PROGRAMS, beside
 
 import siftcli
 from siftcli import Agreement
-from siftcli.params import PRESETS, all_parameters
+from siftcli.presets import PRESETS, all_parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
 Both = tuple[str, Agreement, Agreement]

@@ -26,7 +26,7 @@ from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
 from siftcli.engine.workers import dismiss
 from siftcli.evaluation.agreement import common
-from siftcli.params import parameters
+from siftcli.presets import parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
 Detected = Callable[[Path, str], Features]
@@ -345,7 +345,7 @@ import numpy as np, sys
 from PIL import Image
 from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
-from siftcli.params import parameters
+from siftcli.presets import parameters
 pixels = np.array(Image.open(sys.argv[1]).convert("L"))
 def same(a, b):
     return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in ("xy", "scales", "orientations", "descriptors"))

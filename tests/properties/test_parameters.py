@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import siftcli
 from siftcli import Features, ParameterError
-from siftcli.params import PRESETS, DescriptorParams, DetectorParams, Parameters, SelectionParams, all_parameters
+from siftcli.params import DescriptorParams, DetectorParams, Parameters, SelectionParams
+from siftcli.presets import PRESETS, all_parameters
 
 UNBOUNDED = {
     "octaves": 12,

@@ -51,7 +51,7 @@ def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
     """Yield the name of every case whose bytes are compared, and what computes it."""
     import siftcli
     from siftcli.engine import pipeline
-    from siftcli.params import parameters
+    from siftcli.api import parameters
 
     def stack(images: npt.NDArray[Any], preset: str, threads: int = 1) -> Any:
         return pipeline.detect(images, *parameters(preset), threads)
@@ -116,7 +116,7 @@ def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
 
 def _inspected(image: npt.NDArray[np.uint8], preset: str) -> Any:
     from siftcli.engine.inspect import inspect
-    from siftcli.params import parameters
+    from siftcli.api import parameters
 
     octaves: list[npt.NDArray[Any]] = []
     stages = inspect(image[:200, :300], parameters(preset)[0], lambda o: octaves.extend([o.gaussians, o.sigmas]))
@@ -159,7 +159,7 @@ def serve_times() -> None:
     """Answer each line `size threads` with the seconds of one detection: wall, and of the processor."""
     import siftcli
     from siftcli.engine import pipeline
-    from siftcli.params import parameters
+    from siftcli.api import parameters
 
     for line in sys.stdin:
         name, threads = json.loads(line)

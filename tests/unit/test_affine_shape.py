@@ -18,7 +18,7 @@ import siftcli
 from siftcli import Features, ParameterError
 from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
-from siftcli.params import parameters
+from siftcli.presets import parameters
 
 
 def blob(anisotropy: float, angle: float, width: float = 5.0, size: int = 360) -> npt.NDArray[np.float64]:

@@ -23,7 +23,7 @@ from siftcli.batch.run import Settings, make_folders, run_job
 from siftcli.engine.selection import inside
 from siftcli.errors import WorkerError
 from siftcli.features import Features
-from siftcli.params import parameters
+from siftcli.presets import parameters
 
 SETTINGS = Settings(*parameters())
 

@@ -16,7 +16,7 @@ from PIL import Image
 from siftcli.batch.plan import Job
 from siftcli.batch.units import STACK, make_units, predicted_memory, singles
 from siftcli.machine import available_memory, cores
-from siftcli.params import PRESETS
+from siftcli.presets import PRESETS
 
 
 def job(folder: Path, name: str, width: int, height: int) -> Job:
@@ -69,7 +69,7 @@ def test_the_prediction_of_memory_holds(preset: str, threads: int, height: int, 
     """Never less than 3/4 of what it takes, or limits would be worth nothing; never five times as much."""
     code = (
         "import re, pathlib, numpy as np\nfrom siftcli.engine import pipeline\nfrom siftcli.io import image\n"
-        "from siftcli.params import PRESETS\n"
+        "from siftcli.presets import PRESETS\n"
         f"noise = np.random.default_rng(0).integers(0, 256, ({height} // 4, {width} // 4), np.uint8)\n"
         "pixels = noise.repeat(4, 0).repeat(4, 1)\n"
         f"p = PRESETS[{preset!r}]\npipeline.detect(pixels[None], p.detector, p.descriptor, {threads})\n"

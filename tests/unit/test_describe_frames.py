@@ -21,7 +21,8 @@ from siftcli.conventions import affine_of, quantise, similarity_of
 from siftcli.engine.frames import levels_of
 from siftcli.engine.octaves import octave_shapes
 from siftcli.errors import FrameError, ParameterError
-from siftcli.params import DescriptorParams, DetectorParams, parameters
+from siftcli.params import DescriptorParams, DetectorParams
+from siftcli.presets import parameters
 
 Array = npt.NDArray[np.float64]
 Pixels = Callable[[str], npt.NDArray[np.uint8]]

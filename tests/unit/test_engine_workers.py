@@ -28,7 +28,7 @@ from siftcli.engine.tuning import TUNING
 from siftcli.engine.workers import Task, dismiss, executor
 from siftcli.engine.workspace import scratch, shared_buffers, shared_copy, shared_scratch, shared_view
 from siftcli.errors import SiftWarning, WorkerError
-from siftcli.params import parameters
+from siftcli.presets import parameters
 
 forked = pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only")
 

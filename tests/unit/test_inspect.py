@@ -18,7 +18,8 @@ from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
 from siftcli.engine import pipeline
 from siftcli.engine.inspect import STAGES, OctaveView, inspect
 from siftcli.features import Features
-from siftcli.params import PRESETS, DetectorParams, parameters
+from siftcli.params import DetectorParams
+from siftcli.presets import PRESETS, parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
 

@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from siftcli import params
 from siftcli.errors import ParameterError, SiftError
-from siftcli.params import (
-    PRESETS,
-    DescriptorParams,
-    DetectorParams,
-    SelectionParams,
-    all_parameters,
-    parameters,
-    plain_values,
-)
+from siftcli.params import DescriptorParams, DetectorParams, SelectionParams, plain_values
+from siftcli.presets import PRESETS, all_parameters, parameters
 
 CLASSES: list[Any] = [cls for name in params.__all__ if is_dataclass(cls := getattr(params, name))]
 FIELDS = [(cls, f) for cls in CLASSES for f in fields(cls)]

@@ -13,7 +13,8 @@ from scipy.ndimage import gaussian_filter
 
 from siftcli.engine.keypoints import refine
 from siftcli.engine.orientation import BINS, assign_orientations, histogram_peaks
-from siftcli.params import PRESETS, DetectorParams
+from siftcli.params import DetectorParams
+from siftcli.presets import PRESETS
 
 Array = npt.NDArray[np.float64]
 Keypoint = tuple[int, int, int, float, float, float]
