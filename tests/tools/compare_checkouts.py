@@ -50,8 +50,8 @@ def scene(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
 def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
     """Yield the name of every case whose bytes are compared, and what computes it."""
     import siftcli
-    from siftcli.engine import pipeline
     from siftcli.api import parameters
+    from siftcli.engine import pipeline
 
     def stack(images: npt.NDArray[Any], preset: str, threads: int = 1) -> Any:
         return pipeline.detect(images, *parameters(preset), threads)
@@ -115,8 +115,8 @@ def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
 
 
 def _inspected(image: npt.NDArray[np.uint8], preset: str) -> Any:
-    from siftcli.engine.inspect import inspect
     from siftcli.api import parameters
+    from siftcli.engine.inspect import inspect
 
     octaves: list[npt.NDArray[Any]] = []
     stages = inspect(image[:200, :300], parameters(preset)[0], lambda o: octaves.extend([o.gaussians, o.sigmas]))
@@ -158,8 +158,8 @@ def serve_digests(folder: str | None, only: str) -> None:
 def serve_times() -> None:
     """Answer each line `size threads` with the seconds of one detection: wall, and of the processor."""
     import siftcli
-    from siftcli.engine import pipeline
     from siftcli.api import parameters
+    from siftcli.engine import pipeline
 
     for line in sys.stdin:
         name, threads = json.loads(line)
