@@ -55,7 +55,7 @@ def detect(
         "full" takes the whole range of the type.  See `siftcli.io.levels`.
     **overrides
         Parameters by name, see `siftcli.params`, including those that select keypoints: `max_keypoints` and `keep`
-        ("strongest", "largest" or "spread"), `region`, `min_scale` and `max_scale`.
+        ("strongest", "largest", "spread" or "levels"), `region`, `min_scale` and `max_scale`.
 
     Returns
     -------

@@ -211,11 +211,13 @@ class SelectionParams:
     max_keypoints: int | None = setting(
         None, "Maximum number of keypoints of an image, after its mask; by default no limit.", low=1, kind=int
     )
-    keep: Literal["strongest", "largest", "spread"] = setting(
+    keep: Literal["strongest", "largest", "spread", "levels"] = setting(
         "strongest",
         "Keypoints that --max-keypoints keeps. strongest: highest |DoG|; largest: largest sigma; "
-        "spread: well distributed over the image, by adaptive non-maximal suppression.",
-        choices=("strongest", "largest", "spread"),
+        "spread: well distributed over the image, by adaptive non-maximal suppression; "
+        "levels: whole levels, from the coarsest to the one with which the locations become more than the number, "
+        "as COLMAP does.",
+        choices=("strongest", "largest", "spread", "levels"),
     )
 
     def __post_init__(self) -> None:

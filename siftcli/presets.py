@@ -43,7 +43,7 @@ PRESETS: dict[str, Parameters] = {
             max_image_size=3200,
         ),
         DescriptorParams(root_sift=True),
-        SelectionParams(max_keypoints=8192, keep="largest"),
+        SelectionParams(max_keypoints=8192, keep="levels"),
     ),
 }
 """Parameters by name: for more correct matches, or with the effect of other programs' defaults; see docs/presets.md."""

@@ -48,7 +48,7 @@ ELSEWHERE: dict[str, tuple[str, str, str, str, str, str]] = {
     "max_scale": ("–", "–", "–", "–", "–", "–"),
     "region": ("–", "–", "–", "–", "–", "–"),
     "max_keypoints": ("–", "–", "–", "`nfeatures`", "`max_num_features`", "–"),
-    "keep": ("–", "–", "–", "`strongest`", "`largest`, by whole levels", "–"),
+    "keep": ("–", "–", "–", "`strongest`", "`levels`", "–"),
 }
 """What parameters are called, or to what they are fixed, in the papers and the other programs; – where they are not."""
 
@@ -104,8 +104,12 @@ scales; and of what is left, at most `max_keypoints`, the first ones of a total 
   stronger by more than a tenth: adaptive non-maximal suppression ([Brown05](bibliography.md)), which spreads
   keypoints over the image. Orientations of one location share a radius.
 
+`levels` keeps whole levels of the scale space, as COLMAP does: from the coarsest on, up to and including the one with
+which the locations become more than `max_keypoints`. So more are kept than that, and the orientations of a location
+count as one.
+
 Ties keep the order of the keypoints, which is total, so the selection is deterministic; the selected keypoints keep
-their order. The maximum is hard: of a location with several orientations some
+their order. Except for `levels`, the maximum is hard: of a location with several orientations some
 may be cut off.
 """
 

@@ -20,7 +20,8 @@ def select(features: Features, selection: SelectionParams, mask: Mask | None = N
 
     Mask, region and scales come first.  If more than `max_keypoints` remain, the first of a total order are kept:
     strongest, by descending response; largest, by descending scale, then response; spread, by descending suppression
-    radius, then response.  Ties are broken by the order of `features`, so the selection is deterministic.
+    radius, then response.  Ties are broken by the order of `features`, so the selection is deterministic.  With levels,
+    whole levels are kept, see `_coarse_levels`.
 
     Parameters
     ----------
@@ -46,8 +47,27 @@ def select(features: Features, selection: SelectionParams, mask: Mask | None = N
         features = features.take(keep)
     most = selection.max_keypoints
     if most is not None and len(features) > most:
+        if selection.keep == "levels":
+            return features.take(_coarse_levels(features, most))
         features = features.take(np.sort(_ranked(features, selection.keep)[:most]))
     return features
+
+
+def _coarse_levels(features: Features, most: int) -> Mask:
+    """Mark the coarsest levels, up to the one where their locations become more than `most`. [COLMAP sift.cc]
+
+    Orientations of one location follow each other, and count as one.
+    """
+    assert features.octaves is not None
+    assert features.levels is not None
+    level = features.octaves * np.int32(1 << 16) + features.levels
+    place = np.column_stack([features.xy, features.scales, level])
+    first = np.ones(len(features), np.bool_)
+    first[1:] = (place[1:] != place[:-1]).any(axis=1)
+    found, which = np.unique(level, return_inverse=True)
+    counts = np.bincount(which[first], minlength=len(found))[::-1].cumsum()
+    last = min(int(np.searchsorted(counts, most, side="right")), len(found) - 1)
+    return np.asarray(level >= found[::-1][last])
 
 
 def inside(features: Features, mask: Mask) -> Features:

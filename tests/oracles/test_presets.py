@@ -7,12 +7,14 @@ from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
+import peers
 import pytest
 import tolerances
 from presets import IMAGES, PROGRAMS, beside
 
 import siftcli
 from siftcli import Agreement
+from siftcli.evaluation.agreement import agreement
 from siftcli.presets import PRESETS, all_parameters
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
@@ -51,6 +53,18 @@ def test_descriptors(agreements: Both) -> None:
     preset, keypoints, _ = agreements
     assert keypoints.cosine_p10 >= tolerances.PRESET_COSINE[preset][0]
     assert keypoints.cosine >= tolerances.PRESET_COSINE[preset][1]
+
+
+@pytest.mark.parametrize("most", [100, 400])
+@pytest.mark.parametrize("image", IMAGES)
+def test_whole_levels_of_a_limited_number(pixels: Pixels, image: str, most: int) -> None:
+    """Independent program: COLMAP limited to so many keypoints; below and above it as many, at the same places."""
+    theirs = peers.colmap(pixels(image), {"max_num_features": most})
+    ours = siftcli.detect(pixels(image), "colmap", max_keypoints=most)
+    assert len(theirs) > most
+    places = agreement(ours, theirs, angle=np.inf)
+    assert places.count == pytest.approx(1, abs=tolerances.PRESET_LEVELS)
+    assert min(places.recall, places.precision) >= tolerances.PRESET_PLACES["colmap"] - tolerances.PRESET_LEVELS
 
 
 def test_ipol_has_the_numbers_of_its_paper() -> None:

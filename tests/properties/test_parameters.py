@@ -84,6 +84,11 @@ def picture() -> npt.NDArray[np.uint8]:
 PICTURE = picture()
 
 
+def places_of(found: Features) -> Any:
+    """Place, scale and octave of every keypoint: the same for its orientations."""
+    return np.column_stack([found.xy, found.scales, field(found, "octaves")])
+
+
 def check(found: Features, detector: DetectorParams, descriptor: DescriptorParams, selection: SelectionParams) -> None:
     """Check all that holds for any features of the picture."""
     height, width = PICTURE.shape
@@ -103,10 +108,12 @@ def check(found: Features, detector: DetectorParams, descriptor: DescriptorParam
         assert (described >= 0).all()
         norms = np.linalg.norm(described, axis=1)
         assert (np.isclose(norms, 1, atol=1e-3) | (norms == 0)).all()
-    places, counts = np.unique(np.column_stack([found.xy, found.scales, octaves]), axis=0, return_counts=True)
+    places, counts = np.unique(places_of(found), axis=0, return_counts=True)
     assert len(places) == 0 or counts.max() <= detector.max_orientations
     if selection.max_keypoints is not None:
-        assert n <= selection.max_keypoints
+        coarser = octaves * 100 + levels > min(octaves * 100 + levels, default=0)  # all but the last of whole levels
+        counted = len(np.unique(places_of(found)[coarser], axis=0)) if selection.keep == "levels" else n
+        assert counted <= selection.max_keypoints
     if selection.min_scale is not None:
         assert (found.scales >= np.float32(selection.min_scale)).all()
     if selection.max_scale is not None:

@@ -74,7 +74,7 @@ def test_order(file: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert values["contrast_threshold"] == 0.1  # command line
     assert values["max_keypoints"] == 20  # environment
     assert (values["sigma_base"], values["octaves"]) == (1.3, 3)  # file
-    assert (values["keep"], values["max_image_size"]) == ("largest", 3200)  # preset
+    assert (values["keep"], values["max_image_size"]) == ("levels", 3200)  # preset
     assert values["peak_ratio"] == 0.8  # default
 
 
@@ -137,7 +137,7 @@ def test_tables_are_for_their_commands(file: Any) -> None:
         ("octaves = true\n", "octaves must be a whole number, not True"),
         ("edge_threshold = true\n", "edge_threshold must be a number, not True"),
         ("upright = 1\n", "upright must be true or false, not 1"),
-        ('keep = "best"\n', "keep must be one of strongest, largest, spread, not 'best'"),
+        ('keep = "best"\n', "keep must be one of strongest, largest, spread, levels, not 'best'"),
         ("overwrite = true\n", "overwrite is no option of any command"),
         ("octaves = \n", "is not TOML: "),
         ("octaves = 3\noctaves = 4\n", "is not TOML: "),

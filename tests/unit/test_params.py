@@ -149,7 +149,7 @@ def test_values_for_files() -> None:
     assert values.keys() == {f.name for group in chosen for f in fields(group)}
     assert all(value is None or isinstance(value, (bool, int, float, str)) for value in values.values())
     assert values["region"] == "1,2.5,3,4"
-    assert (values["upright"], values["octaves"], values["keep"]) == (True, 4, "largest")
+    assert (values["upright"], values["octaves"], values["keep"]) == (True, 4, "levels")
 
 
 def test_parameters_cannot_be_changed() -> None:

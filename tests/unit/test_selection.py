@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,17 @@ def test_strongest_and_largest() -> None:
         [0, 2, 3],
         [0, 1, 2, 3],
     ]
+
+
+def test_whole_levels() -> None:
+    """Closed form: levels from the coarsest to the one that exceeds the number; orientations count once."""
+    found = replace(
+        features([(i, i) for i in (0, 0, 1, 2, 3, 3, 4)], np.ones(7)),
+        octaves=np.array([1, 1, 1, 0, 0, 0, -1], np.int16),
+        levels=np.array([1, 1, 1, 3, 1, 1, 3], np.int16),
+    )  # levels of 2, 1, 1 and 1 locations
+    counts = [len(select(found, SelectionParams(max_keypoints=n, keep="levels"))) for n in range(1, 6)]
+    assert counts == [3, 4, 6, 7, 7]
 
 
 def test_spread_prefers_what_is_far_from_the_strong() -> None:
