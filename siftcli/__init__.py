@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from .evaluation.run import evaluate as evaluate
     from .features import Features as Features
     from .io.image import read_image as read_image
+    from .io.lowe_key import encode_key as encode_key
     from .io.lowe_key import read_key as read_key
-    from .io.lowe_key import write_key as write_key
     from .io.matches import read_matches as read_matches
     from .io.matches import write_matches as write_matches
-    from .io.registry import open_collection as open_collection
-    from .io.registry import read_collection as read_collection
+    from .io.registry import collection_reader as collection_reader
+    from .io.registry import collection_writer as collection_writer
     from .io.registry import read_features as read_features
     from .io.registry import write_features as write_features
     from .matches import Matches as Matches
@@ -62,20 +62,20 @@ _HOME = {
     "SiftError": "errors",
     "WorkerError": "errors",
     "agreement": "evaluation.agreement",
+    "collection_reader": "io.registry",
+    "collection_writer": "io.registry",
     "describe": "api",
     "detect": "api",
     "draw_keypoints": "draw.keypoints",
     "draw_matches": "draw.matches",
+    "encode_key": "io.lowe_key",
     "evaluate": "evaluation.run",
     "match": "api",
-    "open_collection": "io.registry",
-    "read_collection": "io.registry",
     "read_features": "io.registry",
     "read_image": "io.image",
     "read_key": "io.lowe_key",
     "read_matches": "io.matches",
     "write_features": "io.registry",
-    "write_key": "io.lowe_key",
     "write_matches": "io.matches",
 }
 
@@ -96,25 +96,34 @@ __all__ = [
     "SiftError",
     "WorkerError",
     "agreement",
+    "collection_reader",
+    "collection_writer",
     "describe",
     "detect",
     "draw_keypoints",
     "draw_matches",
+    "encode_key",
     "evaluate",
     "match",
-    "open_collection",
-    "read_collection",
     "read_features",
     "read_image",
     "read_key",
     "read_matches",
     "write_features",
-    "write_key",
     "write_matches",
 ]
 
 
+_RENAMED = {
+    "open_collection": "collection_writer",
+    "read_collection": "collection_reader",
+    "write_key": "encode_key",
+}
+
+
 def __getattr__(name: str) -> object:
+    if name in _RENAMED:  # `from siftcli import name` hides the text of an AttributeError
+        raise ImportError(f"{__name__}.{name} is now called {_RENAMED[name]}", name=__name__)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)

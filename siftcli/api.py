@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .engine import describe_frames, pipeline
 from .engine.selection import select
-from .errors import ParameterError
+from .errors import ParameterError, refuse_renamed
 from .features import Features, Image
 from .io.levels import Levels, check_levels, graded
 from .matches import Matches
@@ -30,7 +30,7 @@ def detect(
     *,
     descriptors: bool = True,
     mask: npt.ArrayLike | None = None,
-    threads: int = 1,
+    workers: int = 1,
     levels: Levels = "auto",
     **overrides: Any,
 ) -> Features:
@@ -46,7 +46,7 @@ def detect(
         Compute descriptors; otherwise the result has keypoints only.
     mask : (H, W) array, optional
         Keep keypoints whose nearest pixel is not zero in the mask.
-    threads : int
+    workers : int
         Number of workers that share the image; the features do not depend on it.  On Linux, workers are processes
         forked from this one; they are kept for further images and end after ten idle seconds.  Elsewhere they are
         threads, which gain little.
@@ -76,12 +76,13 @@ def detect(
     >>> features.xy.astype(float).round(1).tolist()
     [[30.2, 33.8]]
     """
+    refuse_renamed(overrides)
     detector, descriptor, selection = all_parameters(preset, **overrides)
-    if threads < 1:
-        raise ParameterError("threads", f"must be at least 1, not {threads}")
+    if workers < 1:
+        raise ParameterError("workers", f"must be at least 1, not {workers}")
     pixels = _grey(image, levels)
     kept = None if mask is None else _mask(mask, pixels.shape)
-    features = pipeline.detect(pixels[None], detector, descriptor if descriptors else None, threads)[0]
+    features = pipeline.detect(pixels[None], detector, descriptor if descriptors else None, workers)[0]
     return select(features, selection, kept)
 
 
@@ -138,15 +139,15 @@ def describe(
     return describe_frames.describe(pixels, frames, detector, descriptor, assign=assign_orientations, skip=skip)
 
 
-def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matches:
+def match(a: Features, b: Features, *, workers: int = 1, **tests: Any) -> Matches:
     """Match the keypoints of two images by their descriptors, exactly. [Lowe04 §7.1]
 
     Parameters
     ----------
     a, b : Features
         With descriptors.
-    threads : int
-        Threads that share the work; the matches do not depend on it.
+    workers : int
+        Number of workers that share the work, which are threads; the matches do not depend on it.
     **tests
         The tests that a match has to pass, by the names of `siftcli.params.MatchParams`: `ratio`, `ratio_test`,
         `fginn_radius`, `ratio_both_ways`, `mutual`, `max_distance`, `metric`; and for the geometric verification
@@ -173,11 +174,12 @@ def match(a: Features, b: Features, *, threads: int = 1, **tests: Any) -> Matche
     >>> siftcli.match(a, b).indices.tolist()
     [[0, 0]]
     """
+    refuse_renamed(tests)
     known = {field.name for field in fields(MatchParams)}
     for name in tests:
         if name not in known:
             raise ParameterError(name, f"is not a test; those are {', '.join(sorted(known))}")
-    return match_features(a, b, MatchParams(**tests), threads)
+    return match_features(a, b, MatchParams(**tests), workers)
 
 
 def _grey(image: npt.ArrayLike, levels: Levels) -> Image:

@@ -6,10 +6,12 @@ with which file, and what to do.  The command line prints that line only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from typing import Any
 
 __all__ = [
+    "RENAMED",
     "FormatError",
     "FrameError",
     "ImageError",
@@ -19,7 +21,11 @@ __all__ = [
     "SiftWarning",
     "SuffixError",
     "WorkerError",
+    "refuse_renamed",
 ]
+
+RENAMED = {"threads": "workers"}
+"""Former names of options and arguments, and their present ones."""
 
 
 class SiftError(Exception):
@@ -46,6 +52,13 @@ class ParameterError(SiftError, ValueError):
 
     def __reduce__(self) -> tuple[type[ParameterError], tuple[Any, ...]]:
         return type(self), (self.name, self.reason)
+
+
+def refuse_renamed(given: Iterable[str]) -> None:
+    """Raise ParameterError for the first of these names that is a former name of an argument."""
+    for name in given:
+        if name in RENAMED:
+            raise ParameterError(name, f"is now called {RENAMED[name]}; use {RENAMED[name]}=")
 
 
 class FrameError(ParameterError):

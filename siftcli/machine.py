@@ -6,13 +6,13 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["BLAS_VARIABLES", "MOST_THREADS", "available_memory", "cores", "single_blas_thread"]
+__all__ = ["BLAS_VARIABLES", "MOST_WORKERS", "available_memory", "cores", "single_blas_thread"]
 
 BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 """Environment variables by which BLAS libraries limit their threads; read when NumPy is imported."""
 
-MOST_THREADS = 4
-"""Most threads that share one image; more gain little."""
+MOST_WORKERS = 4
+"""Most workers that share one image; more gain little."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 

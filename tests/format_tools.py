@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from siftcli.conventions import quantise_512
 from siftcli.features import Features
 from siftcli.io.formats import FORMATS, Format
-from siftcli.io.registry import open_collection, write_features
+from siftcli.io.registry import collection_writer, write_features
 
 PARAMETERS: dict[str, Any] = {
     "contrast_threshold": 0.03,
@@ -72,7 +72,7 @@ def write(path: Path, features: Features, format: str) -> Path:
 def write_three(path: Path, format: str, n: int = 20) -> dict[str, Features]:
     """Write a file of three images."""
     images = {name: make(n, seed) for seed, name in enumerate(("a/1 é.jpg", "a/2.jpg", "b.jpg"))}
-    with open_collection(path, format, parameters=PARAMETERS, overwrite=True) as writer:
+    with collection_writer(path, format, parameters=PARAMETERS, overwrite=True) as writer:
         for name, features in images.items():
             writer.add(name, features)
     return images

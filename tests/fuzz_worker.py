@@ -25,9 +25,9 @@ from siftcli.batch.pairs import from_list
 from siftcli.cli.config import config_values
 from siftcli.cli.detect import command as detect
 from siftcli.errors import OutputError, SiftError
-from siftcli.io.hdf5 import open_collection
+from siftcli.io.hdf5 import collection_writer
 from siftcli.io.match_summary import match_format_of, pairs_of
-from siftcli.io.registry import read_collection
+from siftcli.io.registry import collection_reader
 
 SECONDS = 2.0
 BYTES = 200 << 20
@@ -44,7 +44,7 @@ def read_matches(path: Path) -> None:
 def read_journal(path: Path) -> None:
     """Go on with a journal, as a run that resumes does; the file is a copy, beside no output yet."""
     with suppress(OutputError):  # it is of another run
-        writer = open_collection(path.with_suffix("").with_suffix(""), parameters={}, resume=True, overwrite=True)
+        writer = collection_writer(path.with_suffix("").with_suffix(""), parameters={}, resume=True, overwrite=True)
         try:
             for name in writer.done():
                 writer._added(name)
@@ -66,7 +66,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 def read_features(path: Path, format: str) -> None:
-    with read_collection(path, format) as collection:
+    with collection_reader(path, format) as collection:
         for name in collection.names:
             features = collection.read(name)
             assert len(features.scales) == len(features.xy)

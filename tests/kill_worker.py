@@ -9,7 +9,7 @@ import h5py  # before "ready", so that the time after it goes to writing
 import numpy as np
 
 from siftcli.features import Features
-from siftcli.io.registry import open_collection
+from siftcli.io.registry import collection_writer
 
 IMAGES, KEYPOINTS = 60, 300
 PARAMETERS = {"contrast_threshold": 0.03, "octaves": None}
@@ -31,7 +31,7 @@ def run(path: Path) -> None:
     """Add the images that are not there yet, and close the file."""
     images = [(f"{i % 7}/{i}.jpg", image(i)) for i in range(IMAGES)]
     print("ready", h5py.__name__, flush=True)
-    with open_collection(path, parameters=PARAMETERS, resume=True, overwrite=True) as writer:
+    with collection_writer(path, parameters=PARAMETERS, resume=True, overwrite=True) as writer:
         done = writer.done()
         for name, features in images:
             if name not in done:

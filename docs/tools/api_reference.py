@@ -18,10 +18,10 @@ _GROUPS = {
     "Files": (
         "read_features",
         "write_features",
-        "read_collection",
-        "open_collection",
+        "collection_reader",
+        "collection_writer",
         "read_key",
-        "write_key",
+        "encode_key",
         "read_matches",
         "write_matches",
     ),

@@ -90,7 +90,7 @@ ratio = 0.75
 sift detect sample_images/coffee.jpg --config sift.toml -o coffee.h5 --max-keypoints 500
 ```
 
-Besides the parameters, `--preset`, `--jobs`, `--threads`, `--memory`, `--exif-orientation`, `--max-pixels`, `--depth`
+Besides the parameters, `--preset`, `--jobs`, `--workers`, `--memory`, `--exif-orientation`, `--max-pixels`, `--depth`
 and `--alpha` may be set in these ways; what is read and written may not. A key that no command knows is an error.
 """
 

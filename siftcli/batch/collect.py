@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import FormatError, OutputError
 from ..features import ParameterValue
 from ..io.journal import has_journal
-from ..io.registry import open_collection, read_collection
+from ..io.registry import collection_reader, collection_writer
 from .manifest import Manifests, State, recorded
 from .plan import STDOUT, Job
 from .report import Result
@@ -46,7 +46,7 @@ def _present(jobs: Sequence[Job]) -> Callable[[Job], bool]:
     path = Path(jobs[0].output)
     if path.is_file():
         try:
-            with read_collection(path, jobs[0].format) as collection:
+            with collection_reader(path, jobs[0].format) as collection:
                 names = frozenset(collection.names)
         except FormatError:  # whoever writes to it will say so
             return lambda job: False
@@ -121,7 +121,7 @@ def collecting(
         yield Collector(None, signature)
         return
     first = jobs[0]
-    with open_collection(
+    with collection_writer(
         first.output, first.format, parameters=parameters, resume=resume, overwrite=overwrite, database=database
     ) as writer:
         collector = Collector(writer, signature)

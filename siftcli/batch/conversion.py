@@ -16,7 +16,7 @@ from ..io.collection import CollectionWriter
 from ..io.exif import read_camera
 from ..io.formats import Format
 from ..io.output import make_folder, output_error
-from ..io.registry import encode_features, open_collection, read_collection, read_features, write_features
+from ..io.registry import collection_reader, collection_writer, encode_features, read_features, write_features
 from .collect import is_fatal
 from .conversion_plan import Conversion, Item
 from .inputs import STDIN
@@ -95,7 +95,7 @@ def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdi
 def _writer(conversion: Conversion) -> CollectionWriter:
     """Open the output of all images."""
     make_folder(Path(conversion.output).parent)
-    return open_collection(
+    return collection_writer(
         conversion.output,
         conversion.target.name,
         parameters=conversion.parameters,
@@ -119,7 +119,7 @@ def _opened(path: str, items: list[Item], stdin: bytes) -> Iterator[tuple[Item, 
     elif not format.many:
         yield items[0], lambda: read_features(path, format.name)
     else:
-        with read_collection(path, format.name) as collection:
+        with collection_reader(path, format.name) as collection:
             for item in items:
                 yield item, partial(collection.read, item.image)
 

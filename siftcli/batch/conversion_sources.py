@@ -12,7 +12,7 @@ from ..io.files import why_unreadable
 from ..io.formats import Format, format_for, format_of_suffix, recognise
 from ..io.journal import has_journal, journal_path
 from ..io.npz import read_parameters
-from ..io.registry import read_collection
+from ..io.registry import collection_reader
 from .inputs import STDIN, PlanError
 from .plan import STDOUT
 
@@ -110,7 +110,7 @@ class Sources:
             image = format.image_name(PurePath(PurePath(source).name))
             self.items.append(Item(source, format, image, image))
             return
-        with read_collection(source, format.name) as collection:
+        with collection_reader(source, format.name) as collection:
             self.items += [Item(source, format, image, image) for image in collection.names]
             self._told[source] = collection.parameters
         if journal is not None:

@@ -153,7 +153,7 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
     """Yield jobs and their results, as soon as they are known."""
     if not jobs:
         return
-    memory = partial(predicted_memory, detector=settings.detector, threads=settings.threads)
+    memory = partial(predicted_memory, detector=settings.detector, workers=settings.workers)
     if batch.scheduler is not None:
         from .cluster import on_cluster
 

@@ -14,7 +14,7 @@ from ..io.formats import FORMATS, format_for
 from ..io.frame_lines import line_of_frame
 from ..io.names import stem
 from ..io.recorded import check_size, parameters_of, recorded_orientation
-from ..io.registry import read_collection, read_features
+from ..io.registry import collection_reader, read_features
 from ..params import DescriptorParams, DetectorParams
 from .inputs import STDIN, Inputs, PlanError
 from .plan import FramesFile, Job
@@ -77,7 +77,7 @@ def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | 
     else:
         chosen = format_for(place, format, reading=True)
         if chosen.many:
-            with read_collection(place, chosen.name) as collection:
+            with collection_reader(place, chosen.name) as collection:
                 names = list(collection.names)
             found = [FramesFile(frames, chosen.name, _in_collection(names, i.relative)) for i in inputs.images]
             if len(names) == len(inputs.images) == 1:

@@ -17,7 +17,7 @@ from ..io import match_npz
 from ..io.colmap_camera import DatabaseOptions
 from ..io.journal import Journal
 from ..io.matches import write_matches
-from ..io.registry import read_collection
+from ..io.registry import collection_reader
 from ..matches import Matches
 from ..matching.exact import match_sides
 from ..params import MatchParams
@@ -219,6 +219,6 @@ def write_journal(
             yield *pairs[int.from_bytes(key, "big")], match_npz.decode(journal.read(key))
 
     same = Path(output).exists() and Path(output).samefile(source.path)
-    with read_collection(source.path, source.format) as collection:
+    with collection_reader(source.path, source.format) as collection:
         features = None if same else collection.read
         write_matches(output, matched(), format, features=features, overwrite=overwrite, database=database)

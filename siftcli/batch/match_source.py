@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import FormatError, ParameterError
 from ..features import Features
-from ..io.registry import read_collection
+from ..io.registry import collection_reader
 from ..matching.exact import Side
 
 __all__ = ["Images", "Source"]
@@ -40,7 +40,7 @@ class Source:
         FormatError
             If it cannot be read.
         """
-        with read_collection(self.path, self.format) as collection:
+        with collection_reader(self.path, self.format) as collection:
             return collection.names
 
     def fingerprint(self) -> list[int]:
@@ -54,7 +54,7 @@ class Images:
 
     def __init__(self, source: Source, metric: str) -> None:
         self._source = source
-        self._collection = read_collection(source.path, source.format)
+        self._collection = collection_reader(source.path, source.format)
         self._names = frozenset(self._collection.names)
         self._metric = metric
         self._kept: OrderedDict[str, Side] = OrderedDict()

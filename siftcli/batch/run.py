@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "detect_image", "make_folders", "read_job", "run_job", "run_jobs", "store"]
 
-_HOW = ("overwrite", "threads", "remote", "signature", "database")
+_HOW = ("overwrite", "workers", "remote", "signature", "database")
 """Fields of `Settings` that the features do not depend on."""
 
 
@@ -61,8 +61,8 @@ class Settings:
         Jobs have masks.
     describing : Describing or None
         What to do with the frames that jobs have; None if frames are to be found.
-    threads : int
-        That share one image.
+    workers : int
+        Number of workers that share one image.
     remote : bool
         Outputs are in the results, for another process to write.
     signature : str or None
@@ -81,7 +81,7 @@ class Settings:
     depth: Literal["full", "8"] = "full"
     masked: bool = False
     describing: Describing | None = None
-    threads: int = 1
+    workers: int = 1
     remote: bool = False
     signature: str | None = None
     database: DatabaseOptions | None = None
@@ -239,7 +239,7 @@ def read_job(job: Job, settings: Settings) -> LoadedImage:
     how = settings.reading
 
     def needs(width: int, height: int) -> int:
-        return predicted_memory(width, height, settings.detector, settings.threads)
+        return predicted_memory(width, height, settings.detector, settings.workers)
 
     image = read_image(job.path if job.data is None else job.data, name=_name(job), needs=needs, **how._asdict())
     if settings.alpha == "ignore":
@@ -272,7 +272,7 @@ def detect_image(image: LoadedImage, settings: Settings) -> Features:
 def _detect_all(images: Sequence[LoadedImage], settings: Settings) -> list[Features]:
     """Find the features of images of one size and type."""
     pixels: Image = images[0].pixels[None] if len(images) == 1 else np.stack([image.pixels for image in images])  # type: ignore[assignment]
-    found = pipeline.detect(pixels, settings.detector, settings.descriptor, settings.threads)
+    found = pipeline.detect(pixels, settings.detector, settings.descriptor, settings.workers)
     return [_chosen(features, image, settings) for features, image in zip(found, images, strict=True)]
 
 

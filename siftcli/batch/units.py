@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from ..errors import ImageError
 from ..io.image import read_size
-from ..machine import MOST_THREADS
+from ..machine import MOST_WORKERS
 from ..params import DetectorParams
 from .plan import Job
 
-__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of", "worthy_threads"]
+__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of", "workers_for_size"]
 
 SMALL = 1 << 16
 """Pixels up to which images are given out several at a time: each alone costs more than its pixels."""
@@ -26,8 +26,8 @@ _WINDOW = 512
 _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
 """Maximum images and pixels of a unit of small images; about a second of work."""
 
-_WORTH_THREADS = 1 << 20
-"""Pixels of the first octave up to which threads take longer to start than they save."""
+_WORTH_SHARING = 1 << 20
+"""Pixels of the first octave up to which workers take longer to start than they save."""
 
 _PROCESS = 60 << 20
 """Bytes of a process with everything imported."""
@@ -56,7 +56,7 @@ class Unit(NamedTuple):
     again: bool = False
 
 
-def predicted_memory(width: int, height: int, detector: DetectorParams, threads: int = 1) -> int:
+def predicted_memory(width: int, height: int, detector: DetectorParams, workers: int = 1) -> int:
     """Predict the bytes that a process will take for an image.
 
     Parameters
@@ -64,19 +64,19 @@ def predicted_memory(width: int, height: int, detector: DetectorParams, threads:
     width, height : int
         In pixels.
     detector : DetectorParams
-    threads : int
-        Of the engine, each with a band of its own.
+    workers : int
+        Workers of the engine that share the image; each has a band of its own.
     """
     scale = 2.0 ** max(-detector.first_octave, 0)
     columns, rows = width * scale, height * scale
     band = min(rows, max(_BAND_ROWS, _BAND_PIXELS / columns)) * columns
     levels = 4 * (detector.scales_per_octave + 3) * _BAND_COPIES
     each = _WHOLE_PIXEL if detector.variant == "lowe" else _PIXEL
-    return int(_PROCESS + band * levels * threads + width * height * each)
+    return int(_PROCESS + band * levels * workers + width * height * each)
 
 
-def worthy_threads(width: int, height: int, detector: DetectorParams, cores: int, limit: int | None = None) -> int:
-    """Return how many threads should share one image.
+def workers_for_size(width: int, height: int, detector: DetectorParams, cores: int, limit: int | None = None) -> int:
+    """Return how many workers should share one image.
 
     Parameters
     ----------
@@ -91,13 +91,13 @@ def worthy_threads(width: int, height: int, detector: DetectorParams, cores: int
     Returns
     -------
     int
-        1 for an image that takes less time than threads take to start.
+        1 for an image that takes less time than workers take to start.
     """
-    if width * height * 4.0**-detector.first_octave <= _WORTH_THREADS:
+    if width * height * 4.0**-detector.first_octave <= _WORTH_SHARING:
         return 1
-    for threads in range(min(MOST_THREADS, cores), 1, -1):
-        if limit is None or predicted_memory(width, height, detector, threads) <= limit:
-            return threads
+    for workers in range(min(MOST_WORKERS, cores), 1, -1):
+        if limit is None or predicted_memory(width, height, detector, workers) <= limit:
+            return workers
     return 1
 
 

@@ -15,7 +15,7 @@ import click
 from .. import __version__
 from ..batch.inputs import STDIN, PlanError
 from ..errors import OutputError, ParameterError
-from ..machine import MOST_THREADS
+from ..machine import MOST_WORKERS
 from ..words import counted
 from . import INTERRUPTED
 from .guard import WRITTEN, guard
@@ -47,13 +47,13 @@ run_options = all_of(
             note="default: the cores",
         ),
         option(
-            "--threads",
+            "--workers",
             group="Batch",
             setting=True,
             type=click.IntRange(min=1),
             metavar="N",
             help="Number of processes (threads on systems without fork) that share one image; the result is the same.",
-            note=f"default: 1; for a single large image the cores, at most {MOST_THREADS}",
+            note=f"default: 1; for a single large image the cores, at most {MOST_WORKERS}",
         ),
         option(
             "--memory",
@@ -112,7 +112,7 @@ class RunOptions(NamedTuple):
     """The values of `run_options`, by their names."""
 
     jobs: int | None
-    threads: int | None
+    workers: int | None
     memory: str | None
     resume: bool
     dry_run: bool
@@ -217,7 +217,7 @@ def run_batch(
             say(f"warning: shard {options.shard} has no images")
     if options.dry_run:
         return _show_plan(jobs, settings, options.resume, as_json=as_json, quiet=quiet)
-    settings = replace(settings, threads=options.threads or _threads(jobs, settings, options))
+    settings = replace(settings, workers=options.workers or _workers(jobs, settings, options))
     batch = Batch(
         workers=min(options.jobs or worthy_workers(job.path for job in jobs), max(1, len(jobs))),
         memory=memory,
@@ -253,22 +253,22 @@ def run_batch(
     return report.exit_status
 
 
-def _threads(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> int:
-    """Return how many threads share an image.
+def _workers(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> int:
+    """Return how many workers share an image.
 
     For a single one as many as there are cores and memory for, but one for a small one.
     """
     from ..batch.execute import memory_limit
-    from ..batch.units import predicted_memory, size_of, worthy_threads
+    from ..batch.units import predicted_memory, size_of, workers_for_size
     from ..machine import cores
 
     if len(jobs) != 1 or options.scheduler is not None:
         return 1
     width, height = size_of(jobs[0])
     limit = memory_limit(options.bytes)
-    threads = worthy_threads(width, height, settings.detector, cores(), limit)
-    if threads > 1:
-        return threads
+    workers = workers_for_size(width, height, settings.detector, cores(), limit)
+    if workers > 1:
+        return workers
     needed = predicted_memory(width, height, settings.detector)
     if limit is not None and needed > limit:
         of = f"--memory {options.memory}" if options.memory else "what is free"

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ..batch.inputs import PlanError
+from ..errors import RENAMED
 from ..io.files import open_source, why_unreadable
 from ..io.limits import MAX_CONFIG, read_limited
 
@@ -87,6 +88,8 @@ def _named(key: str) -> str:
 def _hint(name: str, known: Any) -> str:
     if len(name) > _SHOWN:
         return ""
+    if RENAMED.get(name) in known:
+        return f"; use {RENAMED[name]}"
     near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

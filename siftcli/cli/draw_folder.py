@@ -95,7 +95,7 @@ def run_folder(folder: str, features: str | None, style: KeypointStyle, request:
         make_folder(Path(outputs[0]).parent)
     tasks = [_Task(image, None if sheet else output) for image, output in zip(images, outputs * len(images))]  # noqa: B905
     jobs = worthy_workers(images)
-    reading = replace(reading, threads=1 if jobs > 1 else None)
+    reading = replace(reading, workers=1 if jobs > 1 else None)
     work = _Work(reading, style, features, format, request.overwrite, tile_side(len(images)))
     report, tiles = Report(len(images)), dict[str, Tile]()
     display = Display(report, folder, quiet=request.quiet, verbose=request.verbose)

@@ -150,9 +150,9 @@ def _holds_many(path: str) -> bool:
 
 def read_their_features(path: str, picture: Picture, *, quiet: bool) -> Features:
     """Read the features of a picture from a file; a file of many images is searched for it."""
-    from ..io.registry import read_collection
+    from ..io.registry import collection_reader
 
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         features = collection.read(_named(collection, path, picture, quiet))
     if features.image_size not in (None, picture.image.size):
         width, height = features.image_size or (0, 0)

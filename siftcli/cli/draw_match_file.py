@@ -115,11 +115,11 @@ def _same_name(name: str | None, picture: Picture) -> bool:
 def with_stored_features(path: str, matches: Matches, pictures: Sequence[Picture]) -> list[Picture]:
     """Return the pictures with the features of a database that holds both features and matches."""
     from ..io.matches import match_format_for
-    from ..io.registry import read_collection
+    from ..io.registry import collection_reader
 
     if match_format_for(path).name != "colmap-db" or matches.origins is None:
         return list(pictures)
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         return [
             replace(picture, features=collection.read(str(origin.name)))
             if picture.features is None and origin.name in collection.names

@@ -105,12 +105,12 @@ def _no_file(path: str) -> FormatError | None:
 
 def _open(path: str, name: str | None) -> tuple[Format, Collection]:
     from ..io.formats import format_for
-    from ..io.registry import read_collection
+    from ..io.registry import collection_reader
     from ..io.single import SingleCollection
 
     if path != _STDIN:
         format = format_for(path, name, reading=True)
-        return format, read_collection(path, format.name)
+        return format, collection_reader(path, format.name)
     format = format_for("", name or "lowe")
     if format.kind != "stream":
         raise FormatError("<stdin>", f"cannot be {format.title}; give the name of a file")

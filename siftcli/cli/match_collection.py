@@ -82,11 +82,11 @@ def run_collection(features: str, request: Request) -> int:
 def _new_pairs(pairs: Pairs, source: Source, request: Request) -> tuple[Pairs, int]:
     """Leave out the pairs that a database has of the same features; return how many those are, too."""
     from ..io.match_db import pairs_there
-    from ..io.registry import read_collection
+    from ..io.registry import collection_reader
 
     output = str(request.output)
     verified = request.params.verify is not None
-    with read_collection(source.path, source.format) as collection:
+    with collection_reader(source.path, source.format) as collection:
         known = frozenset(collection.names)
         read = None if Path(output).samefile(source.path) else collection.read
         there = pairs_there(output, known & set(pairs.used()), read, verified=verified)
@@ -128,7 +128,7 @@ def _pairs(source: Source, request: Request) -> Pairs:
 
 def _near(source: Source, names: tuple[str, ...], request: Request) -> Pairs:
     """Pair images by their positions; those without one are in no pair."""
-    from ..io.registry import read_collection
+    from ..io.registry import collection_reader
     from ..matching.positions import cartesian, near_pairs
 
     if request.near is not None and not request.near >= 0:
@@ -136,7 +136,7 @@ def _near(source: Source, names: tuple[str, ...], request: Request) -> Pairs:
     if request.neighbours is not None and request.neighbours < 1:
         raise PlanError(f"--neighbours: must be at least 1, not {request.neighbours}")
     option = "--near" if request.near is not None else "--neighbours"
-    with read_collection(source.path, source.format) as collection:
+    with collection_reader(source.path, source.format) as collection:
         cameras = {name: collection.read(name).camera for name in names}
     positions = {n: camera.position for n, camera in cameras.items() if camera is not None and camera.position}
     if len(positions) < 2:

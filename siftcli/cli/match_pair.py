@@ -17,7 +17,7 @@ from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_
 from ..io.output import atomic_write, make_folder
 from ..io.pairs import parts
 from ..io.recorded import check_comparable
-from ..io.registry import format_of_suffix, read_collection
+from ..io.registry import collection_reader, format_of_suffix
 from ..matches import Matches, Model
 from ..matching.evidence import hidden_by, verify_by_evidence
 from ..matching.exact import match_features
@@ -143,7 +143,7 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
         How images are read, and what of them.
     """
     if path != STDIN and format_of_suffix(path) is not None:
-        with read_collection(path) as collection:
+        with collection_reader(path) as collection:
             if len(collection.names) == 1 or name in collection.names:
                 image = name if name in collection.names else collection.names[0]
                 return Loaded(name or image, collection.read(image))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ..errors import RENAMED
+
 __all__ = ["elsewhere"]
 
 _ELSEWHERE = {
@@ -29,13 +31,15 @@ _ELSEWHERE = {
     "minnuminliers": "--min-inliers",
     "numthreads": "--jobs",
     "databasepath": "-o",
-    "imagepath": "the images, as arguments",
+    "imagepath": "arguments for the images",
     # VLFeat's sift
     "peakthresh": "--contrast-threshold (times the scales per octave)",
     "edgethresh": "--edge-threshold",
     "levels": "--scales-per-octave",
     "magnif": "--magnification",
     "readframes": "--keypoints of sift describe",
+    # former names of this program's options
+    **{old: f"--{new}" for old, new in RENAMED.items()},
     # others that are tried
     "maxfeatures": "--max-keypoints",
     "numfeatures": "--max-keypoints",

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from ..batch.inputs import STDIN
 from ..batch.plan import STDOUT, Job
 from ..batch.run import Settings, detect_image, read_job
-from ..batch.units import worthy_threads
+from ..batch.units import workers_for_size
 from ..features import Features
 from ..io.image import LoadedImage
 from ..io.image_kinds import ImageReading
@@ -28,7 +28,7 @@ class Reading:
     preset : str
         For features that are extracted.
     images : ImageReading
-    threads : int or None
+    workers : int or None
         None chooses by the image.
     quiet : bool
         Leave out warnings.
@@ -36,7 +36,7 @@ class Reading:
 
     preset: str
     images: ImageReading
-    threads: int | None = None
+    workers: int | None = None
     quiet: bool = False
 
     def settings(self, *, descriptors: bool = True) -> Settings:
@@ -87,5 +87,5 @@ def features_of(image: LoadedImage, reading: Reading, *, descriptors: bool = Tru
     """Find the features of an image."""
     settings = reading.settings(descriptors=descriptors)
     height, width = image.pixels.shape
-    threads = reading.threads or worthy_threads(width, height, settings.detector, cores())
-    return detect_image(image, replace(settings, threads=threads))
+    workers = reading.workers or workers_for_size(width, height, settings.detector, cores())
+    return detect_image(image, replace(settings, workers=workers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
@@ -14,7 +15,7 @@ from click.core import ParameterSource
 
 from ..batch.inputs import PlanError
 from ..batch.plan import DEFAULT_FORMAT
-from ..errors import ParameterError, SiftError, SiftWarning, SuffixError
+from ..errors import RENAMED, ParameterError, SiftError, SiftWarning, SuffixError
 from ..io.formats import FORMATS
 from ..io.image_kinds import DEFAULT_MAX_PIXELS, ImageReading
 from ..io.output import reason_of
@@ -138,6 +139,10 @@ class SiftCommand(click.Command):
                 formatter.write_dl(records)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for old, new in RENAMED.items():
+            variable = _VARIABLE + old.upper()
+            if variable in os.environ and any(param.name == new for param in self.params):
+                raise click.UsageError(f"{variable} is no longer read. Use {_VARIABLE}{new.upper()}.", ctx)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -147,8 +152,11 @@ class SiftCommand(click.Command):
             if ours is None:
                 raise
             known = any(ours.split()[0] in param.opts for param in self.params)
-            where = "" if known or not ours.startswith("-") else ", which this command does not have"
-            raise click.UsageError(f"No such option {error.option_name!r}; here it is {ours}{where}.", ctx) from error
+            if known or not ours.startswith("-"):
+                hint = f"Use {ours}."
+            else:
+                hint = f"Its counterpart is {ours}, which this command does not have."
+            raise click.UsageError(f"No such option {error.option_name!r}. {hint}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         if ctx.params.get("quiet"):

@@ -32,7 +32,7 @@ class Job(NamedTuple):
 
 
 def detect(
-    images: Image, detector: DetectorParams, descriptor: DescriptorParams | None, threads: int = 1
+    images: Image, detector: DetectorParams, descriptor: DescriptorParams | None, workers: int = 1
 ) -> list[Features]:
     """Detect keypoints and, unless `descriptor` is None, describe them.
 
@@ -42,7 +42,7 @@ def detect(
         A stack of images of one size; float32 in [0, 1].
     detector : DetectorParams
     descriptor : DescriptorParams or None
-    threads : int
+    workers : int
         Workers that share the images; the features do not depend on it.  See `workers`.
 
     Returns
@@ -56,18 +56,18 @@ def detect(
         If a worker process is killed, and another one that repeats its task.
     """
     some = max(1, TUNING.stack_pixels * len(images) // max(1, images.size))
-    if len(images) > some and threads == 1:  # several workers are started once for all images
+    if len(images) > some and workers == 1:  # several workers are started once for all images
         stacks = (images[i : i + some] for i in range(0, len(images), some))
         return [features for stack in stacks for features in detect(stack, detector, descriptor)]
     images, resize = limit_size(images, detector.max_image_size)
-    pyramid = Pyramid.of(images, detector, _halo(detector, descriptor), threads)
+    pyramid = Pyramid.of(images, detector, _halo(detector, descriptor), workers)
     job = Job(pyramid, detector, descriptor)
     found: list[DescribedKeypoints] = []
-    with executor(threads) as workers:
+    with executor(workers) as team:
         for wave in pyramid.waves():
             tasks = [partial(detect_tile, spec=spec) for spec in wave.tiles]
             then = partial(detect_tile, spec=wave.then) if wave.then else None
-            found += workers.run(job, tasks, then)
+            found += team.run(job, tasks, then)
     del pyramid, job
     return [resize.to_original(features) for features in in_lowes_order(found, images.shape, descriptor)]
 

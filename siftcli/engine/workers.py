@@ -225,7 +225,7 @@ class _Processes(Executor):
         self.children.remove(child)
         child.end()
         child.close()
-        message = "a worker process was killed{}; is there enough memory? Use fewer threads"
+        message = "a worker process was killed{}; is there enough memory? Use fewer workers"
         if child.is_second_try:
             raise WorkerError(message.format(" twice"))
         try:

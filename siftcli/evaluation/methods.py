@@ -18,7 +18,7 @@ from ..features import Features, Image, ParameterValue
 from ..io.formats import FORMATS, recognise
 from ..io.image import read_image
 from ..io.pairs import parts
-from ..io.registry import read_collection, read_features
+from ..io.registry import collection_reader, read_features
 from ..params import SelectionParams, plain_values
 from ..presets import PRESETS, all_parameters
 from .sequences import SequenceImage
@@ -72,13 +72,13 @@ class Preset:
 
     name: str
     preset: str
-    threads: int = 1
+    workers: int = 1
 
     def extract(self, image: SequenceImage) -> Extracted:
         """Extract the features of an image."""
         loaded = read_image(image.path)
         return _measured(
-            lambda pixels: detect(pixels, self.preset, mask=loaded.mask, threads=self.threads), loaded.pixels
+            lambda pixels: detect(pixels, self.preset, mask=loaded.mask, workers=self.workers), loaded.pixels
         )
 
     def files(self, images: Iterable[SequenceImage]) -> list[Path]:
@@ -127,7 +127,7 @@ class Files:
         """
         if self.path.is_dir():
             return Extracted(read_features(self._file(image)))
-        with read_collection(self.path) as collection:
+        with collection_reader(self.path) as collection:
             stem = Path(image.name).with_suffix("").as_posix()
             for name in (f"{image.sequence}/{image.name}", image.name, f"{image.sequence}/{stem}", stem):
                 if name in collection.names:
@@ -167,7 +167,7 @@ class Files:
         return told
 
 
-def methods_of(given: Iterable[Given] | Mapping[str, Given], threads: int = 1) -> list[Method]:
+def methods_of(given: Iterable[Given] | Mapping[str, Given], workers: int = 1) -> list[Method]:
     """Make methods of what was given, named by the keys of a mapping.
 
     Raises
@@ -176,7 +176,7 @@ def methods_of(given: Iterable[Given] | Mapping[str, Given], threads: int = 1) -
         If there are none, or two of one name, or one is neither a preset nor features.
     """
     items = list(given.items()) if isinstance(given, Mapping) else [(None, value) for value in given]
-    methods = [_method(name, value, threads) for name, value in items]
+    methods = [_method(name, value, workers) for name, value in items]
     names = [method.name for method in methods]
     if not names:
         raise ParameterError("methods", "there is none; give a preset, or features")
@@ -186,9 +186,9 @@ def methods_of(given: Iterable[Given] | Mapping[str, Given], threads: int = 1) -
     return methods
 
 
-def _method(name: str | None, value: Given, threads: int) -> Method:
+def _method(name: str | None, value: Given, workers: int) -> Method:
     if isinstance(value, str) and value in PRESETS:
-        return Preset(name or value, value, threads)
+        return Preset(name or value, value, workers)
     if isinstance(value, (str, PathLike)):
         path = Path(value)
         if not path.exists():

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..batch.match_run import PairResult
 from ..batch.workers import run_tasks
-from ..errors import FormatError, ParameterError
+from ..errors import FormatError, ParameterError, refuse_renamed
 from ..io.journal import Journal
 from ..params import MatchParams
 from .methods import Given, Method, methods_of
@@ -102,7 +102,7 @@ def evaluate(
     *,
     budget: int | None = None,
     seed: int = 0,
-    threads: int = 1,
+    workers: int = 1,
     **tests: Any,
 ) -> Evaluation:
     """Evaluate features on sequences with ground truth, by the measures of the literature.
@@ -122,7 +122,7 @@ def evaluate(
         Most keypoints of an image: the strongest, or the largest where the method tells no response.
     seed : int
         Of the estimation and the bootstrap.
-    threads : int
+    workers : int
         Workers that share the detection in one image.
     **tests
         Of the matches, by the names of `siftcli.params.MatchParams`; `threshold` is also the largest error of a correct
@@ -147,10 +147,11 @@ def evaluate(
     >>> evaluation.summary["lowe"]["repeatability"].value  # doctest: +SKIP
     0.62
     """
+    refuse_renamed(tests)
     folders = [sequences] if isinstance(sequences, (str, PathLike)) else list(sequences)
     pairs = [pair for folder in folders for pair in sequence_pairs(folder)]
     settings = settings_of({"seed": seed, **tests}, budget)
-    return measure_pairs(methods_of(methods, threads), pairs, settings)
+    return measure_pairs(methods_of(methods, workers), pairs, settings)
 
 
 def sequence_pairs(path: str | PathLike[str], listed: str | None = None) -> list[ImagePair]:

@@ -27,20 +27,20 @@ from ..errors import OutputError
 from ..features import Camera, Features, ParameterValue
 from .collection import check_name
 from .colmap_camera import CameraRow, DatabaseOptions, camera_row
-from .colmap_db_reader import TABLES, descriptor_rows, keypoint_rows, read_collection, stored_rows
+from .colmap_db_reader import TABLES, collection_reader, descriptor_rows, keypoint_rows, stored_rows
 from .colmap_schema import CAMERA_SENSOR, MAX_IMAGES, SIFT, Layout, columns_of, create
 from .output import atomic_path, followed
 from .run_lock import RunLock
 from .sqlite_file import check_writable, connect_for_writing, why_full, why_not_written
 from .values import require_finite
 
-__all__ = ["DatabaseWriter", "open_collection", "read_collection"]
+__all__ = ["DatabaseWriter", "collection_reader", "collection_writer"]
 
 _WGS84 = 0
 _NANS = struct.pack("<9d", *[np.nan] * 9)
 
 
-def open_collection(
+def collection_writer(
     path: str | PathLike[str],
     *,
     parameters: Mapping[str, ParameterValue] | None = None,

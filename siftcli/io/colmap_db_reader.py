@@ -22,10 +22,10 @@ __all__ = [
     "TABLES",
     "DatabaseCollection",
     "blob_array",
+    "collection_reader",
     "descriptor_rows",
     "image_name",
     "keypoint_rows",
-    "read_collection",
     "stored_rows",
 ]
 
@@ -40,7 +40,7 @@ TABLES = {
 _WGS84 = 0
 
 
-def read_collection(path: str | PathLike[str]) -> DatabaseCollection:
+def collection_reader(path: str | PathLike[str]) -> DatabaseCollection:
     """Open a database for reading.
 
     Raises

@@ -6,8 +6,8 @@ A format is one module and one entry of `FORMATS`.  The module is imported when 
   ``encode(features, *, name) -> bytes``;
 * for a *pair*, a format of two files for one image: ``read(path) -> Features`` and
   ``write(path, features, *, overwrite=False)``;
-* for a *collection*, a format of one file for many images: ``read_collection(path) -> Collection`` and
-  ``open_collection(path, *, parameters=None, resume=False, overwrite=False) -> CollectionWriter``.
+* for a *collection*, a format of one file for many images: ``collection_reader(path) -> Collection`` and
+  ``collection_writer(path, *, parameters=None, resume=False, overwrite=False) -> CollectionWriter``.
 
 This module needs nothing but the standard library, so that help can be shown without waiting.
 """
@@ -84,7 +84,7 @@ class Format(NamedTuple):
     decoder, encoder : str
         Names of the module's functions, where they are not ``decode`` and ``encode``.
     arguments : mapping
-        Passed to `encoder` or ``open_collection``.
+        Passed to `encoder` or ``collection_writer``.
     """
 
     name: str
@@ -165,7 +165,7 @@ FORMATS: dict[str, Format] = {
             "lowe_key",
             conventions=_LOWE,
             decoder="read_key",
-            encoder="write_key",
+            encoder="encode_key",
         ),
         Format(
             "lowe-gz",
@@ -174,7 +174,7 @@ FORMATS: dict[str, Format] = {
             "lowe_key",
             conventions=_LOWE,
             decoder="read_key",
-            encoder="write_key",
+            encoder="encode_key",
             arguments={"compress": True},
         ),
         Format("hdf5", "HDF5, many images", (".h5", ".hdf5"), "hdf5", kind="collection", holds=_ALL),

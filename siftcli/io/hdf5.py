@@ -40,7 +40,7 @@ from ..errors import OutputError
 from ..features import Features, ParameterValue
 from .collection import JournalWriter
 from .fields import arrays_of, plain_parameters
-from .hdf5_reader import FORMAT, VERSION, H5Collection, read_collection
+from .hdf5_reader import FORMAT, VERSION, H5Collection, collection_reader
 from .hdf5_writer import create_hdf5
 from .output import exists_error, followed
 from .run_lock import RunLock
@@ -49,7 +49,7 @@ from .values import as_floats
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]
 
-__all__ = ["H5Collection", "open_collection", "read_collection", "write_hdf5", "write_hloc"]
+__all__ = ["H5Collection", "collection_reader", "collection_writer", "write_hdf5", "write_hloc"]
 
 
 def write_hdf5(
@@ -165,7 +165,7 @@ def _attribute(value: ParameterValue) -> Any:
     return np.bytes_(value.encode() or b"\0") if isinstance(value, str) else value
 
 
-def open_collection(
+def collection_writer(
     path: str | PathLike[str],
     *,
     hloc: bool = False,
@@ -205,7 +205,7 @@ def open_collection(
         existing = None
         if path.exists() and resume:
             existing = path
-            with read_collection(path) as collection:
+            with collection_reader(path) as collection:
                 if collection.hloc != hloc or (not hloc and collection.parameters != plain_parameters(parameters)):
                     existing = None
                     if not overwrite:
@@ -217,7 +217,7 @@ def open_collection(
             path,
             write_hloc if hloc else write_hdf5,
             check=_check_hloc if hloc else None,
-            existing=None if existing is None else partial(read_collection, path),
+            existing=None if existing is None else partial(collection_reader, path),
             parameters=parameters,
             resume=resume,
             overwrite=overwrite,

@@ -19,7 +19,7 @@ from .hdf5_file import attributes_of, child, damage_named, links_of, open_hdf5, 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]
 
-__all__ = ["FORMAT", "VERSION", "H5Collection", "read_collection"]
+__all__ = ["FORMAT", "VERSION", "H5Collection", "collection_reader"]
 
 FORMAT = "siftcli"
 VERSION = 1
@@ -28,7 +28,7 @@ VERSION = 1
 _MAX_DEPTH = 64
 
 
-def read_collection(path: str | PathLike[str]) -> H5Collection:
+def collection_reader(path: str | PathLike[str]) -> H5Collection:
     """Open a file for reading.
 
     Raises

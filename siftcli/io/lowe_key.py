@@ -28,7 +28,7 @@ from .text_writer import compress as gzipped
 from .text_writer import encode_records
 from .values import as_bytes, require_finite
 
-__all__ = ["read_key", "write_key"]
+__all__ = ["encode_key", "read_key"]
 
 _LINES = (20, 20, 20, 20, 20, 20, 8)
 _FRAME = "%.2f %.2f %.2f %.3f"
@@ -37,7 +37,7 @@ _NUMBERS = ("row", "column", "sigma", "orientation")
 _TINY = np.finfo(np.float32).tiny
 
 
-def write_key(features: Features, *, compress: bool = False, name: str | PathLike[str] = "<key>") -> bytes:
+def encode_key(features: Features, *, compress: bool = False, name: str | PathLike[str] = "<key>") -> bytes:
     """Encode features as a ``.key`` file.
 
     Parameters

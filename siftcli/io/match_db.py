@@ -26,7 +26,7 @@ from ..matches import Matches, Model
 from .collection import check_name
 from .colmap_camera import DatabaseOptions
 from .colmap_db import DatabaseWriter
-from .colmap_db_reader import TABLES, blob_array, image_name, read_collection
+from .colmap_db_reader import TABLES, blob_array, collection_reader, image_name
 from .colmap_schema import Layout, columns_of, image_pair, pair_id
 from .output import followed
 from .sqlite_file import SqliteReader
@@ -177,7 +177,7 @@ def pairs_there(
         found = collection.verified() if verified else frozenset(collection.pairs)
     wanted = {name for pair in found for name in pair} & set(names)
     if features is not None and wanted:
-        with read_collection(path) as stored:
+        with collection_reader(path) as stored:
             wanted = {name for name in wanted & set(stored.names) if stored.holds(name, features(name))}
     kept = [pair for pair in found if wanted.issuperset(pair)]
     return frozenset(kept) | frozenset((b, a) for a, b in kept)

@@ -57,15 +57,15 @@ def output_error(path: str | PathLike[str], error: OSError) -> OutputError:
 def reason_of(error: BaseException) -> str | None:
     """Say in plain words what the system could not give: memory, file handles, processes; None for other errors."""
     if isinstance(error, MemoryError):
-        return "needs more memory than there is; use fewer --jobs or --threads, smaller inputs, or a machine with more"
+        return "needs more memory than there is; use fewer --jobs or --workers, smaller inputs, or a machine with more"
     if isinstance(error, OSError):
         if error.errno in (errno.EAGAIN, errno.ENOMEM):
-            return "no room for another process or for its memory; use --jobs 1 --threads 1, or raise the limits"
+            return "no room for another process or for its memory; use --jobs 1 --workers 1, or raise the limits"
         if error.errno in (errno.EMFILE, errno.ENFILE):
             return _UNWRITABLE[error.errno]
         return f"{error.filename or 'the system says'}: {error.strerror or error}"
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
-        return "no room for another thread; use --jobs 1 --threads 1, or raise the limit on processes (ulimit -u)"
+        return "no room for another thread; use --jobs 1 --workers 1, or raise the limit on processes (ulimit -u)"
     return None
 
 

@@ -10,7 +10,7 @@ from ..errors import FormatError
 from ..features import Features, ParameterValue
 from .formats import format_for
 from .npz import read_parameters
-from .registry import read_collection
+from .registry import collection_reader
 
 __all__ = ["check_comparable", "check_size", "parameters_of", "recorded_orientation"]
 
@@ -31,7 +31,7 @@ def parameters_of(path: _Path, format: str | None = None) -> _Parameters:
         return None
     if not chosen.many:
         return read_parameters(path)
-    with read_collection(path, chosen.name) as collection:
+    with collection_reader(path, chosen.name) as collection:
         return collection.parameters
 
 

@@ -21,11 +21,11 @@ __all__ = [
     "FORMATS",
     "Conventions",
     "Format",
+    "collection_reader",
+    "collection_writer",
     "encode_features",
     "format_for",
     "format_of_suffix",
-    "open_collection",
-    "read_collection",
     "read_features",
     "write_features",
 ]
@@ -60,7 +60,7 @@ def read_features(path: _Path, format: str | None = None, *, image: str | None =
     ParameterError
         For an unknown format.
     """
-    with read_collection(path, format) as collection:
+    with collection_reader(path, format) as collection:
         if image is not None and len(collection.names) == 1 and not format_for(path, format, reading=True).many:
             image = collection.names[0]
         if image is None:
@@ -132,14 +132,14 @@ def write_features(
         chosen.function("write")(path, features, overwrite=overwrite)
     else:
         name = image or chosen.image_name(PurePath(PurePath(path).name))
-        with open_collection(path, chosen.name, parameters=features.parameters, overwrite=overwrite) as writer:
+        with collection_writer(path, chosen.name, parameters=features.parameters, overwrite=overwrite) as writer:
             writer.add(name, features)
 
 
 # --- many images
 
 
-def read_collection(path: _Path, format: str | None = None) -> Collection:
+def collection_reader(path: _Path, format: str | None = None) -> Collection:
     """Open a file of any format for reading, as a context manager.
 
     Parameters
@@ -162,19 +162,19 @@ def read_collection(path: _Path, format: str | None = None) -> Collection:
 
     Examples
     --------
-    >>> with read_collection("features.h5") as collection:  # doctest: +SKIP
+    >>> with collection_reader("features.h5") as collection:  # doctest: +SKIP
     ...     for name, features in collection:
     ...         print(name, len(features))
     """
     chosen = format_for(path, format, reading=True)
     if chosen.many:
-        collection: Collection = chosen.function("read_collection")(path)
+        collection: Collection = chosen.function("collection_reader")(path)
         return collection
     read = chosen.function("read" if chosen.kind == "pair" else chosen.decoder)
     return SingleCollection(chosen.image_name(PurePath(PurePath(path).name)), read(path))
 
 
-def open_collection(
+def collection_writer(
     path: _Path,
     format: str | None = None,
     *,
@@ -218,7 +218,7 @@ def open_collection(
     if not chosen.many:
         raise OutputError(path, f"is {chosen.title}, which holds one image; give -o a folder")
     how = {"database": database} if chosen.name == "colmap-db" else {}
-    writer: CollectionWriter = chosen.function("open_collection")(
+    writer: CollectionWriter = chosen.function("collection_writer")(
         path, parameters=parameters, resume=resume, overwrite=overwrite, **chosen.arguments, **how
     )
     return writer

@@ -21,7 +21,7 @@ import peers
 from key_lines import lines
 
 import siftcli
-from siftcli import Agreement, Features, read_key, write_key
+from siftcli import Agreement, Features, encode_key, read_key
 from siftcli.evaluation.agreement import agreement
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +57,7 @@ def lowe_table(data: Path) -> str:
         found = []
         for image in LOWE_IMAGES:
             ours, theirs = detect(pixels(data / f"{image}.pgm")), read_key(data / f"{image}.key")
-            found.append(values(agreement(read_key(write_key(ours)), theirs), agreement(ours, theirs).position))
+            found.append(values(agreement(read_key(encode_key(ours)), theirs), agreement(ours, theirs).position))
         means = [mean(column) for column in zip(*found, strict=True)]
         rows += [
             (name, image, *(f"{value:.4f}" for value in line))
@@ -77,7 +77,7 @@ def lines_table(data: Path) -> str:
     rows: list[tuple[str, ...]] = []
     for image in LOWE_IMAGES:
         theirs = (data / f"{image}.key").read_bytes()
-        same = lines(write_key(siftcli.detect(pixels(data / f"{image}.pgm"), "lowe")), theirs)
+        same = lines(encode_key(siftcli.detect(pixels(data / f"{image}.pgm"), "lowe")), theirs)
         count = theirs.split(None, 1)[0].decode()
         if same is None:
             rows.append((image, count, "another number of keypoints", "", ""))

@@ -34,7 +34,7 @@ from rich.table import Table
 import siftcli
 from siftcli import Features
 from siftcli.io.fields import FIELDS, arrays_of
-from siftcli.io.registry import FORMATS, open_collection, read_features, write_features
+from siftcli.io.registry import FORMATS, collection_writer, read_features, write_features
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("dandelion.jpg", "hubble_deep_field.jpg", "astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg")
@@ -129,7 +129,7 @@ def folder_cost(folder: Path, images: int = 1000) -> Table:
     pixels = siftcli.read_image(SAMPLES / name).pixels
     extracting = median(lambda: siftcli.detect(pixels)) / len(found[name]) * KEYPOINTS
     start = time.process_time()
-    with open_collection(folder / "f.h5", parameters={"contrast_threshold": 0.04}) as writer:
+    with collection_writer(folder / "f.h5", parameters={"contrast_threshold": 0.04}) as writer:
         for i in range(images):
             writer.add(f"{i // 100}/{i}.jpg", features)
         added = time.process_time()

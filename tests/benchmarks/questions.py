@@ -68,14 +68,14 @@ def photograph(plan: Plan) -> Table:
     """Time the whole command, from a JPEG file to a key file, beside a script that does the same with OpenCV."""
     table = Table(
         "photograph",
-        ["picture", "keypoints", "`sift detect`, s", "`--threads 1`, s", "OpenCV script, s", "ratio"],
+        ["picture", "keypoints", "`sift detect`, s", "`--workers 1`, s", "OpenCV script, s", "ratio"],
     )
-    table.columns += ["`sift detect`, MB", "`--threads 1`, MB", "OpenCV script, MB"]
+    table.columns += ["`sift detect`, MB", "`--workers 1`, MB", "OpenCV script, MB"]
     with tempfile.TemporaryDirectory() as folder:
         source, ours, theirs = Path(folder, "picture.jpg"), Path(folder, "ours.key"), Path(folder, "theirs.key")
         for name, pixels in _pictures(plan.sizes):
             _save(pixels, source)
-            commands = {"all": _sift(source, ours), "one": _sift(source, ours, "--threads", "1")}
+            commands = {"all": _sift(source, ours), "one": _sift(source, ours, "--workers", "1")}
             commands["opencv"] = _script(source, theirs)
             times = alternate({key: run_command(command) for key, command in commands.items()}, plan.rounds)
             memory = [peak_memory(commands["all"], together=True)]
@@ -91,9 +91,9 @@ def photograph(plan: Plan) -> Table:
 def library(plan: Plan) -> Table:
     """Time detection and description in one process, from an array to arrays, beside other libraries."""
     programs: dict[str, Callable[[UInt8], object]] = {
-        "siftcli": lambda pixels: siftcli.detect(pixels, threads=1),
-        "siftcli, 2 workers": lambda pixels: siftcli.detect(pixels, threads=2),
-        "siftcli, preset lowe": lambda pixels: siftcli.detect(pixels, "lowe", threads=1),
+        "siftcli": lambda pixels: siftcli.detect(pixels, workers=1),
+        "siftcli, 2 workers": lambda pixels: siftcli.detect(pixels, workers=2),
+        "siftcli, preset lowe": lambda pixels: siftcli.detect(pixels, "lowe", workers=1),
         "OpenCV, 2 threads": _opencv(2),
         "pycolmap": _colmap(),
     }
@@ -115,7 +115,7 @@ def large(plan: Plan) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder, "picture.jpg"), Path(folder, "picture.key")
         _save(pictures.picture("samples", "50"), source)
-        commands = {workers: _sift(source, output, "--threads", workers) for workers in ("1", "2")}
+        commands = {workers: _sift(source, output, "--workers", workers) for workers in ("1", "2")}
         times = alternate({key: run_command(command) for key, command in commands.items()}, min(plan.rounds, 3))
         keypoints = int(output.read_bytes().split(None, 1)[0])
         for workers, command in commands.items():
@@ -158,7 +158,7 @@ def crops(plan: Plan) -> Table:
     for source in pictures.sources():
         stack = pictures.crops(source, 256)
         each: dict[str, Callable[[], object]] = {
-            "one": lambda s=stack: [siftcli.detect(crop, threads=1) for crop in s],  # type: ignore[misc]
+            "one": lambda s=stack: [siftcli.detect(crop, workers=1) for crop in s],  # type: ignore[misc]
             "stacks": lambda s=stack: [pipeline.detect(s[i : i + 64], detector, descriptor) for i in range(0, 256, 64)],  # type: ignore[misc]
             "opencv": lambda s=stack: [opencv(crop) for crop in s],  # type: ignore[misc]
             "colmap": lambda s=stack: [colmap(crop) for crop in s],  # type: ignore[misc]

@@ -39,7 +39,7 @@ def main() -> None:
     for name in CHOSEN:
         with tempfile.TemporaryDirectory() as work:
             start = time.process_time()
-            with siftcli.open_collection(Path(work) / "f.h5") as writer:
+            with siftcli.collection_writer(Path(work) / "f.h5") as writer:
                 for path in sorted(folder.glob("*.jpg")):
                     writer.add(path.name, PROGRAMS[name](np.asarray(siftcli.read_image(path).pixels, np.uint8)))
             seconds = time.process_time() - start

@@ -34,7 +34,7 @@ def records(stdout: bytes) -> dict[str, dict[str, object]]:
 
 
 def key_of(image: Path) -> bytes:
-    return siftcli.write_key(siftcli.detect(siftcli.read_image(image).pixels))
+    return siftcli.encode_key(siftcli.detect(siftcli.read_image(image).pixels))
 
 
 # --- workers
@@ -88,8 +88,8 @@ def test_a_single_image_that_needs_more_memory_is_done_and_told(sift: Sift, phot
     assert "more than --memory 10M" in str(done.stderr)
 
 
-def test_threads_change_nothing(sift: Sift, photo: Path) -> None:
-    one, three = (sift("detect", "photo.png", "-o", "-", "--threads", n).stdout for n in "13")
+def test_workers_change_nothing(sift: Sift, photo: Path) -> None:
+    one, three = (sift("detect", "photo.png", "-o", "-", "--workers", n).stdout for n in "13")
     assert one == three == key_of(photo)
 
 
@@ -99,17 +99,17 @@ def test_threads_change_nothing(sift: Sift, photo: Path) -> None:
         (500, [], 1),
         (600, [], 3),
         (600, ["--first-octave", "0"], 1),
-        (20, ["--threads", "2"], 2),
+        (20, ["--workers", "2"], 2),
         (600, ["--memory", "10M"], 1),
     ],
 )
 def test_a_single_image_is_shared_if_it_is_large(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, side: int, options: list[str], expected: int
 ) -> None:
-    threads: list[int] = []
+    workers: list[int] = []
 
     def detect(images: Any, detector: Any, descriptor: Any, number: int) -> Any:
-        threads.append(number)
+        workers.append(number)
         return found(images, detector, descriptor)
 
     found = pipeline.detect
@@ -117,7 +117,7 @@ def test_a_single_image_is_shared_if_it_is_large(
     monkeypatch.setattr(machine, "cores", lambda: 3)
     Image.new("L", (side, side)).save(tmp_path / "a.png")
     assert cli.main(["detect", str(tmp_path / "a.png"), *options], standalone_mode=False) == 0
-    assert threads == [expected]
+    assert workers == [expected]
 
 
 # --- going on
@@ -158,7 +158,7 @@ def test_resume_redoes_a_changed_image(sift: Sift, tmp_path: Path, output: str) 
     if output == "out/":
         assert Path("out/0001.key").read_bytes() == Path("out/0002.key").read_bytes()
     else:
-        with siftcli.read_collection("all.h5") as collection:
+        with siftcli.collection_reader("all.h5") as collection:
             assert (collection.read(names[1]).xy == collection.read(names[2]).xy).all()
 
 
@@ -297,7 +297,7 @@ def test_shards_are_the_whole(sift: Sift, tmp_path: Path) -> None:
         ("--shard", "3"),
         ("--shard", "a/b"),
         ("--jobs", "0"),
-        ("--threads", "0"),
+        ("--workers", "0"),
         ("--memory", "much"),
         ("--memory", "0"),
         ("--max-failures", "0"),

@@ -91,7 +91,7 @@ def test_killed_at_random_moments_it_goes_on(sift: Sift, tmp_path: Path, output:
         for path in tmp_path.glob("out/*.key"):
             assert path.read_bytes().endswith(b"\n")
         if Path("all.h5").exists():  # whole, if it is there
-            with siftcli.read_collection("all.h5") as collection:
+            with siftcli.collection_reader("all.h5") as collection:
                 assert len(list(collection)) == len(names)
 
     for _ in range(8):

@@ -20,7 +20,7 @@ from siftcli.batch.conversion_plan import plan_conversion
 from siftcli.batch.report import Result
 from siftcli.errors import OutputError
 from siftcli.io.formats import FORMATS
-from siftcli.io.registry import read_collection, read_features, write_features
+from siftcli.io.registry import collection_reader, read_features, write_features
 
 NAMES = ["a/1 é.jpg", "a/2.jpg", "b.jpg"]
 
@@ -69,7 +69,7 @@ def test_any_to_any(tmp_path: Path, source: str) -> None:
 def test_key_files_by_way_of_hdf5(sift: Sift, tmp_path: Path) -> None:
     folder = keys(tmp_path)
     assert sift("convert", "keys", "all.h5", "-r").returncode == 0
-    with read_collection(tmp_path / "all.h5") as collection:
+    with collection_reader(tmp_path / "all.h5") as collection:
         assert collection.names == ("a", "b c", "sub/d")
     assert sift("convert", "all.h5", "back/", "--to", "lowe").returncode == 0
     assert tree(tmp_path / "back") == ["a.key", "b c.key", "sub/d.key"]
@@ -97,7 +97,7 @@ def test_names_and_sizes_from_the_images(sift: Sift, tmp_path: Path) -> None:
         Image.new("L", size).save(tmp_path / "photos" / name)
     result = sift("convert", "keys", "all.h5", "--to", "hloc", "--images", "photos", "-r")
     assert result.returncode == 0
-    with read_collection(tmp_path / "all.h5") as collection:
+    with collection_reader(tmp_path / "all.h5") as collection:
         sizes = {name: features.image_size for name, features in collection}
     assert sizes == {"a.jpg": (640, 480), "b c.png": (700, 500), "sub/d.tif": (800, 600)}
     assert sift("convert", "keys/a.key", "texts/", "--to", "colmap", "--images", "photos").returncode == 0
@@ -143,7 +143,7 @@ def test_one_bad_file_costs_itself_alone(sift: Sift, tmp_path: Path) -> None:
     assert "ends after" in records[1]["error"]
     assert b"sift: error: keys/b c.key:" in result.stderr
     assert b"2 images done, 1 failed: 40 keypoints" in result.stderr
-    with read_collection(tmp_path / "all.h5") as collection:
+    with collection_reader(tmp_path / "all.h5") as collection:
         assert collection.names == ("a", "sub/d")
 
 
@@ -247,14 +247,14 @@ def test_overwriting(sift: Sift, tmp_path: Path) -> None:
     keys(tmp_path)
     write_three(tmp_path / "f.h5", "hdf5")
     assert sift("convert", "keys/a.key", "f.h5", "--overwrite").returncode == 0
-    with read_collection(tmp_path / "f.h5") as collection:
+    with collection_reader(tmp_path / "f.h5") as collection:
         assert collection.names == ("a",)
 
 
 def test_two_images_of_one_output_are_refused(sift: Sift, tmp_path: Path) -> None:
-    from siftcli.io.registry import open_collection
+    from siftcli.io.registry import collection_writer
 
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         for name in ("x.jpg", "x.png"):
             writer.add(name, make(2))
     result = sift("convert", "f.h5", "out/", "--to", "lowe")
@@ -266,9 +266,9 @@ def test_two_images_of_one_output_are_refused(sift: Sift, tmp_path: Path) -> Non
 
 
 def test_no_images_convert_to_none(sift: Sift, tmp_path: Path) -> None:
-    from siftcli.io.registry import open_collection
+    from siftcli.io.registry import collection_writer
 
-    open_collection(tmp_path / "f.h5").close()
+    collection_writer(tmp_path / "f.h5").close()
     assert sift("convert", "f.h5", "g.npz").returncode == 2
     assert sift("convert", "f.h5", "g.h5", "--to", "hdf5").returncode == 0
 

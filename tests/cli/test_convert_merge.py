@@ -25,13 +25,13 @@ from siftcli.batch.conversion_plan import plan_conversion
 from siftcli.errors import OutputError
 from siftcli.features import Features
 from siftcli.io.journal import Journal
-from siftcli.io.registry import open_collection, read_collection, read_features, write_features
+from siftcli.io.registry import collection_reader, collection_writer, read_features, write_features
 
 SHARDS = ("s-1.h5", "s-2.h5", "s-3.h5")
 
 
 def collect(path: Path, images: dict[str, Features], parameters: Any = PARAMETERS, format: str = "hdf5") -> None:
-    with open_collection(path, format, parameters=parameters) as writer:
+    with collection_writer(path, format, parameters=parameters) as writer:
         for name, features in images.items():
             writer.add(name, features)
 
@@ -76,7 +76,7 @@ def test_shards_in_any_order_are_the_undivided_run(shards: Path, tmp_path: Path)
         convert(plan_conversion([str(shards / name) for name in order], str(out)), lambda result: None)
         assert out.read_bytes() == whole.read_bytes()
     assert datasets(out) == datasets(whole)
-    assert len(read_collection(out).names) == 7
+    assert len(collection_reader(out).names) == 7
 
 
 def test_a_merged_file_is_gone_on_with(sift: Sift, copied: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_merged_file_is_gone_on_with(sift: Sift, copied: Path) -> None:
     shutil.copy(copied / "photos" / "0000.png", copied / "photos" / "new.png")
     records = [json.loads(line) for line in sift(*resume).stdout.splitlines()]
     assert sorted(Path(r["path"]).name for r in records if r["status"] == "done") == ["0003.png", "new.png"]
-    with read_collection(copied / "all.h5") as collection:
+    with collection_reader(copied / "all.h5") as collection:
         assert len(collection.names) == 8
     assert b"other parameters" in sift(*resume, "--contrast-threshold", "0.05").stderr
 
@@ -170,13 +170,13 @@ def test_files_and_folders_become_one_file(sift: Sift, tmp_path: Path) -> None:
     result = sift("convert", "a.h5", "left/p.key", "b.h5", "all.h5")
     assert result.returncode == 0
     assert b"warning: left/p.key does not tell its parameters as a.h5 does; all.h5 will tell none" in result.stderr
-    with read_collection(tmp_path / "all.h5") as collection:
+    with collection_reader(tmp_path / "all.h5") as collection:
         assert collection.names == ("2.jpg", "p", "x/1.jpg", "x/3.jpg")
         assert collection.parameters is None
         same(collection.read("x/3.jpg"), make(20, 3, parameters=None))
         same(collection.read("p"), read_features(tmp_path / "left" / "p.key"))
     assert sift("convert", "a.h5", "right", "mixed.h5").returncode == 0
-    assert read_collection(tmp_path / "mixed.h5").names == ("2.jpg", "p", "q", "x/1.jpg")
+    assert collection_reader(tmp_path / "mixed.h5").names == ("2.jpg", "p", "q", "x/1.jpg")
 
 
 def test_files_and_folders_become_one_folder(sift: Sift, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_files_and_folders_become_one_folder(sift: Sift, tmp_path: Path) -> None
     assert result.returncode == 2
     assert b"(levels: 5 and 4, upright: False and True)" in result.stderr
     assert sift("convert", "out/2.npz", "out/x", "two.h5").returncode == 0
-    with read_collection(tmp_path / "two.h5") as collection:
+    with collection_reader(tmp_path / "two.h5") as collection:
         assert collection.parameters == PARAMETERS
 
 
@@ -199,7 +199,7 @@ def test_a_database_of_several_files(sift: Sift, tmp_path: Path) -> None:
     pytest.importorskip("pycolmap")
     several(tmp_path)
     assert sift("convert", "a.h5", "b.h5", "other.h5", "all.db").returncode == 0
-    with read_collection(tmp_path / "all.db") as collection:
+    with collection_reader(tmp_path / "all.db") as collection:
         assert collection.names == ("2.jpg", "5.jpg", "x/1.jpg", "x/3.jpg")
         np.testing.assert_array_equal(collection.read("x/3.jpg").descriptors, make(20, 3).descriptors)
     assert sift("convert", "all.db", "twin.h5", "again.db").returncode == 2
@@ -259,10 +259,10 @@ def test_an_image_that_cannot_be_read_costs_itself_alone(sift: Sift, tmp_path: P
     result = sift("convert", "a.h5", "bad.key", "left/p.key", "all.h5")
     assert result.returncode == 1
     assert b"error: bad.key:" in result.stderr
-    with read_collection(tmp_path / "all.h5") as collection:
+    with collection_reader(tmp_path / "all.h5") as collection:
         assert collection.names == ("2.jpg", "p", "x/1.jpg")
     assert sift("convert", "a.h5", "bad.npz", "rest.h5").returncode == 1
-    with read_collection(tmp_path / "rest.h5") as collection:
+    with collection_reader(tmp_path / "rest.h5") as collection:
         assert collection.parameters == PARAMETERS
 
 

@@ -163,7 +163,7 @@ def test_a_file_of_many_images(sift: Sift) -> None:
     folder()
     assert sift("detect", "in", "-r", "-o", "a.h5").returncode == 0
     assert sift("describe", "in/deep", "in", "-r", "-k", "a.h5", "-o", "out/", "--format", "npz").returncode == 0
-    with siftcli.read_collection("a.h5") as collection:
+    with siftcli.collection_reader("a.h5") as collection:
         assert np.array_equal(siftcli.read_features("out/a.npz").descriptors, collection.read("a.png").descriptors)
         assert np.array_equal(siftcli.read_features("out/b.npz").descriptors, collection.read("deep/b.png").descriptors)
 
@@ -175,7 +175,7 @@ def test_a_folder_of_files(sift: Sift, format: str) -> None:
     assert sift("detect", "in", "-r", "-o", "frames/", "--format", format).returncode == 0
     assert sift("describe", "in", "-r", "-k", "frames", "-o", "out.h5").returncode == 0
     suffix = FORMATS[format].suffix
-    with siftcli.read_collection("out.h5") as collection:
+    with siftcli.collection_reader("out.h5") as collection:
         for name, file in (("a.png", "a"), ("deep/b.png", "deep/b")):
             path = f"frames/{file}.png{suffix}" if FORMATS[format].whole_name else f"frames/{file}{suffix}"
             assert np.array_equal(collection.read(name).xy, siftcli.read_features(path).xy)

@@ -24,7 +24,7 @@ from siftcli.presets import parameters
 
 def key_of(image: Path, **options: object) -> bytes:
     """What the API makes of an image."""
-    return siftcli.write_key(siftcli.detect(siftcli.read_image(image).pixels, **options))  # type: ignore[arg-type]
+    return siftcli.encode_key(siftcli.detect(siftcli.read_image(image).pixels, **options))  # type: ignore[arg-type]
 
 
 def lines(stderr: bytes) -> list[str]:
@@ -64,7 +64,7 @@ def test_from_a_file_to_stdout(sift: Sift, photo: Path) -> None:
 def test_compressed(sift: Sift, photo: Path, args: tuple[str, ...]) -> None:
     assert sift("detect", "photo.png", *args).returncode == 0
     features = siftcli.read_key(args[1])
-    assert siftcli.write_key(features) == key_of(photo)
+    assert siftcli.encode_key(features) == key_of(photo)
     assert Path(args[1]).read_bytes()[:2] == b"\x1f\x8b"
 
 
@@ -154,7 +154,7 @@ def test_many_images_in_one_file(sift: Sift, photo: Path) -> None:
         shutil.copy(photo, name)
     assert sift("detect", "in", "-r", "-o", "all.h5", "--preset", "lowe").returncode == 0
     expected = siftcli.detect(blobs(), "lowe")
-    with siftcli.read_collection("all.h5") as collection:
+    with siftcli.collection_reader("all.h5") as collection:
         assert sorted(collection.names) == ["a.png", "deep/a.png"]
         for _, features in collection:
             np.testing.assert_array_equal(features.xy, expected.xy)

@@ -323,7 +323,7 @@ def test_an_image_that_cannot_be_read_costs_only_itself(sift: Sift, folder: Path
 
 
 def test_features_of_a_folder_come_from_one_file(sift: Sift, folder: Path) -> None:
-    with siftcli.open_collection("f.h5") as collection:
+    with siftcli.collection_writer("f.h5") as collection:
         for name in ("a.png", "b.png", "c.png"):
             collection.add(name, replace(siftcli.detect(blobs()).take(np.arange(2)), image_size=None))
     result = sift("draw", "photos", "f.h5", "-o", "out/", "--json")
@@ -392,7 +392,7 @@ def test_a_malformed_region_names_its_option(sift: Sift, photo: Path) -> None:
 
 
 def test_a_collection_without_the_image(sift: Sift, photo: Path) -> None:
-    with siftcli.open_collection("f.h5") as collection:
+    with siftcli.collection_writer("f.h5") as collection:
         for name in ("x.png", "y.png"):
             collection.add(name, siftcli.detect(blobs()))
     assert error_of(sift, "photo.png", "f.h5", status=1) == (

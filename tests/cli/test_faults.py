@@ -18,7 +18,7 @@ from fork_tools import files_of
 from format_tools import PARAMETERS, make
 from PIL import Image
 
-from siftcli.io.registry import open_collection
+from siftcli.io.registry import collection_writer
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no such limits and streams on this system")
 
@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Path:
     """Images, one of them broken, and features."""
     fill(tmp_path / "photos", 3)
     (tmp_path / "photos" / "broken.png").write_text("no image")
-    with open_collection(tmp_path / "some.h5", parameters=PARAMETERS) as writer:
+    with collection_writer(tmp_path / "some.h5", parameters=PARAMETERS) as writer:
         for i in range(4):
             writer.add(f"{i}.jpg", make(60, i))
     return tmp_path
@@ -99,7 +99,7 @@ def test_no_output_becomes_a_standard_stream(place: Path) -> None:
 
 
 LIMITED = {
-    "threads": ("detect", "large.png", "-o", "l.key", "--threads", "3"),
+    "workers": ("detect", "large.png", "-o", "l.key", "--workers", "3"),
     "jobs": ("detect", "good", "-o", "all.h5", "--jobs", "2"),
 }
 
@@ -138,7 +138,7 @@ def test_little_memory_is_an_error_of_one_line(place: Path) -> None:
     [
         (("detect", "photos", "-o", "out/"), "siftcli.cli.images:find_inputs"),
         (("convert", "some.h5", "out/", "--to", "csv"), "siftcli.batch.conversion_plan:find_sources"),
-        (("info", "some.h5"), "siftcli.io.registry:read_collection"),
+        (("info", "some.h5"), "siftcli.io.registry:collection_reader"),
         (("match", "some.h5", "--exhaustive", "-o", "m.h5"), "siftcli.cli.match_collection:_pairs"),
         (("--help",), "siftcli.cli.main:_Commands.format_commands"),
     ],

@@ -168,9 +168,9 @@ def test_what_is_no_such_file_is_told(sift: Sift, tmp_path: Path, name: str, mes
 def test_nothing_is_cut_in_a_pipe(sift: Sift, tmp_path: Path) -> None:
     features = make(3)
     names = ["a" * 120 + ".jpg", "b.jpg", "c" * 60 + "/" + "d" * 60 + ".jpg"]
-    from siftcli.io.registry import open_collection
+    from siftcli.io.registry import collection_writer
 
-    with open_collection(tmp_path / "f.h5") as collection:
+    with collection_writer(tmp_path / "f.h5") as collection:
         for name in names:
             collection.add(name, features)
     text = sift("info", "f.h5").stdout.decode()

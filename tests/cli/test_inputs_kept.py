@@ -21,7 +21,7 @@ from PIL import Image
 
 from siftcli.cli.guard import READ, WRITTEN
 from siftcli.cli.main import COMMANDS
-from siftcli.io.registry import open_collection, write_features
+from siftcli.io.registry import collection_writer, write_features
 
 READS = {
     "detect": {"inputs", "--files-from", "--mask", "--config"},
@@ -77,7 +77,7 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "c.toml").write_text("edge_threshold = 8\n")
     (tmp_path / "m.csv").write_text("index_a,index_b,x_a,y_a,x_b,y_b,distance,ratio,inlier\n0,0,1,1,1,1,0.1,0.1,\n")
     write_features(tmp_path / "a.csv", make(5), image="a.png")
-    with open_collection(tmp_path / "some.h5") as writer:
+    with collection_writer(tmp_path / "some.h5") as writer:
         for i in range(3):
             writer.add(f"{i}.jpg", make(20, i))
     (tmp_path / "points.csv").write_text("0 0 0 0\n50 0 50 0\n0 50 0 50\n50 50 50 50\n")

@@ -49,7 +49,7 @@ def write_collection(path: Path, images: int, size: int = 60) -> list[str]:
     pool, _ = related(random, images * size // 2 + size, 1, 0)
     places = random.uniform(0, 300, (len(pool), 2))
     names = [f"cam {i % 2}/{i:02}.jpg" for i in range(images)]
-    with siftcli.open_collection(path) as writer:
+    with siftcli.collection_writer(path) as writer:
         for i, name in enumerate(names):
             rows = slice(i * size // 2, i * size // 2 + size)
             noise = random.integers(-2, 3, (size, 128))
@@ -327,7 +327,7 @@ def test_exhaustive(sift: Sift, collection: list[str]) -> None:
     assert result.returncode == 0, result.stderr.decode()
     assert pairs_of(Path("m.h5")) == list(combinations(collection, 2))
     assert b"15 pairs done" in result.stderr
-    with siftcli.read_collection("features.h5") as images:
+    with siftcli.collection_reader("features.h5") as images:
         for a, b in combinations(collection, 2):
             wanted = siftcli.match(images.read(a), images.read(b)).indices
             np.testing.assert_array_equal(siftcli.read_matches("m.h5", names=(a, b)).indices, wanted)

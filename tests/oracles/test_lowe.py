@@ -11,7 +11,7 @@ import tolerances
 from key_lines import lines
 
 import siftcli
-from siftcli import Agreement, Features, read_key, write_key
+from siftcli import Agreement, Features, encode_key, read_key
 from siftcli.evaluation.agreement import agreement
 from siftcli.evaluation.truth import Homography
 
@@ -22,7 +22,7 @@ IMAGES = ("box", "library", "basmati")
 @pytest.mark.parametrize("name", IMAGES)
 def test_lowe_preset_writes_his_file(oracle_data: Path, detected: Detected, name: str) -> None:
     """Lowe's program: all keypoints and no others, in order; frame lines as text, descriptor values in number."""
-    ours = write_key(detected(oracle_data / "lowe" / f"{name}.pgm", "lowe"))
+    ours = encode_key(detected(oracle_data / "lowe" / f"{name}.pgm", "lowe"))
     same = lines(ours, (oracle_data / "lowe" / f"{name}.key").read_bytes())
     assert same is not None, "another number of keypoints"
     assert same.frames >= tolerances.LOWE_LINES
@@ -36,7 +36,7 @@ def agreements(oracle_data: Path, detected: Detected) -> list[Agreement]:
     out = []
     for name in IMAGES:
         theirs = read_key(oracle_data / "lowe" / f"{name}.key")
-        ours = read_key(write_key(detected(oracle_data / "lowe" / f"{name}.pgm", "default")))
+        ours = read_key(encode_key(detected(oracle_data / "lowe" / f"{name}.pgm", "default")))
         out.append(agreement(ours, theirs))
     return out
 

@@ -26,7 +26,7 @@ from siftcli.io.colmap_camera import MODELS, SHARING, DatabaseOptions, camera_ro
 from siftcli.io.colmap_schema import VERSIONS
 from siftcli.io.match_db import MatchCollection
 from siftcli.io.matches import read_matches, write_matches
-from siftcli.io.registry import open_collection, read_collection, read_features, write_features
+from siftcli.io.registry import collection_reader, collection_writer, read_features, write_features
 from siftcli.matches import Matches, Model
 
 pycolmap = pytest.importorskip("pycolmap", reason="NO PYCOLMAP: databases are not tested; pip install 'siftcli[test]'")
@@ -45,7 +45,7 @@ def database(
     """A database of the sample pairs, written by this package."""
     path = tmp_path_factory.mktemp("colmap") / "f.db"
     images = {name: detected(sample_images / name, "default") for name in PAIRS}
-    with open_collection(path) as writer:
+    with collection_writer(path) as writer:
         for name, features in images.items():
             writer.add(name, features)
     return path, images
@@ -153,7 +153,7 @@ def test_what_pycolmap_wrote_to_key_files(theirs: Path, tmp_path: Path) -> None:
 def test_bins_are_in_their_order(theirs: Path, sample_images: Path, detected: Detected) -> None:
     """At keypoints that both detect, their descriptors are like ours after conversion, and not like ours otherwise."""
     name = PAIRS[0]
-    with read_collection(theirs) as collection:
+    with collection_reader(theirs) as collection:
         other = collection.read(name)
     ours = detected(sample_images / name, "default")
     distance = np.linalg.norm(other.xy[:, None] - ours.xy[None], axis=2)
@@ -178,16 +178,16 @@ def test_adding_the_same_again_changes_nothing(database: tuple[Path, dict[str, F
     pycolmap.match_exhaustive(str(path), device=pycolmap.Device.cpu)
     before = counts(path)
     assert before[2] == 6  # pairs of 4 images, 3 of them with the first
-    with open_collection(path, overwrite=True) as writer:
+    with collection_writer(path, overwrite=True) as writer:
         for name, features in images.items():
             writer.add(name, features)
     assert counts(path) == before
-    with open_collection(path, overwrite=True) as writer:
+    with collection_writer(path, overwrite=True) as writer:
         writer.add(PAIRS[0], make(50))
     matches, _, pairs = counts(path)
     assert 0 < matches < before[0]
     assert pairs == 3
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         assert len(collection.names) == 4
         back = collection.read(PAIRS[0])
         same(make(50), back, ("scales", "orientations"))
@@ -196,7 +196,7 @@ def test_adding_the_same_again_changes_nothing(database: tuple[Path, dict[str, F
 
 def test_cameras_and_images_that_are_there_are_used(theirs: Path, tmp_path: Path) -> None:
     path = copied(theirs, tmp_path)
-    with open_collection(path, overwrite=True) as writer:
+    with collection_writer(path, overwrite=True) as writer:
         writer.add(PAIRS[0], make(5, image_size=None))
         with pytest.raises(OutputError, match="its size is not known"):
             writer.add("new.jpg", make(5, image_size=None))
@@ -206,21 +206,21 @@ def test_cameras_and_images_that_are_there_are_used(theirs: Path, tmp_path: Path
         assert len(db.read_all_images()) == len(db.read_all_cameras()) == 3
     finally:
         db.close()
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         assert {name: len(features) for name, features in collection}[PAIRS[0]] == 5
 
 
 def test_a_new_database_appears_when_it_is_whole(tmp_path: Path) -> None:
-    with open_collection(tmp_path / "f.db") as writer:
+    with collection_writer(tmp_path / "f.db") as writer:
         writer.add("x.jpg", make(3))
         assert not (tmp_path / "f.db").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["f.db"]
-    writer = open_collection(tmp_path / "g.db")
+    writer = collection_writer(tmp_path / "g.db")
     writer.add("x.jpg", make(3))
     writer.abort()
     assert [p.name for p in tmp_path.iterdir()] == ["f.db"]
     with pytest.raises(OutputError, match="exists already"):
-        open_collection(tmp_path / "f.db")
+        collection_writer(tmp_path / "f.db")
 
 
 @pytest.mark.parametrize(
@@ -228,11 +228,11 @@ def test_a_new_database_appears_when_it_is_whole(tmp_path: Path) -> None:
     [({"descriptors": None}, "no descriptors"), ({"scales": np.full(3, np.nan, np.float32)}, "not finite")],
 )
 def test_what_colmap_cannot_use_is_refused(tmp_path: Path, others: dict[str, Any], words: str) -> None:
-    with open_collection(tmp_path / "f.db") as writer:
+    with collection_writer(tmp_path / "f.db") as writer:
         with pytest.raises(OutputError, match=words):
             writer.add("x.jpg", make(3, **others))
         writer.add("y.jpg", make(0))
-    with read_collection(tmp_path / "f.db") as collection:
+    with collection_reader(tmp_path / "f.db") as collection:
         assert {name: len(features) for name, features in collection} == {"y.jpg": 0}
 
 
@@ -245,10 +245,10 @@ def test_a_database_in_use_is_a_clear_error(
     other.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(OutputError, match="is in use by another program"):
-            open_collection(path, overwrite=True)
+            collection_writer(path, overwrite=True)
     finally:
         other.close()
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         assert len(collection.names) == 4
 
 
@@ -257,11 +257,11 @@ def test_every_version_is_written_and_then_added_to(version: str, tmp_path: Path
     """The tables are those of the version; pycolmap, which is of the newest, reads and converts all of them."""
     images = {f"{i}.jpg": make(30, i, camera=CAMERA) for i in range(3)}
     path = tmp_path / "f.db"
-    with open_collection(path, database=DatabaseOptions(version=version)) as writer:
+    with collection_writer(path, database=DatabaseOptions(version=version)) as writer:
         for name in ("0.jpg", "1.jpg"):
             writer.add(name, images[name])
     before = tables(path)
-    with open_collection(path, overwrite=True) as writer:
+    with collection_writer(path, overwrite=True) as writer:
         for name, features in images.items():
             writer.add(name, features)
     assert tables(path) == before
@@ -299,7 +299,7 @@ def tables(path: Path) -> list[Any]:
 def test_a_new_database_has_the_tables_of_pycolmaps(tmp_path: Path) -> None:
     """Columns, their types and constraints, keys and indices."""
     opened(tmp_path / "theirs.db").close()
-    open_collection(tmp_path / "ours.db").close()
+    collection_writer(tmp_path / "ours.db").close()
     found = []
     for name in ("theirs", "ours"):
         with closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection:
@@ -317,7 +317,7 @@ def test_older_versions_of_pycolmap_read_their_own(python: str, version: str, tm
     """Environments with other versions of pycolmap are named by SIFTCLI_OLDER_PYCOLMAP, as a list of interpreters."""
     if python == "none":
         pytest.skip("NO OLDER PYCOLMAP: name interpreters that have one in SIFTCLI_OLDER_PYCOLMAP")
-    with open_collection(tmp_path / "f.db", database=DatabaseOptions(version=version)) as writer:
+    with collection_writer(tmp_path / "f.db", database=DatabaseOptions(version=version)) as writer:
         for i in range(2):
             writer.add(f"{i}.jpg", make(20, i))
     program = (
@@ -342,7 +342,7 @@ def test_older_versions_of_pycolmap_read_their_own(python: str, version: str, tm
 def test_the_program_reads_and_matches_version_3_8(tmp_path: Path, sample_images: Path, detected: Detected) -> None:
     """COLMAP's own command, as Debian has it, matches and verifies a pair of images of one scene."""
     path = tmp_path / "f.db"
-    with open_collection(path, database=DatabaseOptions(version="3.8")) as writer:
+    with collection_writer(path, database=DatabaseOptions(version="3.8")) as writer:
         for name in PAIRS[:2]:
             writer.add(name, detected(sample_images / name, "default"))
     command = ["colmap", "exhaustive_matcher", "--SiftMatching.use_gpu", "0", "--database_path", path]
@@ -360,7 +360,7 @@ def test_the_program_reads_and_matches_version_3_8(tmp_path: Path, sample_images
 def test_what_is_no_database_is_left_alone(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "f.db").write_bytes(data)
     with pytest.raises(OutputError, match="is no COLMAP database"):
-        open_collection(tmp_path / "f.db", overwrite=True)
+        collection_writer(tmp_path / "f.db", overwrite=True)
     assert (tmp_path / "f.db").read_bytes() == data
 
 
@@ -371,7 +371,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     before = (tmp_path / "f.db").read_bytes()
     with pytest.raises(OutputError, match="is no COLMAP database"):
-        open_collection(tmp_path / "f.db", overwrite=True)
+        collection_writer(tmp_path / "f.db", overwrite=True)
     assert (tmp_path / "f.db").read_bytes() == before
 
 

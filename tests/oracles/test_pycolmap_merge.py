@@ -16,7 +16,7 @@ from siftcli.io.colmap_camera import DatabaseOptions
 from siftcli.io.colmap_schema import VERSIONS
 from siftcli.io.match_db import MatchCollection, pairs_there
 from siftcli.io.matches import write_matches
-from siftcli.io.registry import read_collection
+from siftcli.io.registry import collection_reader
 from siftcli.matches import Matches, Model
 
 pycolmap = pytest.importorskip("pycolmap", reason="NO PYCOLMAP: databases are not tested; pip install 'siftcli[test]'")
@@ -71,7 +71,7 @@ def test_merged_databases_have_everything_of_both(version: str, tmp_path: Path) 
     run = convert(first, second, tmp_path / "both.db", "--colmap-version", version)
     assert run.returncode == 0, run.stderr
     assert "4 images of 2 databases" in run.stderr
-    with read_collection(tmp_path / "both.db") as collection:
+    with collection_reader(tmp_path / "both.db") as collection:
         assert collection.names == ("a", "b", "c", "d")
         positions = {features.camera.position for _, features in collection if features.camera is not None}
         assert positions == ({CAMERA.position if version != "3.8" else None})
@@ -90,7 +90,7 @@ def test_images_of_one_name_and_other_features_are_named(tmp_path: Path) -> None
     run = convert(first, second, tmp_path / "both.db", "--exclude", "b")
     assert run.returncode == 0
     assert second.read_bytes() == before
-    with read_collection(tmp_path / "both.db") as collection:
+    with collection_reader(tmp_path / "both.db") as collection:
         assert collection.names == ("a", "c")
     check_pairs(tmp_path / "both.db", [])
 

@@ -169,9 +169,9 @@ def test_absurd_values_leave_nothing_behind(pixels: Pixels) -> None:
 
 @PRESETS
 @pytest.mark.parametrize("forks", [True, False])
-@pytest.mark.parametrize("threads", [2, 3])
-def test_shared_between_threads(
-    pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str, threads: int, forks: bool
+@pytest.mark.parametrize("workers", [2, 3])
+def test_shared_between_workers(
+    pixels: Pixels, monkeypatch: pytest.MonkeyPatch, preset: str, workers: int, forks: bool
 ) -> None:
     """Invariance: one picture shared between processes, or threads where there is no forking, gives the same bytes."""
     monkeypatch.setattr(TUNING, "forks", forks and TUNING.forks)
@@ -181,7 +181,7 @@ def test_shared_between_threads(
     monkeypatch.setattr(TUNING, "batch_size", 30)
     dismiss()  # those that are kept have other values
     images = pixels("hubble_deep_field.jpg")[None, :400, :480]
-    alone, shared = (pipeline.detect(images, *parameters(preset), threads=n)[0] for n in (1, threads))
+    alone, shared = (pipeline.detect(images, *parameters(preset), workers=n)[0] for n in (1, workers))
     dismiss()
     assert len(alone) > 300
     assert_identical(shared, alone)
@@ -354,7 +354,7 @@ usual = TUNING.small_octave, TUNING.tile_pixels, TUNING.tile_rows
 for preset in ("default", "lowe"):
     given = parameters(preset)
     TUNING.small_octave, TUNING.tile_pixels, TUNING.tile_rows = 5_000, 1 << 16, 64
-    alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, threads=n)[0] for n in (1, 3))
+    alone, shared = (pipeline.detect(pixels[None, :400, :480], *given, workers=n)[0] for n in (1, 3))
     assert len(alone) > 300 and same(alone, shared), preset
     TUNING.small_octave, TUNING.tile_pixels, TUNING.tile_rows = usual
     crops = [pixels[y : y + 64, x : x + 96] for y in range(0, 320, 64) for x in range(0, 384, 96)]

@@ -21,7 +21,7 @@ import pytest
 from format_tools import PARAMETERS, make, parts_of, write, write_three
 
 from siftcli.io.formats import FORMATS
-from siftcli.io.registry import read_collection
+from siftcli.io.registry import collection_reader
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="NO LIMITS: this system does not tell how much memory a process has"
@@ -170,7 +170,7 @@ def test_databases_that_are_not_colmaps(tmp_path: Path, change: str) -> None:
 
 def test_the_database_that_is_damaged_here_is_read(tmp_path: Path) -> None:
     """Closed form: 2 columns are a point, 4 a similarity, 6 an affine frame; the first pixel's centre is (0.5, 0.5)."""
-    with read_collection(database(tmp_path / "good.db")) as collection:
+    with collection_reader(database(tmp_path / "good.db")) as collection:
         assert collection.names == ("1.jpg", "2.jpg", "3.jpg")
         points, similarities, shapes = (collection.read(name) for name in collection.names)
     assert points.xy[0].tolist() == [0.5, 1.5]
@@ -183,10 +183,10 @@ def test_the_database_that_is_damaged_here_is_read(tmp_path: Path) -> None:
 
 def test_the_journal_that_is_damaged_is_gone_on_with(tmp_path: Path) -> None:
     """However a journal is cut, or whatever is in it, a run that resumes ends with the whole file."""
-    from siftcli.io.registry import open_collection
+    from siftcli.io.registry import collection_writer
 
     images = write_three(tmp_path / "whole.h5", "hdf5")
-    writer = open_collection(tmp_path / "f.h5", parameters=PARAMETERS)
+    writer = collection_writer(tmp_path / "f.h5", parameters=PARAMETERS)
     for name, features in images.items():
         writer.add(name, features)
     writer.abort()
@@ -197,7 +197,7 @@ def test_the_journal_that_is_damaged_is_gone_on_with(tmp_path: Path) -> None:
         if data[:head] != good[:head]:
             continue
         journal.write_bytes(data)
-        with open_collection(tmp_path / "f.h5", parameters=PARAMETERS, resume=True, overwrite=True) as writer:
+        with collection_writer(tmp_path / "f.h5", parameters=PARAMETERS, resume=True, overwrite=True) as writer:
             for name in images.keys() - writer.done():
                 writer.add(name, images[name])
         assert (tmp_path / "f.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()

@@ -19,7 +19,7 @@ from pathlib import Path
 import kill_worker
 import pytest
 
-from siftcli.io.registry import open_collection, read_collection
+from siftcli.io.registry import collection_reader, collection_writer
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
@@ -48,7 +48,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, float]
         assert run.stdout is not None
         assert run.stdout.readline() == "done\n"
         seconds = time.perf_counter() - begin
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         assert len(collection.names) == kill_worker.IMAGES
     return path.read_bytes(), seconds
 
@@ -63,7 +63,7 @@ def test_killed_at_random_moments(tmp_path: Path, undisturbed: tuple[bytes, floa
         folder.mkdir()
         path = folder / "f.h5"
         if old:  # of other parameters, so none of it is kept
-            with open_collection(path) as writer:
+            with collection_writer(path) as writer:
                 writer.add("old.jpg", kill_worker.image(99))
         before = path.read_bytes() if old else None
         with started(path):
@@ -87,7 +87,7 @@ def test_killed_again_and_again(tmp_path: Path, undisturbed: tuple[bytes, float]
             time.sleep(seconds / 5)
         if path.exists():
             break
-        with open_collection(path, parameters=kill_worker.PARAMETERS, resume=True) as writer:
+        with collection_writer(path, parameters=kill_worker.PARAMETERS, resume=True) as writer:
             assert len(writer.done()) >= done
             done = len(writer.done())
             writer.abort()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from siftcli.errors import OutputError
 from siftcli.features import Features
 from siftcli.io.formats import FORMATS, Format, format_for, format_of_suffix
-from siftcli.io.registry import encode_features, read_collection, read_features, write_features
+from siftcli.io.registry import collection_reader, encode_features, read_features, write_features
 
 EXACT = [name for name in FORMATS if FORMATS[name].conventions.precision == "exact"]
 FILES = settings(max_examples=30)
@@ -188,7 +188,7 @@ def test_suffixes(path: str, name: str, image: str) -> None:
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_file_of_one_image_is_a_collection_of_one(tmp_path: Path, name: str) -> None:
     path = write(path_for(tmp_path, FORMATS[name]), make(3), name)
-    with read_collection(path, name) as collection:
+    with collection_reader(path, name) as collection:
         assert collection.names == (name,)
         ((found, features),) = collection
         assert found == name

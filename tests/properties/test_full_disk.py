@@ -19,7 +19,7 @@ from format_tools import PARAMETERS, make
 from PIL import Image
 
 from siftcli.io.formats import FORMATS
-from siftcli.io.registry import open_collection, write_features
+from siftcli.io.registry import collection_writer, write_features
 
 SIZES = 10
 PAGE = 4096
@@ -49,7 +49,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
     fill(folder / "photos", 3)
     write_features(folder / "one.npz", make(300), image="a.png")
-    with open_collection(folder / "some.h5", parameters=PARAMETERS) as writer:
+    with collection_writer(folder / "some.h5", parameters=PARAMETERS) as writer:
         for i in range(6):
             writer.add(f"{i}.jpg", make(120, i))
     ground = np.random.default_rng(0).normal(0, 40, (120, 160)).cumsum(0).cumsum(1)

@@ -57,7 +57,7 @@ PARAMS = st.builds(
 
 
 def pairs(a: Side, b: Side, params: MatchParams, threads: int = 1) -> list[tuple[int, int, float, float]]:
-    found = siftcli.match(features(a), features(b), threads=threads, **asdict(params))
+    found = siftcli.match(features(a), features(b), workers=threads, **asdict(params))
     assert found.distances is not None
     assert found.ratios is not None
     return [

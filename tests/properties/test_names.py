@@ -21,7 +21,7 @@ from format_tools import PARAMETERS, make
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from siftcli.io.registry import open_collection
+from siftcli.io.registry import collection_writer
 
 EXAMPLES = settings(max_examples=6, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -142,7 +142,7 @@ def test_groups_of_hdf5(forked: ForkServer, found: list[str]) -> None:
 @example(evil[6:])
 def test_images_of_a_database(forked: ForkServer, found: list[str]) -> None:
     with surroundings() as (top, place):
-        with open_collection(place / "f.db") as writer:
+        with collection_writer(place / "f.db") as writer:
             writer.add("fine.jpg", make(5))
             for number in range(len(found)):
                 writer.add(f"{number}.jpg", make(5, number))
@@ -163,7 +163,7 @@ def test_names_of_matches_and_pairs(forked: ForkServer, found: list[str]) -> Non
     """Match lists, pairs to match, and the names that a match file in HDF5 has."""
     with surroundings() as (top, place):
         real = [absolute(name, top) for name in found]
-        with open_collection(place / "some.h5", parameters=PARAMETERS) as writer:
+        with collection_writer(place / "some.h5", parameters=PARAMETERS) as writer:
             for i in range(3):
                 writer.add(f"{i}.jpg", make(20, i))
         lines = "".join(f"{name}\t0.jpg\n" for name in real)

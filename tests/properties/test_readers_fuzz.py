@@ -25,7 +25,7 @@ from format_tools import make
 
 from siftcli.batch.manifest import Fingerprint, record
 from siftcli.batch.plan import Job
-from siftcli.io.hdf5 import open_collection
+from siftcli.io.hdf5 import collection_writer
 from siftcli.io.matches import write_matches
 from siftcli.matches import Matches, Model
 
@@ -85,7 +85,7 @@ def manifest(path: Path) -> Path:
 
 
 def journal(path: Path) -> Path:
-    writer = open_collection(path.with_suffix("").with_suffix(""), parameters={})
+    writer = collection_writer(path.with_suffix("").with_suffix(""), parameters={})
     for i in range(3):
         writer.add(f"{i}.jpg", make(3, i, parameters=None))
     writer.abort()

@@ -14,7 +14,7 @@ from batch_tools import fill
 from fork_tools import ForkServer, files_of
 from format_tools import PARAMETERS, make
 
-from siftcli.io.registry import open_collection
+from siftcli.io.registry import collection_writer
 
 DELAYS = 10
 
@@ -53,7 +53,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
     for number, name in enumerate("ab"):
         fill(folder / name, 4, seed=number)
-        with open_collection(folder / f"{name}.h5", parameters=PARAMETERS) as writer:
+        with collection_writer(folder / f"{name}.h5", parameters=PARAMETERS) as writer:
             for i in range(5):
                 writer.add(f"{name}{i}.jpg", make(150, 10 * number + i))
     return folder

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import inspect
 import json
 import math
 import os
@@ -47,14 +48,28 @@ def scene(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     return np.clip(np.rint(128 + 48 * values / values.std()), 0, 255).astype(np.uint8)
 
 
+def detect(image: npt.NDArray[Any], *args: Any, workers: int = 1, **options: Any) -> Any:
+    """Call `siftcli.detect` of this checkout, which may be so old that workers are called threads."""
+    import siftcli
+
+    return siftcli.detect(image, *args, **{_workers_name(): workers}, **options)
+
+
+@cache
+def _workers_name() -> str:
+    import siftcli
+
+    return "workers" if "workers" in inspect.signature(siftcli.detect).parameters else "threads"
+
+
 def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
     """Yield the name of every case whose bytes are compared, and what computes it."""
     import siftcli
     from siftcli.api import parameters
     from siftcli.engine import pipeline
 
-    def stack(images: npt.NDArray[Any], preset: str, threads: int = 1) -> Any:
-        return pipeline.detect(images, *parameters(preset), threads)
+    def stack(images: npt.NDArray[Any], preset: str, workers: int = 1) -> Any:
+        return pipeline.detect(images, *parameters(preset), workers)
 
     def again(image: npt.NDArray[Any], preset: str, **options: Any) -> Any:
         features = siftcli.detect(image, preset)
@@ -69,15 +84,18 @@ def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
             photos[path.name] = np.array(Image.open(path).convert("L"))
     for name, image in photos.items():
         for preset in PRESETS:
-            for threads in (1, 2, 3):
-                yield f"{name} {preset} {threads}", lambda i=image, p=preset, n=threads: siftcli.detect(i, p, threads=n)
+            for workers in (1, 2, 3):
+                yield (
+                    f"{name} {preset} {workers}",
+                    lambda i=image, p=preset, n=workers: detect(i, p, workers=n),
+                )
     image = photos["scene"]
     mask = np.zeros(image.shape, np.uint8)
     mask[100:300, 50:400] = 1
     crops = np.stack([scene(*CROP, seed) for seed in range(24)])
     tall = np.stack([scene(400, 500, seed) for seed in range(3)])
     for preset in PRESETS:
-        yield f"mask {preset}", lambda p=preset: siftcli.detect(image, p, mask=mask, threads=2)
+        yield f"mask {preset}", lambda p=preset: detect(image, p, mask=mask, workers=2)
         yield f"stack {preset}", lambda p=preset: stack(crops, p)
         yield f"stack of large ones {preset}", lambda p=preset: [stack(tall, p, n) for n in (1, 2)]
         yield f"describe {preset}", lambda p=preset: again(image, p)
@@ -85,14 +103,14 @@ def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
             f"describe anywhere {preset}",
             lambda p=preset: again(image, p, assign_orientations=True, without={"octaves": None, "levels": None}),
         )
-        yield f"16 bits {preset}", lambda p=preset: siftcli.detect(image.astype(np.uint16) * np.uint16(257), p)
+        yield f"16 bits {preset}", lambda p=preset: detect(image.astype(np.uint16) * np.uint16(257), p)
         yield f"inspect {preset}", lambda p=preset: _inspected(image, p)
     for first in (-2, 0, 1, 2):
         for preset in ("default", "lowe"):
-            for threads in (1, 2):
+            for workers in (1, 2):
                 yield (
-                    f"first octave {first} {preset} {threads}",
-                    lambda f=first, p=preset, n=threads: siftcli.detect(photos["large"], p, first_octave=f, threads=n),
+                    f"first octave {first} {preset} {workers}",
+                    lambda f=first, p=preset, n=workers: detect(photos["large"], p, first_octave=f, workers=n),
                 )
     for name, options in {
         "five scales": {"scales_per_octave": 5},
@@ -102,15 +120,15 @@ def cases(folder: str | None) -> Iterator[tuple[str, Case]]:
         "smaller": {"max_image_size": 500},
         "dense": {"contrast_threshold": 0.0},
     }.items():
-        yield name, lambda o=options: [siftcli.detect(image, threads=n, **o) for n in (1, 2)]
+        yield name, lambda o=options: [detect(image, workers=n, **o) for n in (1, 2)]
     yield "affine frames", lambda: _affine(image)
     for shape in ((20, 20), (24, 300), (65, 33), (200, 1000), (31, 31), (5, 5), (1000, 13)):
-        yield f"shape {shape}", lambda s=shape: [siftcli.detect(scene(*s), p) for p in PRESETS]
+        yield f"shape {shape}", lambda s=shape: [detect(scene(*s), p) for p in PRESETS]
     for preset in ("default", "lowe"):
-        for threads in (1, 2):
+        for workers in (1, 2):
             yield (
-                f"12 MP {preset} {threads}",
-                lambda p=preset, n=threads: siftcli.detect(scene(3072, 4096), p, threads=n),
+                f"12 MP {preset} {workers}",
+                lambda p=preset, n=workers: detect(scene(3072, 4096), p, workers=n),
             )
 
 
@@ -126,7 +144,7 @@ def _inspected(image: npt.NDArray[np.uint8], preset: str) -> Any:
 def _affine(image: npt.NDArray[np.uint8]) -> Any:
     import siftcli
 
-    frames = siftcli.detect(image, max_keypoints=60)
+    frames = detect(image, max_keypoints=60)
     turn = np.array([[1.2, 0.3], [-0.1, 0.7]], np.float32) * frames.scales[:, None, None]
     frames = replace(frames.without_descriptors(), affine=turn, octaves=None, levels=None)
     return [siftcli.describe(image, frames, assign_orientations=assign, bad_frames="zero") for assign in (False, True)]
@@ -156,21 +174,20 @@ def serve_digests(folder: str | None, only: str) -> None:
 
 
 def serve_times() -> None:
-    """Answer each line `size threads` with the seconds of one detection: wall, and of the processor."""
-    import siftcli
+    """Answer each line `size workers` with the seconds of one detection: wall, and of the processor."""
     from siftcli.api import parameters
     from siftcli.engine import pipeline
 
     for line in sys.stdin:
-        name, threads = json.loads(line)
+        name, workers = json.loads(line)
         start, before = time.perf_counter(), time.process_time()
         if name == "crops":
             for seed in range(24):
-                siftcli.detect(scene(*CROP, seed), threads=threads)
+                detect(scene(*CROP, seed), workers=workers)
         elif name == "stack":
-            pipeline.detect(np.stack([scene(*CROP, seed) for seed in range(16)]), *parameters("default"), threads)
+            pipeline.detect(np.stack([scene(*CROP, seed) for seed in range(16)]), *parameters("default"), workers)
         elif name != "peak":
-            siftcli.detect(scene(*SIZES[name]), threads=threads)
+            detect(scene(*SIZES[name]), workers=workers)
         print(json.dumps([time.perf_counter() - start, time.process_time() - before]), flush=True)
 
 
@@ -200,10 +217,10 @@ def compare_speed(old: Path, new: Path, rounds: int, only: str) -> int:
     """Print a table of quotients, new over old."""
     servers = [start(checkout, "times") for checkout in (old, new)]
 
-    def once(server: subprocess.Popen[str], name: str, threads: int) -> tuple[float, float]:
+    def once(server: subprocess.Popen[str], name: str, workers: int) -> tuple[float, float]:
         assert server.stdin is not None
         assert server.stdout is not None
-        server.stdin.write(json.dumps([name, threads]) + "\n")
+        server.stdin.write(json.dumps([name, workers]) + "\n")
         server.stdin.flush()
         wall, cpu = json.loads(server.stdout.readline())
         return wall, cpu
@@ -211,16 +228,16 @@ def compare_speed(old: Path, new: Path, rounds: int, only: str) -> int:
     ratios = []
     print("case        workers  wall  processor")
     for name in ("crops", "stack", *SIZES):
-        for threads in (1,) if name in ("crops", "stack") else (1, 2):
-            if only not in f"{name} {threads}":
+        for workers in (1,) if name in ("crops", "stack") else (1, 2):
+            if only not in f"{name} {workers}":
                 continue
             for server in servers:
-                once(server, name, threads)
+                once(server, name, workers)
             turns = max(3, rounds // (1 + 4 * (name == "12 MP")))
-            times = np.array([[once(server, name, threads) for server in servers] for _ in range(turns)])
+            times = np.array([[once(server, name, workers) for server in servers] for _ in range(turns)])
             wall, cpu = times[:, 1].min(axis=0) / times[:, 0].min(axis=0)  # other programs only add
-            ratios.append(wall if threads > 1 else cpu)
-            print(f"{name:12}{threads:7}{wall:7.3f}" + (f"{cpu:8.3f}" if threads == 1 else ""), flush=True)
+            ratios.append(wall if workers > 1 else cpu)
+            print(f"{name:12}{workers:7}{wall:7.3f}" + (f"{cpu:8.3f}" if workers == 1 else ""), flush=True)
     mean = math.exp(sum(map(math.log, ratios)) / max(1, len(ratios)))
     print(f"geometric mean {mean:.3f} (processor time of one worker, wall time of two)")
     for server in servers:

@@ -78,7 +78,7 @@ def test_workers_and_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     image = scene(450, 300)
     monkeypatch.setattr(TUNING, "tile_rows", 64)
     monkeypatch.setattr(TUNING, "tile_pixels", 1 << 16)
-    alone, shared = (siftcli.detect(image, "accurate-affine", threads=n) for n in (1, 2))
+    alone, shared = (siftcli.detect(image, "accurate-affine", workers=n) for n in (1, 2))
     assert len(alone) > 500
     assert same(alone, shared)
     assert affine_of(alone).tobytes() == affine_of(shared).tobytes()

@@ -42,12 +42,12 @@ def test_a_job_writes_what_the_api_finds(job: Job) -> None:
     result = run_job(job, SETTINGS)
     assert result._replace(seconds=0) == Result(job.path, job.output, "done", len(expected), 0, pixels=60 * 90)
     assert result.seconds > 0
-    assert Path(job.output).read_bytes() == siftcli.write_key(expected)
+    assert Path(job.output).read_bytes() == siftcli.encode_key(expected)
 
 
 def test_a_job_for_stdout_returns_its_data(job: Job) -> None:
     result = run_job(job._replace(output="-"), SETTINGS)
-    assert result.data == siftcli.write_key(siftcli.detect(blobs()))
+    assert result.data == siftcli.encode_key(siftcli.detect(blobs()))
     assert not Path(job.output).exists()
 
 
@@ -116,7 +116,7 @@ def test_many_images_in_one_file(job: Job) -> None:
         ("done", output, None),
     ]
     expected = siftcli.detect(blobs())
-    with siftcli.read_collection(output) as collection:
+    with siftcli.collection_reader(output) as collection:
         assert sorted(collection.names) == ["a.png", "b/2.png"]
         features = collection.read("b/2.png")
     np.testing.assert_array_equal(features.xy, expected.xy)
@@ -131,7 +131,7 @@ def test_a_name_that_the_file_cannot_hold_costs_its_image_only(job: Job) -> None
     seen: list[Result] = []
     execute([job._replace(name="\udcff.png"), job], SETTINGS, seen.append)
     assert [(r.status, r.keypoints is None) for r in seen] == [("failed", True), ("done", False)]
-    with siftcli.read_collection(output) as collection:
+    with siftcli.collection_reader(output) as collection:
         assert collection.names == ("photo.png",)
 
 

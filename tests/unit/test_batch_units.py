@@ -63,22 +63,22 @@ def test_jobs_are_looked_at_when_their_turn_comes(tmp_path: Path) -> None:
     assert next(make_units(endless, 2, area)).jobs
 
 
-@pytest.mark.parametrize(("preset", "threads"), [("default", 1), ("default", 2), ("lowe", 1)])
+@pytest.mark.parametrize(("preset", "workers"), [("default", 1), ("default", 2), ("lowe", 1)])
 @pytest.mark.parametrize(("height", "width"), [(700, 900), (60, 9000), (9000, 60)])
-def test_the_prediction_of_memory_holds(preset: str, threads: int, height: int, width: int) -> None:
+def test_the_prediction_of_memory_holds(preset: str, workers: int, height: int, width: int) -> None:
     """Never less than 3/4 of what it takes, or limits would be worth nothing; never five times as much."""
     code = (
         "import re, pathlib, numpy as np\nfrom siftcli.engine import pipeline\nfrom siftcli.io import image\n"
         "from siftcli.presets import PRESETS\n"
         f"noise = np.random.default_rng(0).integers(0, 256, ({height} // 4, {width} // 4), np.uint8)\n"
         "pixels = noise.repeat(4, 0).repeat(4, 1)\n"
-        f"p = PRESETS[{preset!r}]\npipeline.detect(pixels[None], p.detector, p.descriptor, {threads})\n"
+        f"p = PRESETS[{preset!r}]\npipeline.detect(pixels[None], p.detector, p.descriptor, {workers})\n"
         # Not ru_maxrss, which begins with the parent's.
         "status = pathlib.Path('/proc/self/status').read_text()\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) * 1024)"
     )
     taken = int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-    predicted = predicted_memory(width, height, PRESETS[preset].detector, threads)
+    predicted = predicted_memory(width, height, PRESETS[preset].detector, workers)
     assert 0.75 * taken <= predicted <= 5 * taken
 
 

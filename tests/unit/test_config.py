@@ -189,7 +189,7 @@ def test_every_parameter_is_a_setting_and_no_output_is() -> None:
         "preset",
         "config",
         "jobs",
-        "threads",
+        "workers",
         "memory",
         "depth",
         "alpha",

@@ -87,8 +87,8 @@ def test_workers_and_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(TUNING, "tile_pixels", 1 << 16)
     alone = siftcli.detect(image, "accurate")
     assert len(alone) > 1000
-    assert same(siftcli.detect(image, "accurate", threads=2), alone)
-    assert same(siftcli.detect(image, "accurate", threads=3), alone)
+    assert same(siftcli.detect(image, "accurate", workers=2), alone)
+    assert same(siftcli.detect(image, "accurate", workers=3), alone)
 
 
 def test_frames_that_were_detected_are_described_as_then() -> None:

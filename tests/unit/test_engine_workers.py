@@ -217,11 +217,11 @@ def test_errors_of_parameters_arrive_whole(either: str) -> None:
     assert caught.value.name == "ratio"
 
 
-@pytest.mark.parametrize("threads", [0, -1])
-def test_fewer_than_one_worker(threads: int) -> None:
+@pytest.mark.parametrize("workers", [0, -1])
+def test_fewer_than_one_worker(workers: int) -> None:
     """Nobody would do anything, so it is refused."""
-    with pytest.raises(ParameterError, match="threads: must be at least 1"):
-        siftcli.detect(np.zeros((20, 20), np.uint8), threads=threads)
+    with pytest.raises(ParameterError, match="workers: must be at least 1"):
+        siftcli.detect(np.zeros((20, 20), np.uint8), workers=workers)
 
 
 @forked
@@ -265,7 +265,7 @@ def test_a_process_killed_in_any_step(
         return original(*args, **options)
 
     monkeypatch.setattr(pipeline, step, killed)
-    features = siftcli.detect(image, threads=2)
+    features = siftcli.detect(image, workers=2)
     assert calls[1] == 1
     for name in ("xy", "scales", "orientations", "descriptors"):
         np.testing.assert_array_equal(getattr(features, name), getattr(expected, name))
@@ -299,7 +299,7 @@ if sys.argv[1] == "RLIMIT_NPROC" and os.getuid() == 0:
 resource.setrlimit(getattr(resource, sys.argv[1]), (int(sys.argv[2]),) * 2)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    shared = siftcli.detect(image, threads=20)
+    shared = siftcli.detect(image, workers=20)
 assert "cannot start 20 workers" in str(caught[0].message), caught
 assert len(alone) > 9 and np.array_equal(alone.descriptors, shared.descriptors)
 """
@@ -326,7 +326,7 @@ def test_without_standard_streams(closed: int) -> None:
         os.close({closed})
         import numpy as np, siftcli
         image = np.random.default_rng(0).random((128, 128))
-        one, two = (siftcli.detect(image, threads=n) for n in (1, 2))
+        one, two = (siftcli.detect(image, workers=n) for n in (1, 2))
         os._exit(7 if len(one) > 9 and np.array_equal(one.descriptors, two.descriptors) else 1)
     """
     assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 7
@@ -429,7 +429,7 @@ def test_processes_end_with_the_one_that_forked_them() -> None:
         from pathlib import Path
         import numpy as np
         import siftcli
-        siftcli.detect(np.zeros((64, 64), np.uint8), threads=2)
+        siftcli.detect(np.zeros((64, 64), np.uint8), workers=2)
         print(*Path("/proc/self/task").glob("*/children"), flush=True)
         print(Path(f"/proc/self/task/{os.getpid()}/children").read_text(), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -552,7 +552,7 @@ def test_a_pyramid_is_the_same_in_every_worker(pixels: Callable[[str], npt.NDArr
     """Invariance: of a picture with a mirror image beside it, shared by three and done by one."""
     image = pixels("camera.png")[:256, :200]
     both = np.stack([image, image[:, ::-1]])
-    alone, shared = (pipeline.detect(both, *parameters("lowe"), threads=n) for n in (1, 3))
+    alone, shared = (pipeline.detect(both, *parameters("lowe"), workers=n) for n in (1, 3))
     for one, other in zip(alone, shared, strict=True):
         assert len(one) > 50
         np.testing.assert_array_equal(one.descriptors, other.descriptors)

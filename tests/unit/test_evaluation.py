@@ -186,7 +186,7 @@ def test_files_give_what_the_arrays_give(plane: Path, tmp_path: Path, program: D
     features = {name: program(slow.read(plane / name)) for name in names}
     if suffix == ".h5":
         path = tmp_path / "features.h5"
-        with siftcli.open_collection(path) as writer:
+        with siftcli.collection_writer(path) as writer:
             for name, found in features.items():
                 writer.add(name, found)
     else:

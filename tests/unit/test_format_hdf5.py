@@ -20,13 +20,13 @@ from format_tools import PARAMETERS, make, same, write_three
 from siftcli.conventions import flip_bins
 from siftcli.errors import FormatError, OutputError
 from siftcli.features import Features
-from siftcli.io.registry import open_collection, read_collection, read_features, write_features
+from siftcli.io.registry import collection_reader, collection_writer, read_features, write_features
 
 NAMES = ["a/1 é.jpg", "a/2.jpg", "b.jpg"]
 
 
 def read_all(path: Path) -> dict[str, Features]:
-    with read_collection(path) as collection:
+    with collection_reader(path) as collection:
         return dict(collection)
 
 
@@ -82,7 +82,7 @@ def test_equal_features_give_equal_bytes(tmp_path: Path) -> None:
     """Whatever the order in which they come, and whenever."""
     images = write_three(tmp_path / "f.h5", "hdf5")
     time.sleep(1.1)  # HDF5 can store times in seconds
-    with open_collection(tmp_path / "g.h5", parameters=PARAMETERS) as writer:
+    with collection_writer(tmp_path / "g.h5", parameters=PARAMETERS) as writer:
         for name in reversed(images):
             writer.add(name, images[name])
     assert (tmp_path / "f.h5").read_bytes() == (tmp_path / "g.h5").read_bytes()
@@ -163,7 +163,7 @@ def test_hlocs_own_files_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_hloc_cannot_use_is_refused_at_once(tmp_path: Path, others: dict[str, Any], words: str) -> None:
-    with open_collection(tmp_path / "f.h5", "hloc") as writer:
+    with collection_writer(tmp_path / "f.h5", "hloc") as writer:
         with pytest.raises(OutputError, match=words):
             writer.add("x.jpg", make(3, **others))
         writer.add("y.jpg", make(3))
@@ -178,7 +178,7 @@ def listing(folder: Path) -> list[str]:
 
 
 def test_the_final_name_is_free_until_the_end(tmp_path: Path) -> None:
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         writer.add("x.jpg", make(3))
         assert [name for name in listing(tmp_path) if not name.startswith(".")] == ["f.h5.sift.journal"]
         assert writer.done() == {"x.jpg"}
@@ -189,7 +189,7 @@ def add_and_fail(path: Path, names: list[str], **how: Any) -> None:
     """Add images, and stop with an error."""
 
     def run() -> None:
-        with open_collection(path, **how) as writer:
+        with collection_writer(path, **how) as writer:
             for i, name in enumerate(names):
                 writer.add(name, make(20, i))
             raise RuntimeError("on purpose")
@@ -201,7 +201,7 @@ def add_and_fail(path: Path, names: list[str], **how: Any) -> None:
 def test_a_run_goes_on_where_another_stopped(tmp_path: Path) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES[:2], parameters=PARAMETERS)
     assert listing(tmp_path) == ["f.h5.sift.journal"]
-    with open_collection(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
+    with collection_writer(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
         assert writer.done() == set(NAMES[:2])
         writer.add(NAMES[2], make(20, 2))
     write_three(tmp_path / "whole.h5", "hdf5")
@@ -214,7 +214,7 @@ def test_a_record_cut_short_is_dropped(tmp_path: Path, cut: int) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES[:2])
     journal = tmp_path / "f.h5.sift.journal"
     journal.write_bytes(journal.read_bytes()[:-cut])
-    with open_collection(tmp_path / "f.h5", resume=True) as writer:
+    with collection_writer(tmp_path / "f.h5", resume=True) as writer:
         assert writer.done() == {NAMES[0]}
         writer.add(NAMES[1], make(20, 1))
     images = read_all(tmp_path / "f.h5")
@@ -228,14 +228,14 @@ def test_a_damaged_record_and_what_follows_is_dropped(tmp_path: Path) -> None:
     data = bytearray(journal.read_bytes())
     data[len(data) // 2] ^= 1
     journal.write_bytes(data)
-    with open_collection(tmp_path / "f.h5", resume=True) as writer:
+    with collection_writer(tmp_path / "f.h5", resume=True) as writer:
         assert writer.done() == {NAMES[0]}
         writer.abort()
 
 
 def test_without_resume_a_run_starts_anew(tmp_path: Path) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES[:2])
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         assert writer.done() == set()
         writer.add("z.jpg", make(1))
     assert list(read_all(tmp_path / "f.h5")) == ["z.jpg"]
@@ -244,28 +244,28 @@ def test_without_resume_a_run_starts_anew(tmp_path: Path) -> None:
 def test_other_parameters_are_not_gone_on_with(tmp_path: Path) -> None:
     add_and_fail(tmp_path / "f.h5", NAMES[:1], parameters={"contrast_threshold": 0.04})
     with pytest.raises(OutputError, match="other parameters"):
-        open_collection(tmp_path / "f.h5", parameters={"contrast_threshold": 0.05}, resume=True)
-    with open_collection(
+        collection_writer(tmp_path / "f.h5", parameters={"contrast_threshold": 0.05}, resume=True)
+    with collection_writer(
         tmp_path / "f.h5", parameters={"contrast_threshold": 0.05}, resume=True, overwrite=True
     ) as writer:
         assert writer.done() == set()
         writer.add("z.jpg", make(1))
     with pytest.raises(OutputError, match="other parameters"):
-        open_collection(tmp_path / "f.h5", parameters={"contrast_threshold": 0.04}, resume=True)
+        collection_writer(tmp_path / "f.h5", parameters={"contrast_threshold": 0.04}, resume=True)
     with pytest.raises(OutputError, match="hloc's layout"):
-        open_collection(tmp_path / "f.h5", "hloc", parameters={"contrast_threshold": 0.05}, resume=True)
+        collection_writer(tmp_path / "f.h5", "hloc", parameters={"contrast_threshold": 0.05}, resume=True)
 
 
 def test_a_file_that_exists_is_kept_unless_told(tmp_path: Path) -> None:
     write_three(tmp_path / "f.h5", "hdf5")
     old = (tmp_path / "f.h5").read_bytes()
     with pytest.raises(OutputError, match="--overwrite"):
-        open_collection(tmp_path / "f.h5")
+        collection_writer(tmp_path / "f.h5")
     assert listing(tmp_path) == ["f.h5"]
-    with open_collection(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
+    with collection_writer(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
         assert writer.done() == set(NAMES)
     assert (tmp_path / "f.h5").read_bytes() == old
-    with open_collection(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
+    with collection_writer(tmp_path / "f.h5", parameters=PARAMETERS, resume=True) as writer:
         writer.add("z.jpg", make(2, 9))
         writer.add("b.jpg", make(4, 8))
         assert (tmp_path / "f.h5").read_bytes() == old
@@ -273,7 +273,7 @@ def test_a_file_that_exists_is_kept_unless_told(tmp_path: Path) -> None:
     assert sorted(images) == [*NAMES, "z.jpg"]
     same(images["a/2.jpg"], make(20, 1))
     same(images["b.jpg"], make(4, 8))
-    with open_collection(tmp_path / "f.h5", overwrite=True) as writer:
+    with collection_writer(tmp_path / "f.h5", overwrite=True) as writer:
         writer.add("z.jpg", make(2, 9))
     assert list(read_all(tmp_path / "f.h5")) == ["z.jpg"]
 
@@ -281,7 +281,7 @@ def test_a_file_that_exists_is_kept_unless_told(tmp_path: Path) -> None:
 def test_an_abort_leaves_the_old_file(tmp_path: Path) -> None:
     write_three(tmp_path / "f.h5", "hdf5")
     old = (tmp_path / "f.h5").read_bytes()
-    writer = open_collection(tmp_path / "f.h5", overwrite=True)
+    writer = collection_writer(tmp_path / "f.h5", overwrite=True)
     writer.abort()
     assert listing(tmp_path) == ["f.h5"]
     add_and_fail(tmp_path / "f.h5", ["x.jpg"], overwrite=True)
@@ -289,17 +289,17 @@ def test_an_abort_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_no_images_are_a_file_too(tmp_path: Path) -> None:
-    with open_collection(tmp_path / "f.h5"):
+    with collection_writer(tmp_path / "f.h5"):
         pass
     assert read_all(tmp_path / "f.h5") == {}
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     pytest.importorskip("fcntl", reason="no file locks on this system")
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         writer.add("x.jpg", make(1))
         with pytest.raises(OutputError, match="another run is writing"):
-            open_collection(tmp_path / "f.h5", resume=True)
+            collection_writer(tmp_path / "f.h5", resume=True)
     assert list(read_all(tmp_path / "f.h5")) == ["x.jpg"]
 
 
@@ -307,7 +307,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     write_three(tmp_path / "real" / "f.h5", "hdf5")
     (tmp_path / "link.h5").symlink_to(tmp_path / "real" / "f.h5")
-    with open_collection(tmp_path / "link.h5", overwrite=True) as writer:
+    with collection_writer(tmp_path / "link.h5", overwrite=True) as writer:
         writer.add("x.jpg", make(1))
     assert (tmp_path / "link.h5").is_symlink()
     assert list(read_all(tmp_path / "real" / "f.h5")) == ["x.jpg"]
@@ -316,7 +316,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "/a.jpg", "a//b.jpg", "../a.jpg", "a/./b.jpg", "a/..", "a\0b", "a\udcff.jpg"])
 def test_names_that_are_no_relative_paths(tmp_path: Path, name: str) -> None:
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         with pytest.raises(OutputError, match="cannot hold an image named") as caught:
             writer.add(name, make(1))
         assert "\0" not in str(caught.value)
@@ -327,7 +327,7 @@ def test_names_that_are_no_relative_paths(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["new\nline.jpg", "keypoints", "a/keypoints/x.jpg", " ", "ü/日本.png", "a" * 200])
 def test_odd_names(tmp_path: Path, name: str) -> None:
     write_features(tmp_path / "f.h5", make(2), image=name)
-    with read_collection(tmp_path / "f.h5") as collection:
+    with collection_reader(tmp_path / "f.h5") as collection:
         assert collection.names == (name,)
         same(collection.read(name), make(2))
         with pytest.raises(KeyError):
@@ -340,7 +340,7 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
 )
 def test_where_nothing_can_be_written(tmp_path: Path, path: str, words: str) -> None:
     with pytest.raises(OutputError, match=words):
-        open_collection(tmp_path / path, "hdf5")
+        collection_writer(tmp_path / path, "hdf5")
     assert listing(tmp_path) == []
 
 
@@ -349,9 +349,9 @@ import resource, signal, sys
 sys.path[:0] = sys.argv[3:]
 from format_tools import make
 from siftcli.errors import OutputError
-from siftcli.io.registry import open_collection
+from siftcli.io.registry import collection_writer
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-writer = open_collection(sys.argv[1])
+writer = collection_writer(sys.argv[1])
 for i in range(10):
     writer.add(f"{i}.jpg", make(20, i))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
@@ -375,7 +375,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, limit: int) -> None:
     assert result.stdout.count("\n") == 1
     assert "cannot be written: the file is larger than the file system" in result.stdout
     assert listing(tmp_path) == ["f.h5.sift.journal"]
-    with open_collection(tmp_path / "f.h5", resume=True) as writer:
+    with collection_writer(tmp_path / "f.h5", resume=True) as writer:
         assert len(writer.done()) >= 10
         writer.abort()
 
@@ -517,7 +517,7 @@ def test_attributes_of_any_kind_do_no_harm(tmp_path: Path) -> None:
         file.attrs["many"] = ["a", "b"]
         file.attrs["complex"] = 1j
         file.attrs["reference"] = file["b.jpg"].ref
-    with read_collection(tmp_path / "f.h5") as collection:
+    with collection_reader(tmp_path / "f.h5") as collection:
         assert collection.read("b.jpg").parameters == PARAMETERS
 
 
@@ -545,7 +545,7 @@ LOCKS_FAIL = """
 import os, sys, warnings
 import h5py
 from siftcli.errors import FormatError
-from siftcli.io.registry import read_collection
+from siftcli.io.registry import collection_reader
 open_file = h5py.File
 def fail(path, mode, locking=None):
     if isinstance(path, (str, os.PathLike)) and locking is None:
@@ -556,7 +556,7 @@ def fail(path, mode, locking=None):
 h5py.File = fail
 warnings.simplefilter("always")
 try:
-    with read_collection(sys.argv[1]) as collection:
+    with collection_reader(sys.argv[1]) as collection:
         print(*collection.names)
 except FormatError as error:
     print(error)
@@ -573,7 +573,7 @@ except FormatError as error:
 )
 def test_reading_where_there_are_no_locks(tmp_path: Path, number: int, wanted: str, said: str, warned: bool) -> None:
     """HDF5's own lock fails as on NFS or Lustre; in a process of its own, as the environment is part of it."""
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         writer.add("x.jpg", make(3))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     environment |= {"HDF5_USE_FILE_LOCKING": wanted} if wanted else {}

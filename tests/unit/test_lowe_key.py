@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 from siftcli.errors import FormatError, OutputError
 from siftcli.features import Features
-from siftcli.io.lowe_key import read_key, write_key
+from siftcli.io.lowe_key import encode_key, read_key
 
 LOWE = ["box", "library", "basmati"]
 
@@ -81,7 +81,7 @@ def make(n: int, seed: int = 0, descriptors: bool = True) -> Features:
     )
 
 
-SMALL = write_key(make(3))
+SMALL = encode_key(make(3))
 """Header on line 1; frames on lines 2, 10 and 18."""
 
 
@@ -91,7 +91,7 @@ SMALL = write_key(make(3))
 @pytest.mark.parametrize("name", LOWE)
 def test_lowes_files_round_trip_byte_for_byte(oracle_data: Path, name: str) -> None:
     path = oracle_data / "lowe" / f"{name}.key"
-    assert write_key(read_key(path)) == path.read_bytes()
+    assert encode_key(read_key(path)) == path.read_bytes()
 
 
 @pytest.mark.parametrize("name", LOWE)
@@ -105,9 +105,9 @@ def test_lowes_files_compressed(oracle_data: Path, tmp_path: Path, name: str) ->
     text = (oracle_data / "lowe" / f"{name}.key").read_bytes()
     (tmp_path / "x.key.gz").write_bytes(gzip.compress(text))
     features = read_key(tmp_path / "x.key.gz")
-    assert write_key(features) == text
-    assert gzip.decompress(write_key(features, compress=True)) == text
-    assert write_key(features, compress=True) == write_key(features, compress=True)
+    assert encode_key(features) == text
+    assert gzip.decompress(encode_key(features, compress=True)) == text
+    assert encode_key(features, compress=True) == encode_key(features, compress=True)
 
 
 def test_lowes_file_cut_short_at_every_percent(oracle_data: Path) -> None:
@@ -159,7 +159,7 @@ def test_one_keypoint_by_hand() -> None:
         orientations=np.array([2.7322], np.float32),
         descriptors=values[None],
     )
-    assert write_key(features) == (
+    assert encode_key(features) == (
         b"1 128\n133.92 135.88 14.38 -2.732\n"
         b" 0 7 6 5 4 3 2 1 8 15 14 13 12 11 10 9 16 23 22 21\n"
         b" 20 19 18 17 24 31 30 29 28 27 26 25 32 39 38 37 36 35 34 33\n"
@@ -173,7 +173,7 @@ def test_one_keypoint_by_hand() -> None:
 
 def test_no_keypoints() -> None:
     empty = make(0)
-    assert write_key(empty) == b"0 128\n"
+    assert encode_key(empty) == b"0 128\n"
     back = read_key(b"0 128\n")
     assert back.xy.shape == (0, 2)
     assert back.descriptors is not None
@@ -183,7 +183,7 @@ def test_no_keypoints() -> None:
 
 def test_frames_alone() -> None:
     frames = make(3, descriptors=False)
-    text = write_key(frames)
+    text = encode_key(frames)
     assert text == slow_write(frames)
     assert text.startswith(b"3 0\n")
     assert text.count(b"\n") == 4
@@ -194,11 +194,11 @@ def test_frames_alone() -> None:
 @pytest.mark.parametrize("n", [1, 2, 1999, 5000])  # 5000: several blocks of reading and of writing
 def test_many_keypoints_against_the_slow_writer(n: int) -> None:
     features = make(n, seed=n)
-    text = write_key(features)
+    text = encode_key(features)
     assert text == slow_write(features)
     back = read_key(text)
     check_read(back, text)
-    assert write_key(back) == text
+    assert encode_key(back) == text
 
 
 finite = st.floats(-1e6, 1e6, width=32) | st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -223,12 +223,12 @@ def any_features(draw: st.DrawFn) -> Features:
 
 @given(any_features())
 def test_any_features_against_the_slow_writer(features: Features) -> None:
-    text = write_key(features)
+    text = encode_key(features)
     assert text == slow_write(features)
     back = read_key(text)
     check_read(back, text)
     if (np.abs(features.xy) < 1e5).all():  # beyond, float32 has fewer than two decimals
-        assert write_key(back) == text
+        assert encode_key(back) == text
 
 
 @given(st.data())
@@ -238,7 +238,7 @@ def test_any_wrapping_reads_the_same(data: st.DataObject) -> None:
         st.lists(st.sampled_from([b" ", b"\n", b"\t", b"\r\n", b"  \n "]), min_size=len(tokens), max_size=len(tokens))
     )
     back = read_key(b"".join(gap + token for gap, token in zip(gaps, tokens, strict=True)))
-    assert write_key(back) == SMALL
+    assert encode_key(back) == SMALL
 
 
 # --- numbers
@@ -248,21 +248,21 @@ def test_any_wrapping_reads_the_same(data: st.DataObject) -> None:
 def test_angles_are_not_wrapped_and_keep_their_sign(angle: bytes) -> None:
     text = b"1 0\n1.00 -0.00 3.00 " + angle + b"\n"
     features = read_key(text)
-    assert write_key(features) == text
+    assert encode_key(features) == text
     assert features.orientations[0] == pytest.approx(-float(angle), abs=1e-30)
 
 
 def test_an_angle_of_zero_has_no_sign() -> None:
     for zero in (0.0, -0.0):
         features = Features(np.zeros((1, 2), np.float32), np.ones(1, np.float32), np.array([zero], np.float32))
-        assert write_key(features) == b"1 0\n0.00 0.00 1.00 0.000\n"
+        assert encode_key(features) == b"1 0\n0.00 0.00 1.00 0.000\n"
 
 
 def test_float_descriptors_are_quantised_and_never_wrap() -> None:
     values = np.zeros((1, 128), np.float32)
     values[0, [0, 8, 16, 24]] = [0.2, 0.498, 0.6, 1.0]  # first bins of their cells: unmoved
     features = make(1, descriptors=False)
-    text = write_key(Features(features.xy, features.scales, features.orientations, descriptors=values))
+    text = encode_key(Features(features.xy, features.scales, features.orientations, descriptors=values))
     numbers = [int(t) for t in text.split()[6:]]
     assert [numbers[i] for i in (0, 8, 16, 24)] == [102, 254, 255, 255]
     assert sum(numbers) == 102 + 254 + 255 + 255
@@ -274,7 +274,7 @@ def test_what_is_not_finite_is_not_written(field: str, bad: float) -> None:
     features = make(4)
     getattr(features, field)[2] = bad
     with pytest.raises(OutputError, match=r"out\.key: keypoint 3 "):
-        write_key(features, name="out.key")
+        encode_key(features, name="out.key")
 
 
 @pytest.mark.parametrize("bad", [np.nan, -0.1])
@@ -283,7 +283,7 @@ def test_what_is_no_descriptor_is_not_written(bad: float) -> None:
     values = np.zeros((4, 128), np.float32)
     values[1, 7] = bad
     with pytest.raises(OutputError, match="keypoint 2 "):
-        write_key(Features(features.xy, features.scales, features.orientations, descriptors=values))
+        encode_key(Features(features.xy, features.scales, features.orientations, descriptors=values))
 
 
 def test_leading_zeros_and_other_ways_to_write_a_number() -> None:
@@ -357,7 +357,7 @@ def test_errors_name_the_line(text: bytes, line: int, words: str) -> None:
 
 
 def test_lines_are_counted_across_blocks() -> None:
-    text = write_key(make(6000))  # more than two blocks of 1 MiB
+    text = encode_key(make(6000))  # more than two blocks of 1 MiB
     lines = text.split(b"\n")
     lines[44_003] = lines[44_003].replace(b" ", b" x", 1)
     with pytest.raises(FormatError, match="is not a whole number") as caught:
@@ -411,7 +411,7 @@ def test_damaged_gzip() -> None:
 def test_gzip_members_and_padding_are_one_text() -> None:
     half = len(SMALL) // 2
     data = gzip.compress(SMALL[:half]) + gzip.compress(SMALL[half:]) + b"\0" * (3 << 20)
-    assert write_key(read_key(data)) == SMALL
+    assert encode_key(read_key(data)) == SMALL
 
 
 # --- sources
@@ -419,10 +419,10 @@ def test_gzip_members_and_padding_are_one_text() -> None:
 
 def test_path_bytes_and_file_read_the_same(tmp_path: Path) -> None:
     (tmp_path / "x y.key").write_bytes(SMALL)
-    assert write_key(read_key(tmp_path / "x y.key")) == SMALL
-    assert write_key(read_key(str(tmp_path / "x y.key"))) == SMALL
+    assert encode_key(read_key(tmp_path / "x y.key")) == SMALL
+    assert encode_key(read_key(str(tmp_path / "x y.key"))) == SMALL
     file = io.BytesIO(SMALL)
-    assert write_key(read_key(file)) == SMALL
+    assert encode_key(read_key(file)) == SMALL
     assert not file.closed
 
 

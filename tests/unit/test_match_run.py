@@ -28,7 +28,7 @@ NAMES = ["a", "b", "c", "d"]
 def source(tmp_path: Path) -> Source:
     """Four images; a and b share descriptors, c and d share others."""
     random = np.random.default_rng(0)
-    with siftcli.open_collection(tmp_path / "f.h5") as writer:
+    with siftcli.collection_writer(tmp_path / "f.h5") as writer:
         for first, second in (("a", "b"), ("c", "d")):
             for name, descriptors in zip((first, second), related(random, 70, 60, 40), strict=True):
                 writer.add(name, features(descriptors))
@@ -52,7 +52,7 @@ def test_a_run_is_the_matches_of_its_pairs(
     monkeypatch.setattr(match_source, "_CACHE", cache)
     told = run(source, tmp_path / "m.h5", MatchParams())
     assert [r.names for r in sorted(told, key=lambda r: r.key)] == [exhaustive(NAMES)[k] for k in range(6)]
-    with siftcli.read_collection(source.path) as images:
+    with siftcli.collection_reader(source.path) as images:
         for result in told:
             wanted = siftcli.match(*(images.read(name) for name in result.names))
             assert result.status == "done"
@@ -84,7 +84,7 @@ def test_features_that_changed_are_another_run(source: Source, tmp_path: Path) -
         match_pairs(source, pairs, params, journal, lambda _: None)
     with journal_for(str(tmp_path / "m.h5"), source, pairs, params, resume=True) as journal:
         assert len(journal) == 6
-    with siftcli.open_collection(source.path, overwrite=True) as writer:
+    with siftcli.collection_writer(source.path, overwrite=True) as writer:
         writer.add("a", features(np.ones((3, 128), np.uint8)))
     for changed in ((pairs, params), (exhaustive(NAMES[:3]), params), (pairs, MatchParams(ratio=0.7))):
         with pytest.raises(OutputError, match="other parameters or inputs"):
@@ -93,7 +93,7 @@ def test_features_that_changed_are_another_run(source: Source, tmp_path: Path) -
 
 def test_images_that_look_alike(source: Source) -> None:
     assert similar_images(source, tuple(NAMES), 1, 0)[:, 0].tolist() == [1, 0, 3, 2]
-    with siftcli.read_collection(source.path) as images:
+    with siftcli.collection_reader(source.path) as images:
         query = images.read("d")
     calls: list[None] = []
     found = similar_images(source, tuple(NAMES), 2, 0, query, lambda: calls.append(None))
@@ -104,7 +104,7 @@ def test_images_that_look_alike(source: Source) -> None:
 
 
 def test_ranking_counts_inliers_then_matches(source: Source) -> None:
-    with siftcli.read_collection(source.path) as images:
+    with siftcli.collection_reader(source.path) as images:
         query = images.read("a")
         counts = {name: len(siftcli.match(query, images.read(name))) for name in NAMES}
     told: list[PairResult] = []

@@ -13,7 +13,7 @@ from format_tools import make
 
 from siftcli.features import Camera
 from siftcli.io.match_hdf5_reader import MatchCollection
-from siftcli.io.registry import open_collection
+from siftcli.io.registry import collection_writer
 from siftcli.matching.positions import cartesian, near_pairs
 
 
@@ -60,7 +60,7 @@ def test_two_at_one_place_and_none() -> None:
 def test_pairs_of_a_collection_by_position(tmp_path: Path) -> None:
     """Images 20 m apart along a meridian; one more has no position."""
     degrees = 20 / 111_132
-    with open_collection(tmp_path / "f.h5") as writer:
+    with collection_writer(tmp_path / "f.h5") as writer:
         for i in range(4):
             writer.add(f"{i}", make(10, i, camera=Camera(position=(45 + i * degrees, 11.0, 300.0))))
         writer.add("x", make(10, 9))

@@ -12,11 +12,11 @@ import pytest
 from format_tools import make
 
 from siftcli.errors import FormatError, OutputError
-from siftcli.io.registry import open_collection, read_collection
+from siftcli.io.registry import collection_reader, collection_writer
 
 
 def write(path: Path, *names: str) -> None:
-    with open_collection(path, overwrite=True) as writer:
+    with collection_writer(path, overwrite=True) as writer:
         for i, name in enumerate(names):
             writer.add(name, make(5, i))
 
@@ -58,7 +58,7 @@ def left_by_a_kill(folder: Path) -> None:
 def test_reading_leaves_nothing(state: Callable[[Path], None], names: tuple[str, ...], tmp_path: Path) -> None:
     state(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with read_collection(tmp_path / "f.db") as collection:
+    with collection_reader(tmp_path / "f.db") as collection:
         assert collection.names == names
         assert [len(features) for _, features in collection] == [5, 5]
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -69,7 +69,7 @@ def test_reading_leaves_nothing(state: Callable[[Path], None], names: tuple[str,
 def test_a_database_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     """Of those that are read as files that do not change."""
     logged(tmp_path)
-    with read_collection(tmp_path / "f.db") as collection:
+    with collection_reader(tmp_path / "f.db") as collection:
         assert len(collection.read("a.jpg")) == 5
         write(tmp_path / "f.db", "new.jpg")
         with pytest.raises(FormatError, match="was written to while it was read"):
@@ -82,7 +82,7 @@ def test_a_database_in_use_is_read(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "f.db")) as other:
         other.execute("UPDATE images SET name = 'c.jpg' WHERE name = 'b.jpg'")
         other.commit()
-        with read_collection(tmp_path / "f.db") as collection:
+        with collection_reader(tmp_path / "f.db") as collection:
             assert collection.names == ("a.jpg", "c.jpg")
 
 
@@ -93,7 +93,7 @@ def test_an_image_that_cannot_be_added_changes_nothing(tmp_path: Path) -> None:
         connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON descriptors BEGIN SELECT RAISE(ABORT, 'no'); END")
         connection.commit()
     before = (tmp_path / "f.db").read_bytes()
-    writer = open_collection(tmp_path / "f.db", overwrite=True)
+    writer = collection_writer(tmp_path / "f.db", overwrite=True)
     with writer, pytest.raises(OutputError, match="cannot be written: no"):
         writer.add("b.jpg", make(5, 1))
     with closing(sqlite3.connect(tmp_path / "f.db")) as connection:
