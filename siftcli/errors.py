@@ -17,6 +17,7 @@ __all__ = [
     "ImageError",
     "OutputError",
     "ParameterError",
+    "PlanError",
     "SiftError",
     "SiftWarning",
     "SuffixError",
@@ -34,6 +35,10 @@ class SiftError(Exception):
 
 class SiftWarning(UserWarning):
     """Something that a user should know, and that is no error."""
+
+
+class PlanError(SiftError):
+    """A command line that cannot be carried out; nothing has been read or written yet."""
 
 
 class ParameterError(SiftError, ValueError):

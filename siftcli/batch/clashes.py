@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
-from .inputs import STDIN, PlanError
+from ..errors import PlanError
+from ..io.files import STDIN
 
 __all__ = ["refuse_clashes"]
 

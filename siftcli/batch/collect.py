@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from ..errors import FormatError, OutputError
 from ..features import ParameterValue
+from ..io.files import STDOUT
 from ..io.journal import has_journal
+from ..io.output import is_fatal
 from ..io.registry import collection_reader, collection_writer
 from .manifest import Manifests, State, recorded
-from .plan import STDOUT, Job
+from .plan import Job
 from .report import Result
 
 if TYPE_CHECKING:
     from ..io.collection import CollectionWriter
     from ..io.colmap_camera import DatabaseOptions
 
-__all__ = ["Collector", "collecting", "is_fatal", "job_states"]
+__all__ = ["Collector", "collecting", "job_states"]
 
 
 def job_states(
@@ -128,13 +129,3 @@ def collecting(
         yield collector
         if not collector.complete:
             writer.abort()
-
-
-def is_fatal(error: Exception) -> bool:
-    """Tell whether an output failed for a reason that all other outputs share."""
-    cause = error.__cause__
-    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FATAL
-
-
-_FATAL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT))
-"""No space left, quota exceeded, a read-only file system, a folder that is gone."""

@@ -14,14 +14,12 @@ from ..errors import OutputError, SiftError
 from ..features import Features
 from ..io.collection import CollectionWriter
 from ..io.exif import read_camera
+from ..io.files import STDIN, STDOUT
 from ..io.formats import Format
-from ..io.output import make_folder, output_error
+from ..io.output import is_fatal, make_folder, output_error
 from ..io.registry import collection_reader, collection_writer, encode_features, read_features, write_features
-from .collect import is_fatal
 from .conversion_plan import Conversion, Item
-from .inputs import STDIN
 from .manifest import inherited
-from .plan import STDOUT
 from .report import Result
 
 __all__ = ["convert", "differences"]

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, PlanError
 from ..features import ParameterValue
 from ..io.colmap_camera import DatabaseOptions
+from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
 from ..io.journal import abandoned_journal
 from ..io.names import place_below, stem
@@ -20,8 +21,6 @@ from ..io.pairs import parts
 from .clashes import refuse_clashes
 from .conversion_sources import Item, exists_as_folder, find_sources
 from .image_names import ImageFinder, is_image
-from .inputs import STDIN, PlanError
-from .plan import STDOUT
 
 __all__ = ["Conversion", "Item", "plan_conversion"]
 

@@ -24,7 +24,7 @@ from ..errors import SiftError, SiftWarning
 from ..io.output import reason_of
 from ..machine import single_blas_thread
 from ..signals import redeliver
-from .workers import Outcome, attempt
+from .outcome import Outcome, attempt
 
 __all__ = ["Crew"]
 

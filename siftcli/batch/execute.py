@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import PlanError
+from ..io.files import STDOUT
 from ..io.temporary import sweep
 from ..machine import available_memory
 from .collect import collecting, job_states
-from .inputs import PlanError
 from .manifest import State, claimed, fingerprint
-from .plan import STDOUT, Job
+from .plan import Job
 from .report import Result
 from .run import Settings, make_folders, run_jobs, store
 from .units import Unit, make_units, predicted_memory, singles

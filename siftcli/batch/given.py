@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from ..engine.describe_frames import describe, find_faults_in
-from ..errors import FormatError, FrameError, SiftWarning
+from ..errors import FormatError, FrameError, PlanError, SiftWarning
 from ..features import Features, Image
+from ..io.files import STDIN
 from ..io.formats import FORMATS, format_for
 from ..io.frame_lines import line_of_frame
 from ..io.names import stem
 from ..io.recorded import check_size, parameters_of, recorded_orientation
 from ..io.registry import collection_reader, read_features
 from ..params import DescriptorParams, DetectorParams
-from .inputs import STDIN, Inputs, PlanError
+from .inputs import Inputs
 from .plan import FramesFile, Job
 
 __all__ = ["Describing", "described", "upright", "with_frames"]

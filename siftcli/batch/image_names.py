@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 
+from ..errors import PlanError
 from ..io.files import why_unreadable
 from ..io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
 from ..io.names import name_fault
-from .inputs import PlanError
 
 __all__ = ["ImageFinder", "is_image"]
 

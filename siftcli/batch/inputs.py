@@ -9,19 +9,12 @@ from pathlib import Path, PurePath
 from stat import S_ISREG
 from typing import NamedTuple
 
-from ..errors import FormatError, SiftError
-from ..io.files import Source, source_name, why_unreadable
+from ..errors import FormatError, PlanError
+from ..io.files import STDIN, Source, source_name, why_unreadable
 from ..io.text_lines import byte_lines
 from .left_out import LeftOut
 
-__all__ = ["STDIN", "Input", "Inputs", "PlanError", "find_inputs", "read_list"]
-
-STDIN = "-"
-"""The input that stands for standard input."""
-
-
-class PlanError(SiftError):
-    """A command line that cannot be carried out as it stands; nothing has been done yet."""
+__all__ = ["Input", "Inputs", "find_inputs", "read_list"]
 
 
 class Input(NamedTuple):

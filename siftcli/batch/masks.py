@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ImageError
+from ..errors import ImageError, PlanError
+from ..io.files import STDIN
 from ..io.mask import read_mask
-from .inputs import STDIN, Inputs, PlanError
+from .inputs import Inputs
 from .plan import Job
 
 __all__ = ["mask_of", "with_masks"]

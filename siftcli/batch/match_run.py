@@ -22,8 +22,9 @@ from ..matches import Matches
 from ..matching.exact import match_sides
 from ..params import MatchParams
 from .match_source import Images, Source
+from .outcome import Outcome
 from .pairs import Pairs
-from .workers import Outcome, run_tasks
+from .workers import run_tasks
 
 __all__ = ["PairResult", "count_inliers", "journal_for", "match_pairs", "write_journal"]
 

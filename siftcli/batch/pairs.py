@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, PlanError
 from ..io.files import Source
 from ..io.match_list import read_pairs
-from .inputs import PlanError
 
 __all__ = ["Pairs", "exhaustive", "from_list", "nearest_pairs", "sequential"]
 

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from ..errors import PlanError
+from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS, Format, format_for, format_of_suffix
 from ..io.journal import abandoned_journal
 from ..io.pairs import parts
 from .clashes import refuse_clashes
-from .inputs import STDIN, Inputs, PlanError
+from .inputs import Inputs
 
-__all__ = ["DEFAULT_FORMAT", "STDOUT", "FramesFile", "Job", "files_of", "make_jobs", "take_shard"]
-
-STDOUT = "-"
-"""The output that stands for standard output."""
+__all__ = ["DEFAULT_FORMAT", "FramesFile", "Job", "files_of", "make_jobs", "take_shard"]
 
 DEFAULT_FORMAT = "lowe"
 """Format of outputs whose name does not tell it."""

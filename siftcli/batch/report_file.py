@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from ..errors import PlanError
 from ..io.output import atomic_write, make_folder
-from .inputs import PlanError
 from .plan import Job
 from .report import Result
 

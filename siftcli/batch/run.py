@@ -15,16 +15,15 @@ from ..engine import pipeline
 from ..engine.selection import select
 from ..errors import SiftError, WorkerError
 from ..features import Features, Image, ParameterValue
+from ..io.files import STDIN, STDOUT
 from ..io.grey import to_bytes
 from ..io.image import LoadedImage, read_image
 from ..io.image_kinds import ImageReading
-from ..io.output import atomic_write, make_folder, reason_of
+from ..io.output import atomic_write, is_fatal, make_folder, reason_line
 from ..io.registry import FORMATS, encode_features, write_features
 from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
-from .collect import is_fatal
-from .inputs import STDIN
 from .manifest import fingerprint, recorded
-from .plan import STDOUT, Job
+from .plan import Job
 from .report import Result
 from .units import SMALL, STACK, predicted_memory
 
@@ -223,8 +222,7 @@ def _attempt(
         name = f"{_name(job)}: " if isinstance(error, WorkerError) else ""  # others say themselves what they are about
         result = result._replace(error=f"{name}{error}", fatal=is_fatal(error))
     except Exception as error:  # a fault of ours must not cost the images that are still to come
-        reason = reason_of(error) or f"internal error, please report it: {_where(error)}"
-        result = result._replace(error=f"{_name(job)}: {reason}")
+        result = result._replace(error=f"{_name(job)}: {reason_line(error)}")
     if result.data is None and result.features is None:
         result = result._replace(source=None)
     return result._replace(seconds=time.perf_counter() - start)
@@ -303,12 +301,3 @@ def _write(job: Job, features: Features, settings: Settings, result: Result) -> 
         return
     with recorded(job, result.source, signature, exists=exists):
         write_features(job.output, features, job.format, image=job.name, overwrite=settings.overwrite)
-
-
-def _where(error: Exception) -> str:
-    """Say what kind of error it is and which line raised it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}: {error}"

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
-from ..errors import SiftError
-from ..io.output import reason_of
+from .outcome import Outcome, attempt
 
-__all__ = ["Outcome", "attempt", "run_tasks"]
+__all__ = ["run_tasks"]
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome(Generic[_Task, _Result]):
-    """The outcome of a task: `result`, or `error`, one line with the reason."""
-
-    task: _Task
-    result: _Result | None
-    error: str | None
 
 
 def run_tasks(
@@ -71,19 +59,3 @@ def run_tasks(
         yield from crew.run()
     finally:
         crew.stop()
-
-
-def attempt(work: Callable[[Any], Any], task: Any) -> tuple[Any, str | None]:
-    """Carry out one task; result and error."""
-    try:
-        return work(task), None
-    except SiftError as error:
-        return None, str(error)
-    except Exception as error:  # a fault of ours must not cost the tasks that are still to come
-        if (reason := reason_of(error)) is not None:
-            return None, reason
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-        return None, f"internal error, please report it: {type(error).__name__}{place}: {error}"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from .. import __version__
-from ..batch.inputs import STDIN, PlanError
-from ..errors import OutputError, ParameterError
+from ..errors import OutputError, ParameterError, PlanError
+from ..io.files import STDIN
 from ..machine import MOST_WORKERS
 from ..words import counted
 from . import INTERRUPTED
@@ -197,8 +197,9 @@ def run_batch(
         If the batch as a whole cannot be carried out.
     """
     from ..batch.execute import Batch, execute
-    from ..batch.plan import STDOUT, files_of, take_shard
+    from ..batch.plan import files_of, take_shard
     from ..batch.report import Report
+    from ..io.files import STDOUT
     from .progress import Display
 
     memory = options.bytes

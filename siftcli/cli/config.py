@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from ..batch.inputs import PlanError
-from ..errors import RENAMED
+from ..errors import RENAMED, PlanError
 from ..io.files import open_source, why_unreadable
 from ..io.limits import MAX_CONFIG, read_limited
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..batch.inputs import STDIN, PlanError
+from ..errors import PlanError
+from ..io.files import STDIN
 from ..io.formats import FORMATS
 from .database import database_options, taken_database_options
 from .guard import READ, WRITTEN, guard
 from .options import SiftCommand, option, report_options
-from .streams import read_stdin, say, write_stdout
+from .streams import read_stdin, say, write_json, write_stdout
 
 if TYPE_CHECKING:
     from ..batch.report import Result
@@ -111,14 +111,12 @@ def command(
     """
     if not sources:
         raise click.UsageError("Missing argument 'OUT': the last name is the output, after one or several inputs.", ctx)
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
 
     from ..batch.conversion import convert, differences
     from ..batch.conversion_plan import plan_conversion
-    from ..batch.plan import STDOUT
     from ..batch.report import Report
     from ..io.colmap_merge import name_filter
+    from ..io.files import STDOUT
     from .convert_database import are_databases, convert_databases, convert_matches
     from .progress import Display
 
@@ -154,7 +152,7 @@ def command(
             write_stdout(result.data)
         display.show(result)
         if as_json:
-            write_stdout(json.dumps(result.record()).encode() + b"\n")
+            write_json(result.record())
 
     report = Report(len(conversion.items))
     with Display(report, "convert", quiet=quiet, verbose=verbose) as display:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..batch.inputs import STDIN, PlanError
-from ..batch.plan import STDOUT
+from ..errors import PlanError
+from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS, format_of_suffix
 from .guard import guard
-from .streams import one_line, say, write_stdout
+from .streams import one_line, say, write_json
 
 if TYPE_CHECKING:
     from ..io.colmap_camera import DatabaseOptions
@@ -59,7 +58,7 @@ def convert_databases(
                 "keypoints": found,
                 "error": None,
             }
-            write_stdout(json.dumps(record).encode() + b"\n")
+            write_json(record)
         if verbose:
             say(f"{one_line(source)}: {one_line(name)}: {found:,} keypoints")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..batch.inputs import PlanError
+from ..errors import PlanError
 from ..io.colmap_camera import MODELS, SHARING, DatabaseOptions
 from ..io.colmap_schema import VERSIONS
 from .options import all_of, numbers, option

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import SiftCommand, option
-from .streams import write_stdout
+from .streams import write_json, write_stdout
 
 if TYPE_CHECKING:
     from ..doctor.blas import Blas
@@ -52,7 +51,7 @@ def command(ctx: click.Context, /, as_json: bool) -> None:
             "speed": asdict(speed),
             "sound": sound,
         }
-        write_stdout(json.dumps(_finite(record)).encode() + b"\n")
+        write_json(_finite(record))
     else:
         lines = [*_system(there), *_packages(needed), *_extras(optional), *_blas(library), *_checks(checks)]
         lines += [*_speed(speed), "", "all is well" if sound else "NOT SOUND: see the lines marked !"]
@@ -60,7 +59,7 @@ def command(ctx: click.Context, /, as_json: bool) -> None:
     ctx.exit(0 if sound else 1)
 
 
-def _finite(value: object) -> object:
+def _finite(value: Any) -> Any:
     """Replace infinite numbers by None, since JSON has none."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}

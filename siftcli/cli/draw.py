@@ -161,8 +161,6 @@ def command(
 
     Exit status: 0 done, 1 a file cannot be read or written, 2 wrong usage.
     """
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
     reading = taken_reading(given)
     request = Request(
         files=files,

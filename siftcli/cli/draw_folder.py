@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from ..batch.execute import memory_limit
-from ..batch.inputs import PlanError, find_inputs
-from ..batch.plan import STDOUT, Job
+from ..batch.inputs import find_inputs
+from ..batch.plan import Job
 from ..batch.report import Report, Result
 from ..batch.units import predicted_memory, size_of
 from ..batch.workers import run_tasks
@@ -21,6 +21,8 @@ from ..draw.keypoints import keypoint_scene
 from ..draw.output import encode, encode_picture
 from ..draw.sheet import Tile, contact_sheet, make_tile, tile_side
 from ..draw.style import KeypointStyle
+from ..errors import PlanError
+from ..io.files import STDOUT
 from ..io.output import atomic_write, make_folder
 from ..words import counted
 from .batch import worthy_workers

@@ -8,11 +8,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from ..api import describe
-from ..batch.inputs import STDIN, PlanError
 from ..draw.picture import Picture as Pixels
 from ..draw.picture import read_rgb
-from ..errors import FormatError
+from ..errors import FormatError, PlanError
 from ..features import Features
+from ..io.files import STDIN
 from ..io.formats import format_of_suffix
 from ..io.image import LoadedImage
 from ..io.names import stem

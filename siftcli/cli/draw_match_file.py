@@ -10,8 +10,8 @@ from pathlib import PurePath
 
 import numpy as np
 
-from ..batch.inputs import STDIN
 from ..errors import FormatError
+from ..io.files import STDIN
 from ..io.names import stem
 from ..matches import Matches, digest_of
 from .draw_inputs import Picture, names_of

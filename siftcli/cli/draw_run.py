@@ -7,8 +7,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path, PurePath
 from typing import Any
 
-from ..batch.inputs import STDIN, PlanError
-from ..batch.plan import STDOUT
 from ..draw.blink import MILLISECONDS, blink_scenes
 from ..draw.formats import ANIMATED, FORMATS, TRANSPARENT, picture_format
 from ..draw.keypoints import keypoint_scene, strongest
@@ -16,6 +14,8 @@ from ..draw.matches import match_scene, matched_images
 from ..draw.output import encode, encode_animation
 from ..draw.page import Exhibit, page
 from ..draw.style import KeypointStyle, MatchStyle
+from ..errors import PlanError
+from ..io.files import STDIN, STDOUT
 from ..io.output import atomic_write, make_folder
 from ..io.pairs import parts
 from ..matches import Matches

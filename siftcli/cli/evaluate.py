@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..batch.inputs import PlanError
+from ..errors import PlanError
 from ..params import MatchParams
 from ..presets import PRESETS
 from .guard import READ, WRITTEN
@@ -164,8 +164,6 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], agreement: bool, **g
 
     Exit status: 0 all done, 1 a pair failed (the others are done), 2 wrong usage, 130 interrupted.
     """
-    if given["quiet"] and given["verbose"]:
-        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
     tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__ if name not in WITHOUT}
     request = Request(**given, tests={name: value for name, value in tests.items() if value is not None})
     if request.as_json and request.as_csv:

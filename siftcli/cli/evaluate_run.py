@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
-from ..batch.inputs import PlanError
-from ..errors import FormatError
+from ..errors import FormatError, PlanError
 from ..evaluation.agreement import QUANTILES, agreement
 from ..evaluation.methods import Method, methods_of
 from ..evaluation.pairs import Measurer
@@ -24,7 +22,7 @@ from ..words import counted
 from .evaluate import Request
 from .guard import guard
 from .match_progress import PairDisplay
-from .streams import one_line, say, write_stdout
+from .streams import one_line, say, write_json, write_stdout
 from .table import cells, print_table, table_of
 
 __all__ = ["run_agreement", "run_evaluation"]
@@ -171,7 +169,7 @@ def run_agreement(inputs: tuple[str, ...], request: Request) -> int:
             "levels": list(QUANTILES),
             **{name: list(values) for name, values in found.quantiles.items()},
         }
-        write_stdout(json.dumps(record).encode() + b"\n")
+        write_json(record)
         return 0
     units = {
         "position": ("distance, px", 4),

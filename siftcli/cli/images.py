@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
-from ..batch.inputs import STDIN, Inputs, PlanError, find_inputs, read_list
-from ..batch.plan import STDOUT, Job, make_jobs
-from ..errors import ParameterError
+from ..batch.inputs import Inputs, find_inputs, read_list
+from ..batch.plan import Job, make_jobs
+from ..errors import ParameterError, PlanError
+from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS
 from ..io.image_kinds import ImageReading
 from ..params import DescriptorParams, DetectorParams
@@ -48,15 +47,13 @@ class Request(NamedTuple):
 
         Raises
         ------
-        click.UsageError, PlanError
+        PlanError, ParameterError
             If they exclude each other.
         """
         run = RunOptions.taken_from(given)
         database = taken_database_options(given)
         reading = taken_reading(given)
         values = {name: given.pop(name) for name in cls._fields if name not in ("run", "reading", "database")}
-        if values["quiet"] and values["verbose"]:
-            raise click.UsageError("--quiet and --verbose exclude each other.")
         return cls(**values, reading=reading, run=run, database=database)
 
     def plan(self, arguments: tuple[str, ...], descriptor: DescriptorParams | None) -> tuple[Inputs, list[Job]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..batch.inputs import STDIN, PlanError
+from ..errors import PlanError
+from ..io.files import STDIN
 from ..io.image_kinds import ImageReading
 from ..machine import cores
 from ..params import MatchParams
@@ -263,8 +264,6 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
 
     Exit status: 0 all done, 1 an image or a pair failed (the others are done), 2 wrong usage, 130 interrupted.
     """
-    if given["quiet"] and given["verbose"]:
-        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
     tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__}
     tests = {name: value for name, value in tests.items() if value is not None}
     asked = tests.pop("verify", None)

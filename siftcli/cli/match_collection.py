@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..batch import pairs as choose
-from ..batch.inputs import STDIN, PlanError
 from ..batch.match_run import PairResult, journal_for, match_pairs, write_journal
 from ..batch.match_source import Source
 from ..batch.pairs import Pairs
-from ..batch.plan import STDOUT
 from ..batch.similar import rank, similar_images
+from ..errors import PlanError
 from ..features import Features
+from ..io.files import STDIN, STDOUT
 from ..io.matches import match_format_for
 from ..io.output import make_folder
 from ..io.recorded import check_comparable, parameters_of
@@ -27,7 +26,7 @@ from .guard import guard
 from .match import Request
 from .match_pair import load
 from .match_progress import PairDisplay
-from .streams import read_stdin, say, write_stdout
+from .streams import read_stdin, say, write_json, write_stdout
 
 __all__ = ["run_collection", "run_rank"]
 
@@ -98,7 +97,7 @@ def _teller(shown: PairDisplay, request: Request) -> Callable[[PairResult], None
     def tell(result: PairResult) -> None:
         shown.show(result)
         if request.as_json:
-            write_stdout(json.dumps(result.record()).encode() + b"\n")
+            write_json(result.record())
 
     return tell
 
@@ -190,8 +189,8 @@ def run_rank(query: str, features: str, request: Request) -> int:
 
 def _print(results: list[PairResult], request: Request) -> None:
     if request.as_json:
-        records = [{"rank": i, "image": r.names[1], **_counts(r)} for i, r in enumerate(results, 1)]
-        write_stdout(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+        for i, r in enumerate(results, 1):
+            write_json({"rank": i, "image": r.names[1], **_counts(r)})
         return
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

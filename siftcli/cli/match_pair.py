@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..batch.inputs import STDIN, PlanError
-from ..batch.plan import STDOUT
-from ..errors import FormatError
+from ..errors import FormatError, PlanError
 from ..features import Features
 from ..io.exif import read_camera
+from ..io.files import STDIN, STDOUT
 from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
 from ..io.output import atomic_write, make_folder
 from ..io.pairs import parts

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from ..batch.inputs import STDIN
-from ..batch.plan import STDOUT, Job
+from ..batch.plan import Job
 from ..batch.run import Settings, detect_image, read_job
 from ..batch.units import workers_for_size
 from ..features import Features
+from ..io.files import STDIN, STDOUT
 from ..io.image import LoadedImage
 from ..io.image_kinds import ImageReading
 from ..machine import cores

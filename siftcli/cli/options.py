@@ -13,9 +13,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ..batch.inputs import PlanError
 from ..batch.plan import DEFAULT_FORMAT
-from ..errors import RENAMED, ParameterError, SiftError, SiftWarning, SuffixError
+from ..errors import RENAMED, ParameterError, PlanError, SiftError, SiftWarning, SuffixError
 from ..io.formats import FORMATS
 from ..io.image_kinds import DEFAULT_MAX_PIXELS, ImageReading
 from ..io.output import reason_of
@@ -159,6 +158,8 @@ class SiftCommand(click.Command):
             raise click.UsageError(f"No such option {error.option_name!r}. {hint}", ctx) from error
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.get("quiet") and ctx.params.get("verbose"):
+            raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
         if ctx.params.get("quiet"):
             warnings.simplefilter("ignore", SiftWarning)
         try:

@@ -121,8 +121,6 @@ def command(
 
     Exit status: 0 done, 1 a file cannot be read or written, 2 wrong usage.
     """
-    if quiet and verbose:
-        raise click.UsageError("--quiet and --verbose exclude each other.", ctx)
     if not 16 <= tile <= 4096:
         raise ParameterError("tile", f"must be from 16 to 4096, not {tile}")
     reading = taken_reading(given)

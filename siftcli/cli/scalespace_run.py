@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..batch.inputs import PlanError
 from ..draw.output import encode, encode_picture
 from ..draw.picture import Picture, float_picture, read_rgb
 from ..draw.scale_space import FATES, ContactSheet, dog_picture, extrema_scene, gaussian_picture
 from ..draw.scene import halo_width, line_width
 from ..engine.inspect import OctaveView, inspect
+from ..errors import PlanError
 from ..features import Float32
 from ..io.files import why_unreadable
 from ..io.output import atomic_write, make_folder

@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..batch.inputs import PlanError
 from ..batch.pairs import exhaustive, from_list
-from ..errors import FormatError
+from ..errors import FormatError, PlanError
 from ..io.files import Source, why_unreadable
 from ..io.image_kinds import IMAGE_SUFFIXES
 from .cameras import read_colmap_model, read_strecha, read_text

@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 __all__ = [
+    "STDIN",
+    "STDOUT",
     "Source",
     "open_source",
     "source_name",
     "why_unreadable",
 ]
+
+STDIN = STDOUT = "-"
+"""Name that stands for standard input among inputs, and for standard output among outputs."""
 
 Source: TypeAlias = str | PathLike[str] | bytes | BinaryIO
 """Input of a reader: a path, the bytes of the file, or an open binary file."""

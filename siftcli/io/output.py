@@ -15,7 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import OutputError
+from ..errors import OutputError, SiftError
 from .temporary import create_temporary, new_temporary, remove_temporary, sweep
 
 __all__ = [
@@ -24,8 +24,10 @@ __all__ = [
     "atomic_write",
     "exists_error",
     "followed",
+    "is_fatal",
     "make_folder",
     "output_error",
+    "reason_line",
     "reason_of",
 ]
 
@@ -67,6 +69,25 @@ def reason_of(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and "start new thread" in str(error):
         return "no room for another thread; use --jobs 1 --workers 1, or raise the limit on processes (ulimit -u)"
     return None
+
+
+def reason_line(error: Exception) -> str:
+    """Say in one line why work failed; for an error that is a fault of this package, with the line that raised it."""
+    reason = str(error) if isinstance(error, SiftError) else reason_of(error)
+    if reason is not None:
+        return reason
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"internal error, please report it: {type(error).__name__}{place}: {error}"
+
+
+def is_fatal(error: Exception) -> bool:
+    """Tell whether an output failed for a reason that all other outputs share: such as a full disk."""
+    shared = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT)
+    cause = error.__cause__
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in shared
 
 
 def exists_error(path: str | PathLike[str]) -> OutputError:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from siftcli.batch.image_names import ImageFinder
-from siftcli.batch.inputs import Input, Inputs, PlanError, find_inputs, read_list
+from siftcli.batch.inputs import Input, Inputs, find_inputs, read_list
+from siftcli.errors import PlanError
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from siftcli.batch.inputs import PlanError, find_inputs
+from siftcli.batch.inputs import find_inputs
 from siftcli.batch.plan import Job, make_jobs
-from siftcli.errors import ParameterError
+from siftcli.errors import ParameterError, PlanError
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from evaluation_tools import TURN, write_plane
 from PIL import Image
 
 from siftcli import FormatError
-from siftcli.batch.inputs import PlanError
+from siftcli.errors import PlanError
 from siftcli.evaluation.cameras import read_colmap_model, read_strecha
 from siftcli.evaluation.sequences import ImagePair, find_pairs, pair_of_points
 from siftcli.evaluation.truth import Camera, Cameras, Homography

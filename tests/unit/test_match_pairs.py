@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siftcli.batch.inputs import PlanError
 from siftcli.batch.pairs import Pairs, exhaustive, from_list, nearest_pairs, sequential
+from siftcli.errors import PlanError
 
 NAMES = ["a", "b c", "d/e", "f", "g"]
 
