@@ -12,7 +12,7 @@ from ..errors import FormatError, PlanError
 from ..features import Features
 from ..io.exif import read_camera
 from ..io.files import STDIN, STDOUT
-from ..io.matches import MATCH_FORMATS, encode_matches, match_format_for, write_matches
+from ..io.matches import MATCH_FORMATS, encode_matches, write_matches
 from ..io.output import atomic_write, make_folder
 from ..io.pairs import parts
 from ..io.recorded import check_comparable
@@ -21,9 +21,10 @@ from ..matches import Matches, Model
 from ..matching.evidence import hidden_by, verify_by_evidence
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
+from ..params import MatchParams
 from ..words import counted
 from .guard import guard
-from .match import Request
+from .match_output import MatchOutput, Messages
 from .match_words import verdict
 from .one_image import Reading, features_of, open_image
 from .streams import one_line, say, write_json, write_stdout
@@ -54,29 +55,67 @@ class Loaded:
     features: Features
 
 
-def run_pair(path_a: str, path_b: str, request: Request) -> int:
-    """Match two images; return the exit status."""
-    _check(request, path_a, path_b)
+def run_pair(
+    path_a: str,
+    path_b: str,
+    params: MatchParams,
+    reading: Reading,
+    output: MatchOutput,
+    messages: Messages,
+    *,
+    by_evidence: bool,
+    names: tuple[str | None, str | None] = (None, None),
+    save_model: str | None = None,
+    threads: int = 1,
+) -> int:
+    """Match two images; return the exit status.
+
+    Parameters
+    ----------
+    path_a, path_b : str
+        Images or feature files.
+    params : MatchParams
+        The tests.
+    reading : Reading
+        How features are extracted from images.
+    output : MatchOutput
+    messages : Messages
+    by_evidence : bool
+        Verify by the model that the matches are evidence for.
+    names : (str or None, str or None)
+        Of the images, where the files do not tell them.
+    save_model : str, optional
+        Where the matrix of the model goes.
+    threads : int
+    """
+    if save_model is not None and params.verify is None and not by_evidence:
+        raise PlanError("--save-model: there is a model only with --verify; give that too")
+    if params.verify is not None:
+        require_estimator(params.verify)
+    _check(path_a, path_b, output, messages, save_model)
     start = time.perf_counter()
-    names = request.names or (None, None)
-    a, b = load(path_a, names[0], request), load(path_b, names[1], request)
+    cameras = output.is_database
+    a, b = (load(path, name, reading, camera=cameras) for path, name in zip((path_a, path_b), names, strict=True))
     for path, loaded in ((path_a, a), (path_b, b)):
         if loaded.features.descriptors is None:
             raise FormatError(
                 path,
                 "has no descriptors; sift describe IMAGE --keypoints FILE adds them, or name the image",
             )
-    check_comparable(a.features.parameters, b.features.parameters, path_a, path_b, request.params.metric)
-    matches = match_features(a.features, b.features, request.params, request.jobs)
-    if request.evidence:
-        matches = verify_by_evidence(matches, request.params)
+    check_comparable(a.features.parameters, b.features.parameters, path_a, path_b, params.metric)
+    matches = match_features(a.features, b.features, params, threads)
+    if by_evidence:
+        matches = verify_by_evidence(matches, params)
     seconds = time.perf_counter() - start
-    _write(a, b, matches, request)
-    if request.as_json:
-        write_json(_record(a, b, matches, request, seconds))
-    if not request.quiet:
-        say(_summary(a, b, matches, request, seconds))
-        more = hidden_by(matches, request.params)
+    _write(a, b, matches, output, messages)
+    if messages.as_json:
+        write_json(_record(a, b, matches, output.path, seconds))
+    if not messages.quiet:
+        asked = "auto" if by_evidence else params.verify
+        written = "" if output.on_stdout else f"; written to {one_line(str(output.path))}"
+        found = verdict(matches, asked, params.min_inliers)
+        say(f"{_described(a)} and {_described(b)}: {found}{written} in {seconds:.2f} s")
+        more = hidden_by(matches, params)
         if more is not None:
             say(
                 f"hint: a fundamental matrix keeps {more:,} of the {counted(len(matches), 'match')}, so there is "
@@ -85,40 +124,32 @@ def run_pair(path_a: str, path_b: str, request: Request) -> int:
         if matches.model is not None:
             for line in _table(matches.model):
                 say(line)
-    if request.save_model is not None:
+    if save_model is not None:
         if matches.model is None:
-            say(f"error: {request.save_model}: not written, no {request.params.verify or 'model'} was found")
+            say(f"error: {save_model}: not written, no {params.verify or 'model'} was found")
             return 1
-        make_folder(Path(request.save_model).parent)
-        atomic_write(request.save_model, _model_text(matches.model), overwrite=request.overwrite)
+        make_folder(Path(save_model).parent)
+        atomic_write(save_model, _model_text(matches.model), overwrite=output.overwrite)
     return 0
 
 
-def _check(request: Request, path_a: str, path_b: str) -> None:
+def _check(path_a: str, path_b: str, output: MatchOutput, messages: Messages, save_model: str | None) -> None:
     """Refuse what can be refused before there is work."""
-    if request.save_model is not None and request.params.verify is None and not request.evidence:
-        raise PlanError("--save-model: there is a model only with --verify; give that too")
     if path_a == path_b == STDIN:
         raise PlanError("'-' (standard input) can be one of the two inputs only")
-    if request.params.verify is not None:
-        require_estimator(request.params.verify)
-    database = request.output is not None and _is_database(request)
-    guard([request.output, request.save_model], _parts(path_a, path_b), extended=[path_a, path_b] if database else [])
-    if request.output in (None, STDOUT):
-        if request.as_json and request.output == STDOUT:
+    extended = [path_a, path_b] if output.is_database else []
+    guard([output.path, save_model], _parts(path_a, path_b), extended=extended)
+    if output.on_stdout:
+        if messages.as_json and output.path == STDOUT:
             raise PlanError("--json: stdout cannot take both the matches and the JSON; give -o a file")
-        if request.format is not None and request.format not in _streams():
-            raise PlanError(f"--format: {request.format} needs a file; on stdout there are {', '.join(_streams())}")
-    else:
-        found = match_format_for(str(request.output), request.format)
-        if not request.overwrite and found.name != "colmap-db" and Path(str(request.output)).is_file():
-            raise PlanError(f"{request.output}: exists already; use --overwrite to replace it, or another name")
-    if request.save_model is not None and not request.overwrite and Path(request.save_model).is_file():
-        raise PlanError(f"{request.save_model}: exists already; use --overwrite to replace it, or another name")
-
-
-def _is_database(request: Request) -> bool:
-    return request.output != STDOUT and match_format_for(str(request.output), request.format).name == "colmap-db"
+        if output.given_format is not None and output.given_format not in _streams():
+            raise PlanError(
+                f"--format: {output.given_format} needs a file; on stdout there are {', '.join(_streams())}"
+            )
+    new = [] if output.on_stdout or output.format().name == "colmap-db" else [output.path]
+    for path in filter(None, [*new, save_model]):
+        if not output.overwrite and Path(path).is_file():
+            raise PlanError(f"{path}: exists already; use --overwrite to replace it, or another name")
 
 
 def _parts(*paths: str) -> list[Path]:
@@ -129,7 +160,7 @@ def _streams() -> list[str]:
     return [f.name for f in MATCH_FORMATS.values() if not f.many]
 
 
-def load(path: str, name: str | None, request: Request) -> Loaded:
+def load(path: str, name: str | None, reading: Reading, *, camera: bool = False) -> Loaded:
     """Read the features of a feature file, or extract those of an image.
 
     Parameters
@@ -138,8 +169,10 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
         A suffix of a feature format makes it a feature file; anything else is an image, `STDIN` one from there.
     name : str or None
         Of the image, if not that of the file.
-    request : Request
-        How images are read, and what of them.
+    reading : Reading
+        How features are extracted from images.
+    camera : bool
+        Read what the metadata of an image tell about its camera.
     """
     if path != STDIN and format_of_suffix(path) is not None:
         with collection_reader(path) as collection:
@@ -153,43 +186,42 @@ def load(path: str, name: str | None, request: Request) -> Loaded:
                 f"holds {len(collection.names)} images; name one with --names, or match them with --exhaustive, "
                 "--sequential, --pairs or --retrieve alone, or with --rank",
             )
-    reading = Reading(request.preset, request.reading, quiet=request.quiet)
     opened = open_image(path, reading)
     features = features_of(opened.image, reading)
-    if request.output is not None and match_format_for(request.output, request.format).name == "colmap-db":
+    if camera:
         features = replace(features, camera=read_camera(opened.source))
     return Loaded(name or opened.name, features)
 
 
-def _write(a: Loaded, b: Loaded, matches: Matches, request: Request) -> None:
-    if request.output is None and request.as_json:
+def _write(a: Loaded, b: Loaded, matches: Matches, output: MatchOutput, messages: Messages) -> None:
+    if output.path is None and messages.as_json:
         return
-    if request.output in (None, STDOUT):
-        write_stdout(encode_matches(matches.named(a.name, b.name), request.format or "csv"))
+    if output.on_stdout:
+        write_stdout(encode_matches(matches.named(a.name, b.name), output.given_format or "csv"))
         return
-    chosen = match_format_for(str(request.output), request.format)
-    make_folder(Path(str(request.output)).parent)
+    path, chosen = str(output.path), output.format()
+    make_folder(Path(path).parent)
     if chosen.many and a.name == b.name:
-        raise PlanError(f"{request.output}: both images are named {a.name!r}; tell them apart with --names A B")
+        raise PlanError(f"{path}: both images are named {a.name!r}; tell them apart with --names A B")
     write_matches(
-        str(request.output),
+        path,
         [(a.name, b.name, matches)],
-        request.format,
+        chosen.name,
         features={a.name: a.features, b.name: b.features}.__getitem__,
-        overwrite=request.overwrite or chosen.name == "colmap-db",
-        database=request.database,
+        overwrite=output.overwrite or chosen.name == "colmap-db",
+        database=output.database,
     )
 
 
 # --- what is told
 
 
-def _record(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: float) -> dict[str, object]:
+def _record(a: Loaded, b: Loaded, matches: Matches, output: str | None, seconds: float) -> dict[str, object]:
     model = matches.model
     return {
         "a": a.name,
         "b": b.name,
-        "output": request.output,
+        "output": output,
         "keypoints": [len(a.features), len(b.features)],
         "matches": len(matches),
         "inliers": None if matches.inliers is None else int(np.count_nonzero(matches.inliers)),
@@ -207,11 +239,8 @@ def _record(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: f
     }
 
 
-def _summary(a: Loaded, b: Loaded, matches: Matches, request: Request, seconds: float) -> str:
-    sides = " and ".join(f"{one_line(x.name)} ({len(x.features):,})" for x in (a, b))
-    asked = "auto" if request.evidence else request.params.verify
-    written = "" if request.output in (None, STDOUT) else f"; written to {one_line(str(request.output))}"
-    return f"{sides}: {verdict(matches, asked, request.params.min_inliers)}{written} in {seconds:.2f} s"
+def _described(loaded: Loaded) -> str:
+    return f"{one_line(loaded.name)} ({len(loaded.features):,})"
 
 
 def _table(model: Model) -> list[str]:
