@@ -27,6 +27,10 @@ IPOL
 * The descriptor's first axis lies along the orientation, its second 90 degrees counter-clockwise of it, and its bins
   turn counter-clockwise: element [i][j][k] is the library's [3 - j][i][(8 - k) mod 8].
 
+OpenCV
+------
+* ``size`` is twice sigma, angles are degrees in [0, 360), y down; the bins are Lowe's.
+
 VLFeat and OpenMVG are as the library.
 """
 

@@ -226,6 +226,18 @@ FORMATS: dict[str, Format] = {
         ),
         Format("openmvg", "OpenMVG's .feat and .desc", (".feat", ".desc"), "openmvg", "pair"),
         Format("npz", "NumPy arrays", (".npz",), "npz", holds=_ALL),
+        *(
+            Format(
+                name,
+                f"OpenCV's FileStorage, {kind}",
+                suffixes,
+                "opencv_storage",
+                holds=frozenset({"descriptors", "scores", "octaves", "levels"}),
+                conventions=Conventions(angles="degrees, y down", bins="Lowe's"),
+                arguments={"xml": kind == "XML"},
+            )
+            for name, kind, suffixes in (("opencv", "YAML", (".yml", ".yaml")), ("opencv-xml", "XML", (".xml",)))
+        ),
         Format(
             "csv", "comma-separated values", (".csv",), "csv_table", holds=_ALL - {"image_size", "camera", "parameters"}
         ),

@@ -19,7 +19,9 @@ from ..features import Float32
 __all__ = ["recognised"]
 
 
-def recognised(descriptors: npt.NDArray[Any], path: str, place: str = "") -> npt.NDArray[np.uint8] | Float32:
+def recognised(
+    descriptors: npt.NDArray[Any], path: str, place: str = "", *, usual: float = 1
+) -> npt.NDArray[np.uint8] | Float32:
     """Return descriptors in a unit of `Features`; warn where they were in another one.
 
     Parameters
@@ -30,6 +32,8 @@ def recognised(descriptors: npt.NDArray[Any], path: str, place: str = "") -> npt
         The file, for messages.
     place : str
         The place in it, with a colon and a blank at its end, for messages.
+    usual : float
+        The norm that floats of the format have; of 512, there is no warning then.
 
     Raises
     ------
@@ -60,7 +64,10 @@ def recognised(descriptors: npt.NDArray[Any], path: str, place: str = "") -> npt
         return floats
     whole = (floats == np.floor(floats)).all() and floats.max(initial=0) <= 255
     took = "bytes" if whole else "512 times descriptors of norm 1"
-    warnings.warn(f"{path}: {place}descriptors of norm 512 as floats were taken for {took}", SiftWarning, stacklevel=2)
+    if usual != unit:
+        warnings.warn(
+            f"{path}: {place}descriptors of norm 512 as floats were taken for {took}", SiftWarning, stacklevel=2
+        )
     return floats.astype(np.uint8) if whole else floats / np.float32(512)
 
 

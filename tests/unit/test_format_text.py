@@ -227,6 +227,7 @@ def test_csv_of_affine_frames_and_floats() -> None:
         ("Sigma, Y, X\n2, 3.25, 12.5\n", 2, 0),
         (",x,y,sigma,orientation\n7,12.5,3.25,2,0.5\n", 2, 0.5),
         ('"","x","y","sigma"\n"7","12.5","3.25","2"\r\n', 2, 0),
+        ("X,Y,sigma,orientation\n12.5,3.25,2.0,0.5\n", 2, 0.5),  # GDAL 3.12, GEOMETRY=AS_XY
         ("Unnamed: 0,x,y,sigma\n0,12.5,3.25,2\n", 2, 0),
         ('"12.5","3.25","2"\n', 2, 0),
         ("x;y;sigma\n12.5;3.25;2\n", 2, 0),
