@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from siftcli.batch.inputs import read_list
-from siftcli.batch.manifest import _read as read_manifest
+from siftcli.batch.manifest import read_records
 from siftcli.batch.pairs import from_list
 from siftcli.cli.config import config_values
 from siftcli.cli.detect import command as detect
@@ -60,7 +60,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "config": lambda path: config_values(
         str(path), detect, lambda: {"detect": detect, "other": click.Command("other")}
     ),
-    "manifest": read_manifest,
+    "manifest": read_records,
     "journal": read_journal,
 }
 

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 from ..errors import ParameterError
 from .plan import Job
 from .report import Result
-from .run import Settings, run_jobs
+from .run import run_jobs
+from .settings import Settings
 from .units import Unit, make_units, predicted_memory, singles
 
 __all__ = ["on_cluster"]

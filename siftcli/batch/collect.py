@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FormatError, OutputError
+from ..errors import OutputError
 from ..features import ParameterValue
-from ..io.files import STDOUT
-from ..io.journal import has_journal
 from ..io.output import is_fatal
-from ..io.registry import collection_reader, collection_writer
-from .manifest import Manifests, State, recorded
+from ..io.registry import collection_writer
+from .manifest import recorded
 from .plan import Job
 from .report import Result
 
@@ -21,38 +18,7 @@ if TYPE_CHECKING:
     from ..io.collection import CollectionWriter
     from ..io.colmap_camera import DatabaseOptions
 
-__all__ = ["Collector", "collecting", "job_states"]
-
-
-def job_states(
-    jobs: Sequence[Job], signature: str, present: Callable[[Job], bool] | None = None
-) -> list[tuple[Job, State]]:
-    """Tell for each job whether it has to be done, by the records of earlier runs.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-    signature : str
-        Of the parameters.
-    present : callable, optional
-        Whether the output of a job is there; by default this is looked up.
-    """
-    return list(Manifests(signature).states(jobs, present or _present(jobs)))
-
-
-def _present(jobs: Sequence[Job]) -> Callable[[Job], bool]:
-    if not jobs or not jobs[0].shared:
-        return lambda job: job.output != STDOUT and Path(job.output).is_file()
-    names: frozenset[str] = frozenset()
-    path = Path(jobs[0].output)
-    if path.is_file():
-        try:
-            with collection_reader(path, jobs[0].format) as collection:
-                names = frozenset(collection.names)
-        except FormatError:  # whoever writes to it will say so
-            return lambda job: False
-    journal = has_journal(path)
-    return lambda job: journal or job.name in names
+__all__ = ["Collector", "collecting"]
 
 
 class Collector:

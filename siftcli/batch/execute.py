@@ -9,19 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import PlanError
 from ..io.files import STDOUT
 from ..io.temporary import sweep
 from ..machine import available_memory
-from .collect import collecting, job_states
-from .manifest import State, claimed, fingerprint
+from .collect import collecting
+from .fingerprint import fingerprint
+from .manifest import claimed
 from .plan import Job
 from .report import Result
-from .run import Settings, make_folders, run_jobs, store
+from .run import make_folders, run_jobs, store
+from .settings import Settings
+from .states import State, job_states
 from .units import Unit, make_units, predicted_memory, singles
 from .workers import run_tasks
 
-__all__ = ["Batch", "execute", "memory_limit", "require_known"]
+__all__ = ["Batch", "execute", "memory_limit"]
 
 _SHARE = 0.8
 """Default fraction of the free memory for workers."""
@@ -88,8 +90,6 @@ def execute(
     """
     batch = batch or Batch()
     signature = settings.signature
-    if batch.resume and signature is not None and not (jobs and jobs[0].shared):
-        require_known(job_states(jobs, signature), settings.overwrite)
     make_folders(jobs)
     with ExitStack() as stack:
         if signature is not None and jobs and not jobs[0].shared:
@@ -111,7 +111,7 @@ def _carry_out(
     with collecting(jobs, settings.parameters, signature, **how, database=settings.database) as collect:
         states: list[tuple[Job, State]] = [(job, "new") for job in jobs]
         if batch.resume and signature is not None:
-            states = job_states(jobs, signature, collect.present)
+            states = job_states(jobs, signature, collect.present, overwrite=overwrite)
             settings = replace(settings, overwrite=True)  # stale outputs, and what a killed run's workers still write
         for job in (job for job, state in states if state == "done"):
             on_result(Result(job.path, job.output, "skipped", None, 0.0))
@@ -131,23 +131,6 @@ def _carry_out(
                     collect.give_up()
                     return why
     return None
-
-
-def require_known(states: Sequence[tuple[Job, State]], overwrite: bool) -> None:
-    """Refuse to replace outputs that no record tells the origin of.
-
-    Raises
-    ------
-    PlanError
-        If there are such, and `overwrite` does not allow it.
-    """
-    unknown = [job.output for job, state in states if state == "unknown"]
-    if unknown and not overwrite:
-        more = f" (as do {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise PlanError(
-            f"{unknown[0]}: exists{more}, and there is no record of the image and the parameters it was made of; "
-            "add --overwrite to replace such files"
-        )
 
 
 def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator[tuple[Job, Result]]:

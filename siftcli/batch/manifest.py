@@ -10,29 +10,27 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from ..errors import OutputError
 from ..io.limits import MAX_LINE, is_stream, parse_json
 from ..io.output import output_error
 from ..io.run_lock import RunLock
+from .fingerprint import Fingerprint, job_signature
 from .plan import Job
 
 __all__ = [
     "MANIFEST",
-    "Fingerprint",
-    "Manifests",
-    "State",
+    "Records",
     "claimed",
-    "fingerprint",
     "forget",
+    "image_key",
     "inherited",
+    "read_records",
     "record",
     "recorded",
 ]
@@ -40,51 +38,12 @@ __all__ = [
 MANIFEST = ".sift-manifest.jsonl"
 """Name of the file, in each folder of outputs."""
 
-State: TypeAlias = Literal["new", "done", "stale", "unknown"]
-"""State of a job: no output; up to date; made from another input or other parameters; of unknown origin."""
+Records: TypeAlias = dict[tuple[str, str | None], dict[str, object]]
+"""Records of a folder, by the name of the output and, where several images share it, that of the image."""
 
-_CHUNK = 1 << 20
 _VALUES = ("input", "parameters", "bytes")
 """The contents of a record."""
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is opened, and not waited for
-
-
-class Fingerprint(NamedTuple):
-    """Size, time and digest that identify an input.
-
-    Attributes
-    ----------
-    size : int
-        Bytes.
-    modified : int
-        Nanoseconds since 1970.
-    digest : str
-        Of the contents.
-    """
-
-    size: int
-    modified: int
-    digest: str
-
-
-def fingerprint(path: str, data: bytes | None = None) -> Fingerprint | None:
-    """Take the fingerprint of a file, whose contents may have been read already; None if it cannot be taken."""
-    from hashlib import blake2b  # most runs on a single image record nothing
-
-    hashed = blake2b(digest_size=16)
-    try:
-        status = Path(path).stat()
-        if not S_ISREG(status.st_mode):  # a pipe can be read once only
-            return None
-        if data is not None:
-            hashed.update(data)
-        else:
-            with Path(path).open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    hashed.update(chunk)
-    except (OSError, ValueError):  # a name with NUL
-        return None
-    return Fingerprint(status.st_size, status.st_mtime_ns, hashed.hexdigest())
 
 
 def record(job: Job, source: Fingerprint, signature: str, size: int | None = None) -> None:
@@ -105,27 +64,8 @@ def record(job: Job, source: Fingerprint, signature: str, size: int | None = Non
     OutputError
         If it cannot be written.
     """
-    values = {"input": [source.size, source.modified, source.digest], "parameters": _signature(job, signature)}
-    _append(Path(job.output), _image(job), {**values, "bytes": size})
-
-
-def _signature(job: Job, signature: str) -> str:
-    """Add to the parameters' the contents of what else the job reads: its mask, and the frames that are given."""
-    for path in (job.mask, None if job.frames is None else job.frames.path):
-        if path is not None:
-            try:
-                status = Path(path).stat()
-            except (OSError, ValueError):
-                continue
-            signature += f"+{_digest(path, status.st_size, status.st_mtime_ns)}"
-    return signature
-
-
-@lru_cache(maxsize=64)
-def _digest(path: str, size: int, modified: int) -> str:
-    """Return the digest of a file that many jobs may share."""
-    found = fingerprint(path)
-    return "" if found is None else found.digest
+    values = {"input": [source.size, source.modified, source.digest], "parameters": job_signature(job, signature)}
+    _append(Path(job.output), image_key(job), {**values, "bytes": size})
 
 
 def forget(job: Job) -> None:
@@ -136,10 +76,10 @@ def forget(job: Job) -> None:
     OutputError
         If it cannot be written.
     """
-    _append(Path(job.output), _image(job), {"input": None})
+    _append(Path(job.output), image_key(job), {"input": None})
 
 
-def _image(job: Job) -> str | None:
+def image_key(job: Job) -> str | None:
     """Return the image's name where the output alone does not tell it."""
     return job.name if job.shared else None
 
@@ -178,18 +118,18 @@ def inherited(origins: Iterable[tuple[str, str]], output: str) -> Iterator[None]
         If a record cannot be written.
     """
     path = Path(output)
-    folders: dict[Path, dict[_Key, dict[str, object]]] = {}
+    folders: dict[Path, Records] = {}
     records: dict[str, dict[str, object]] = {}
     for origin, image in origins:
         place = Path(origin)
         if place.parent not in folders:
-            folders[place.parent] = _read(place.with_name(MANIFEST))
+            folders[place.parent] = read_records(place.with_name(MANIFEST))
         found = folders[place.parent].get((place.name, image))
         if found is not None and found.get("input") is not None:
             records[image] = found
     exists = path.exists()
     if exists:
-        for (name, old), values in _read(path.with_name(MANIFEST)).items():
+        for (name, old), values in read_records(path.with_name(MANIFEST)).items():
             if name == path.name and values.get("input") is not None:
                 _append(path, old, {"input": None})
     else:
@@ -279,69 +219,9 @@ def claimed(jobs: Iterable[Job], *, shared: bool = False) -> Iterator[None]:
         yield
 
 
-_Key = tuple[str, str | None]
-
-
-@dataclass
-class Manifests:
-    """The records of all folders, each read when it is first asked for.
-
-    Attributes
-    ----------
-    signature : str
-        Of the parameters of this run.
-    """
-
-    signature: str
-    _folders: dict[Path, dict[_Key, dict[str, object]]] = field(default_factory=dict)
-
-    def states(self, jobs: Iterable[Job], present: Callable[[Job], bool]) -> Iterator[tuple[Job, State]]:
-        """Tell for each job whether it has to be done.
-
-        Parameters
-        ----------
-        jobs : iterable of Job
-        present : callable
-            Whether the output of a job is there.
-        """
-        for job in jobs:
-            yield job, self._state(job) if present(job) else "new"
-
-    def _state(self, job: Job) -> State:
-        output = Path(job.output)
-        if output.parent not in self._folders:
-            self._folders[output.parent] = _read(output.with_name(MANIFEST))
-        found = self._folders[output.parent].get((output.name, _image(job)))
-        if found is None:
-            return "unknown"
-        return "done" if self._matches(job, found) else "stale"
-
-    def _matches(self, job: Job, found: dict[str, object]) -> bool:
-        source = found.get("input")
-        if (
-            not isinstance(source, list)
-            or len(source) != 3
-            or found.get("parameters") != _signature(job, self.signature)
-        ):
-            return False
-        size = found.get("bytes")
-        try:
-            if size is not None and not job.shared and Path(job.output).stat().st_size != size:
-                return False
-            status = Path(job.path).stat()
-        except OSError:
-            return False
-        if status.st_size != source[0]:
-            return False
-        # A copy has another time and the same contents.
-        return bool(status.st_mtime_ns == source[1]) or fingerprint(job.path) == Fingerprint(
-            status.st_size, status.st_mtime_ns, source[2]
-        )
-
-
-def _read(path: Path) -> dict[_Key, dict[str, object]]:
-    """Read the records of a folder; of a manifest that is none, such as a pipe of that name, there are none."""
-    records: dict[_Key, dict[str, object]] = {}
+def read_records(path: Path) -> Records:
+    """Read a manifest; there are no records if it does not exist, or if it is something else, such as a pipe."""
+    records: Records = {}
     try:
         with os.fdopen(os.open(path, _READ), "rb") as file:
             if is_stream(file):

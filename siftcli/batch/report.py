@@ -8,7 +8,7 @@ from ..words import counted
 
 if TYPE_CHECKING:
     from ..features import Features
-    from .manifest import Fingerprint
+    from .fingerprint import Fingerprint
 
 __all__ = ["Report", "Result"]
 

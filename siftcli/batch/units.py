@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from ..engine.tuning import TUNING
 from ..errors import ImageError
 from ..io.image import read_size
 from ..machine import MOST_WORKERS
@@ -16,13 +17,13 @@ from .plan import Job
 __all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of", "workers_for_size"]
 
 SMALL = 1 << 16
-"""Pixels up to which images are given out several at a time: each alone costs more than its pixels."""
+"""Pixels up to which images are given out several at a time: the overhead of a unit exceeds the work on the pixels."""
 
 STACK = 16
 """Most small images of one size that go through the engine together."""
 
 _WINDOW = 512
-"""Images that are looked at ahead, to begin with the largest."""
+"""Images whose sizes are read ahead, so that the largest are processed first."""
 _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
 """Maximum images and pixels of a unit of small images; about a second of work."""
 
@@ -30,13 +31,13 @@ _WORTH_SHARING = 1 << 20
 """Pixels of the first octave up to which workers take longer to start than they save."""
 
 _PROCESS = 60 << 20
-"""Bytes of a process with everything imported."""
-_BAND_ROWS, _BAND_PIXELS = 352, 3 << 19
-"""Rows that the engine has in memory at a time: so many, or so many that there are as many pixels."""
-_BAND_COPIES = 1.4
-"""Measured bytes of a band, over those of its levels."""
-_PIXEL, _WHOLE_PIXEL = 20, 60
-"""Measured bytes a pixel of the rest, for images worked on in bands and as a whole (the variant lowe)."""
+"""Bytes of a process with all modules imported."""
+_HALO_ROWS = 144
+"""Rows of both halos of the engine's row tiles."""
+_TILE_FACTOR = 1.4
+"""Measured bytes of a row tile and its work space, relative to those of its Gaussian levels."""
+_BYTES_PER_PIXEL, _BYTES_PER_PIXEL_LOWE = 20, 60
+"""Measured bytes per image pixel of everything else; the variant lowe keeps whole octaves."""
 
 
 class Unit(NamedTuple):
@@ -46,9 +47,9 @@ class Unit(NamedTuple):
     ----------
     jobs : tuple of Job
     memory : int
-        Bytes that they will take, predicted.
+        Predicted bytes for the largest of them.
     again : bool
-        A worker has died of them.
+        The jobs are repeated, because the worker that had them was killed.
     """
 
     jobs: tuple[Job, ...]
@@ -57,22 +58,22 @@ class Unit(NamedTuple):
 
 
 def predicted_memory(width: int, height: int, detector: DetectorParams, workers: int = 1) -> int:
-    """Predict the bytes that a process will take for an image.
+    """Predict the memory of a process that detects features in an image, in bytes.
 
     Parameters
     ----------
     width, height : int
-        In pixels.
+        Size of the image in pixels.
     detector : DetectorParams
     workers : int
-        Workers of the engine that share the image; each has a band of its own.
+        Workers of the engine that share the image; each has a row tile of its own.
     """
     scale = 2.0 ** max(-detector.first_octave, 0)
     columns, rows = width * scale, height * scale
-    band = min(rows, max(_BAND_ROWS, _BAND_PIXELS / columns)) * columns
-    levels = 4 * (detector.scales_per_octave + 3) * _BAND_COPIES
-    each = _WHOLE_PIXEL if detector.variant == "lowe" else _PIXEL
-    return int(_PROCESS + band * levels * workers + width * height * each)
+    tile = min(rows, max(TUNING.tile_rows + _HALO_ROWS, TUNING.tile_pixels / columns)) * columns
+    levels = 4 * (detector.scales_per_octave + 3) * _TILE_FACTOR
+    each = _BYTES_PER_PIXEL_LOWE if detector.variant == "lowe" else _BYTES_PER_PIXEL
+    return int(_PROCESS + tile * levels * workers + width * height * each)
 
 
 def workers_for_size(width: int, height: int, detector: DetectorParams, cores: int, limit: int | None = None) -> int:
@@ -81,17 +82,17 @@ def workers_for_size(width: int, height: int, detector: DetectorParams, cores: i
     Parameters
     ----------
     width, height : int
-        In pixels.
+        Size of the image in pixels.
     detector : DetectorParams
     cores : int
-        That there are.
+        Number of cores.
     limit : int, optional
-        Bytes that may be taken.
+        Most bytes of memory.
 
     Returns
     -------
     int
-        1 for an image that takes less time than workers take to start.
+        1 for an image that takes less time than the start of workers.
     """
     if width * height * 4.0**-detector.first_octave <= _WORTH_SHARING:
         return 1
@@ -104,14 +105,14 @@ def workers_for_size(width: int, height: int, detector: DetectorParams, cores: i
 def make_units(jobs: Iterable[Job], workers: int, memory: Callable[[int, int], int]) -> Iterator[Unit]:
     """Divide jobs into units: large images alone, small ones together.
 
-    Several workers begin with the largest of those that are looked at ahead; one keeps the order.
+    For several workers, the largest of `_WINDOW` images come first; for one, the order is kept.
 
     Parameters
     ----------
     jobs : iterable of Job
-        Looked at as units are taken.
+        Consumed as units are taken.
     workers : int
-        That will share the units.
+        Number of workers that share the units.
     memory : callable
         Predicts the bytes for a width and a height.
     """
@@ -147,13 +148,13 @@ def _unit(part: list[_Sized], memory: Callable[[int, int], int]) -> Unit:
 
 
 def singles(unit: Unit) -> list[Unit]:
-    """Divide a unit that a worker died of into its jobs."""
+    """Divide a unit whose worker was killed into units of one job."""
     return [Unit((job,), unit.memory, again=True) for job in unit.jobs]
 
 
 def size_of(job: Job) -> tuple[int, int]:
-    """Return width and height of a job's image; what cannot be read costs nothing, and fails when its turn comes."""
-    if job.data is None and not Path(job.path).is_file():  # a pipe can be read once only
+    """Return width and height of a job's image; (1, 1) if it cannot be read, which its result will report."""
+    if job.data is None and not Path(job.path).is_file():  # a pipe can be read only once
         return 1, 1
     try:
         return read_size(job.path if job.data is None else job.data)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..batch.plan import Job
     from ..batch.report import Report, Result
     from ..batch.report_file import ReportFile
-    from ..batch.run import Settings
+    from ..batch.settings import Settings
 
 __all__ = ["RunOptions", "run_batch", "run_options", "worthy_workers"]
 
@@ -294,14 +294,11 @@ def worthy_workers(paths: Iterable[str]) -> int:
 
 def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json: bool, quiet: bool) -> int:
     """Print the jobs on stdout; with --resume, those that are done too, as such."""
-    from ..batch.collect import job_states
-    from ..batch.execute import require_known
+    from ..batch.states import job_states
 
     states: dict[int, str] = {}
     if resume and settings.signature is not None:
-        found = job_states(jobs, settings.signature)
-        if not jobs[0].shared:
-            require_known(found, settings.overwrite)
+        found = job_states(jobs, settings.signature, overwrite=settings.overwrite)
         states = {id(job): state for job, state in found}
     for job in jobs:
         state = states.get(id(job), "new")

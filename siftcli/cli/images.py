@@ -18,7 +18,7 @@ from .options import taken_reading
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:
-    from ..batch.run import Settings
+    from ..batch.settings import Settings
     from ..io.colmap_camera import DatabaseOptions
 
 __all__ = ["Request"]
@@ -89,7 +89,7 @@ class Request(NamedTuple):
 
     def settings(self, detector: DetectorParams, descriptor: DescriptorParams | None) -> Settings:
         """Return what is the same for every image."""
-        from ..batch.run import Settings
+        from ..batch.settings import Settings
 
         depth: Any = self.depth
         return Settings(detector, descriptor, self.overwrite, self.reading, depth=depth, database=self.database)

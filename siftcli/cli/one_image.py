@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from ..batch.plan import Job
-from ..batch.run import Settings, detect_image, read_job
+from ..batch.run import detect_image, read_job
+from ..batch.settings import Settings
 from ..batch.units import workers_for_size
 from ..features import Features
 from ..io.files import STDIN, STDOUT

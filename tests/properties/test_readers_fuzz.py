@@ -23,7 +23,8 @@ import numpy as np
 import pytest
 from format_tools import make
 
-from siftcli.batch.manifest import Fingerprint, record
+from siftcli.batch.fingerprint import Fingerprint
+from siftcli.batch.manifest import record
 from siftcli.batch.plan import Job
 from siftcli.io.hdf5 import collection_writer
 from siftcli.io.matches import write_matches

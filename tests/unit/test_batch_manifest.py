@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from siftcli.batch.manifest import MANIFEST, Fingerprint, Manifests, claimed, fingerprint, forget, record, recorded
+from siftcli.batch.fingerprint import Fingerprint, fingerprint
+from siftcli.batch.manifest import MANIFEST, claimed, forget, record, recorded
 from siftcli.batch.plan import Job
+from siftcli.batch.states import job_states
 from siftcli.errors import OutputError
 
 HERE = "the parameters of this run"
@@ -22,7 +24,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def state(job: Job, present: bool = True) -> str:
-    ((_, found),) = Manifests(HERE).states([job], lambda _: present)
+    ((_, found),) = job_states([job], HERE, lambda _: present, overwrite=True)
     return found
 
 

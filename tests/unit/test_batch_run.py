@@ -5,8 +5,10 @@ Oracles: the Python API, masks whose effect is plain, and counts made by hand.
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,10 +18,11 @@ from cli_tools import blobs
 from PIL import Image
 
 import siftcli
-from siftcli.batch.execute import execute
+from siftcli.batch.execute import Batch, execute
 from siftcli.batch.plan import Job
 from siftcli.batch.report import Report, Result
-from siftcli.batch.run import Settings, make_folders, run_job
+from siftcli.batch.run import make_folders, run_job
+from siftcli.batch.settings import Settings
 from siftcli.engine.selection import inside
 from siftcli.errors import WorkerError
 from siftcli.features import Features
@@ -210,3 +213,24 @@ def test_a_report_counts() -> None:
     report.add(Result("d", "d.key", "done", 34, 0.5))
     assert (report.done, report.failed, report.keypoints, report.exit_status) == (3, 1, 1234, 1)
     assert report.summary(12.34) == "3 images done, 1 failed: 1,234 keypoints in 12.3 s"
+
+
+# --- resuming
+
+
+def test_a_resumed_run_reads_an_image_once(job: Job) -> None:
+    """Closed form: an image with another time is read once, to compare its digest, and skipped."""
+    settings, results = SETTINGS.signed("lowe", "1"), list[Result]()
+    assert execute([job], settings, results.append) is None
+    os.utime(job.path, (1, 1))
+    reads: list[str] = []
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open":
+            reads.append(str(arguments[0]))
+
+    sys.addaudithook(note)  # it cannot be removed
+    assert execute([job], settings, results.append, Batch(resume=True)) is None
+    seen = tuple(reads)
+    assert [result.status for result in results] == ["done", "skipped"]
+    assert seen.count(job.path) == 1

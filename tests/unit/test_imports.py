@@ -152,7 +152,7 @@ def internal(found: Import) -> bool:
 def test_the_walk_sees_what_there_is() -> None:
     seen = {(found.module, found.target) for found in IMPORTS}
     assert ("engine.pipeline", "siftcli.params.DetectorParams") in seen
-    assert ("batch.run", "siftcli.params.DetectorParams") in seen
+    assert ("batch.settings", "siftcli.params.DetectorParams") in seen
     assert ("cli.main", "siftcli.__version__") in seen
     assert ("io.image.pillow", "PIL.Image") in seen
     parts = {path.stem for path in PACKAGE.iterdir() if path.suffix in ("", ".py")} - {"__pycache__"}
