@@ -2,57 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import click
 
+from ..draw.palette import THEMES
 from ..errors import ParameterError
-from ..io.image_kinds import ImageReading
 from ..params import DetectorParams
 from ..presets import parameters
 from .guard import READ, WRITTEN
 from .options import SiftCommand, field_options, image_options, option, report_options, start_option, taken_reading
 
-__all__ = ["Request", "command"]
+__all__ = ["command"]
 
 _TILE = 240
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of the command line.
-
-    Attributes
-    ----------
-    image : str
-        The file.
-    output : str
-        The folder.
-    format : "png" or "tiff"
-        Of the levels.
-    stages : bool
-        Write the sets of keypoints too.
-    tile : int
-        Longer side of a level on the sheet, in pixels.
-    detector : DetectorParams
-    reading : ImageReading
-        How the image is read.
-    overwrite, as_json, quiet, verbose : bool
-        About files that exist; what is told.
-    """
-
-    image: str
-    output: str
-    format: str
-    stages: bool
-    tile: int
-    detector: DetectorParams
-    reading: ImageReading
-    overwrite: bool
-    as_json: bool
-    quiet: bool
-    verbose: bool
 
 
 @click.command("scalespace", cls=SiftCommand, example="sift scalespace photo.jpg -o scales")
@@ -91,6 +55,14 @@ class Request:
     help="Longer side of a level on the sheet of all levels.",
     note=f"px; 16 to 4096; default: {_TILE}",
 )
+@option(
+    "--theme",
+    group="Output",
+    type=click.Choice(list(THEMES)),
+    default="dark",
+    help="Colours of the sheet and of the legends; none: transparent, with grey text.",
+    note="default: dark",
+)
 @option("--overwrite", group="Output", is_flag=True, help="Write into a non-empty folder.")
 @image_options
 @start_option
@@ -107,6 +79,7 @@ def command(
     format: str,
     stages: bool,
     tile: int,
+    theme: str,
     overwrite: bool,
     preset: str,
     as_json: bool,
@@ -127,20 +100,8 @@ def command(
     known = {field.name for field in fields(DetectorParams)}
     detector, _ = parameters(preset, **{k: v for k, v in given.items() if k in known and v is not None})
 
-    from .scalespace_run import run
+    from .one_image import Reading
+    from .scalespace_run import Output, run
 
-    run(
-        Request(
-            image=image,
-            output=output,
-            format=format,
-            stages=stages,
-            tile=tile,
-            detector=detector,
-            reading=reading,
-            overwrite=overwrite,
-            as_json=as_json,
-            quiet=quiet,
-            verbose=verbose,
-        )
-    )
+    written = Output(output, format, stages, tile, theme, overwrite, as_json, quiet, verbose)
+    run(image, detector, Reading(preset, reading, quiet=quiet), written)

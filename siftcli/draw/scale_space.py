@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..features import Float32
 from .legend import Key, Legend, Note, text_width, write
-from .palette import THEMES
+from .palette import THEMES, Theme
 from .scene import Marks, Scene
 
 __all__ = ["FATES", "ContactSheet", "dog_picture", "extrema_scene", "gaussian_picture"]
@@ -31,7 +31,6 @@ _REJECTED = 0.6
 _FADED = 0.8
 """Opacity of rejected extrema."""
 
-_THEME = THEMES["dark"]
 _SMALL = 2.5
 """Dots up to this diameter, in pixels, have no rim."""
 
@@ -46,7 +45,9 @@ def dog_picture(level: Float32, reach: float) -> Image.Image:
     return Image.fromarray(np.rint((level / np.float32(2 * reach) + np.float32(0.5)).clip(0, 1) * 255).astype(np.uint8))
 
 
-def extrema_scene(ground: Image.Image, places: Mapping[str, _Array], diameter: float, halo: float = 0.0) -> Scene:
+def extrema_scene(
+    ground: Image.Image, places: Mapping[str, _Array], diameter: float, halo: float = 0.0, theme: Theme = THEMES["dark"]
+) -> Scene:
     """Lay out a picture with a dot at each extremum, coloured by its outcome: rejected ones small and without a rim.
 
     Parameters
@@ -56,6 +57,8 @@ def extrema_scene(ground: Image.Image, places: Mapping[str, _Array], diameter: f
         By the names of `FATES`: x and y in pixels of `ground`.
     diameter, halo : float
         Of the dots, and the width of their rims, in pixels.
+    theme : Theme
+        Colours of the legend.
     """
     marks = []
     for name, (color, _) in FATES.items():
@@ -67,7 +70,7 @@ def extrema_scene(ground: Image.Image, places: Mapping[str, _Array], diameter: f
         dots = Marks.of(name, colors, np.full(len(xy), size), circles=circles)
         marks.append(dots if kept else replace(dots, opacity=_FADED, rimmed=False))
     legend = [Key(color, f"{len(places[name]):,} {text}", "dot") for name, (color, text) in FATES.items()]
-    return Scene(ground.convert("RGB"), marks, halo=halo, legend=legend[::-1])
+    return Scene(ground.convert("RGB"), marks, halo=halo, legend=legend[::-1], theme=theme)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +91,12 @@ class ContactSheet:
         Longer side of a level, in pixels.
     reach : float
         |DoG| that is shown as black or white.
+    theme : Theme
+        Colours around the levels.
     """
 
-    def __init__(self, tile: int, reach: float) -> None:
-        self._tile, self._reach = tile, reach
+    def __init__(self, tile: int, reach: float, theme: Theme = THEMES["dark"]) -> None:
+        self._tile, self._reach, self._theme = tile, reach, theme
         self._rows: list[_Row] = []
         self._counts = dict.fromkeys(FATES, 0)
 
@@ -134,7 +139,7 @@ class ContactSheet:
         self._rows.append(row)
 
     def render(self) -> Image.Image:
-        """Return the sheet, RGB."""
+        """Return the sheet, RGB, or RGBA for a theme without ground."""
         rows, size = self._rows, max(12, self._tile // 16)
         gap, label = size // 2, round(1.5 * size)
         tile_width = max((row.gaussians[0][0].width for row in rows), default=self._tile)
@@ -146,21 +151,21 @@ class ContactSheet:
         legend = Legend.of([*entries, *keys[::-1]], width, 72 * size)
         head = 2 * label
         heights = [row.gaussians[0][0].height + 2 * label + gap for row in rows]
-        sheet = Image.new("RGB", (width, head + sum(heights) + legend.height), _THEME.fill)
+        sheet = Image.new(self._theme.mode, (width, head + sum(heights) + legend.height), self._theme.fill)
         reach = f"{self._reach:.3g}"
         for left, text in zip(lefts, ("Gaussians", f"DoG, black -{reach} to white {reach}"), strict=True):
-            write(sheet, left, head / 2, text, round(1.3 * size), _THEME)
+            write(sheet, left, head / 2, text, round(1.3 * size), self._theme)
         top = head
         for row, height in zip(rows, heights, strict=True):
-            write(sheet, gap, top + label / 2, row.title, size, _THEME)
+            write(sheet, gap, top + label / 2, row.title, size, self._theme)
             for left, tiles in zip(lefts, (row.gaussians, row.dogs), strict=True):
                 for k, (tile, text) in enumerate(tiles):
                     corner = left + k * (tile_width + gap), top + label
                     sheet.paste(tile, corner)
                     middle = corner[0] + (tile.width - text_width(text, size)) / 2
-                    write(sheet, middle, corner[1] + tile.height + label / 2, text, size, _THEME)
+                    write(sheet, middle, corner[1] + tile.height + label / 2, text, size, self._theme)
             top += height
-        sheet.paste(legend.render(), (0, top))
+        sheet.paste(legend.render(self._theme), (0, top))
         return sheet
 
 

@@ -87,6 +87,14 @@ def test_extrema_are_shown_over_the_image_in_colour(sift: Sift, sample_images: P
     assert (shown[:400] == photograph).all(axis=2).mean() > 0.4
 
 
+def test_themes_change_what_surrounds_the_levels(sift: Sift, photo: Path) -> None:
+    for theme, mode, corner in (("light", "RGB", (255, 255, 255)), ("none", "RGBA", (128, 128, 128, 0))):
+        assert sift("scalespace", "photo.png", "-o", theme, "--theme", theme).returncode == 0
+        for name in ("scalespace.png", "extrema.png"):
+            with Image.open(f"{theme}/{name}") as image:
+                assert (image.mode, image.getpixel((image.width - 1, image.height - 1))) == (mode, corner)
+
+
 def test_standard_input(sift: Sift, photo: Path) -> None:
     assert sift("scalespace", "-", "-o", "out", stdin=photo.read_bytes()).returncode == 0
     sift("scalespace", "photo.png", "-o", "other")
