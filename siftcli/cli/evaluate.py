@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -14,51 +13,12 @@ from ..presets import PRESETS
 from .guard import READ, WRITTEN
 from .options import SiftCommand, all_of, config_option, field_options, option, report_options
 
-__all__ = ["Request", "command"]
+__all__ = ["command"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 WITHOUT = ("verify", "min_inliers", "focal")
 """Options of matches that the ground truth decides on."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of the command line, without the inputs.
-
-    Attributes
-    ----------
-    presets : tuple of str
-        To evaluate, besides features that are given.
-    budget : int or None
-        Most keypoints of an image.
-    pairs, points : str or None
-        List of the pairs of cameras; corresponding points of the two images that are given.
-    output : str or None
-        Where the report goes.
-    overwrite, resume : bool
-        About an output that exists, and a run that was interrupted.
-    jobs : int
-        Number of processes.
-    as_json, as_csv, quiet, verbose : bool
-        Kind of output to print.
-    tests : dict
-        Matching options that were given.
-    """
-
-    presets: tuple[str, ...]
-    budget: int | None
-    pairs: str | None
-    points: str | None
-    output: str | None
-    overwrite: bool
-    resume: bool
-    jobs: int
-    as_json: bool
-    as_csv: bool
-    quiet: bool
-    verbose: bool
-    tests: dict[str, Any]
 
 
 _features_options = all_of(
@@ -164,12 +124,20 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], agreement: bool, **g
 
     Exit status: 0 all done, 1 a pair failed (the others are done), 2 wrong usage, 130 interrupted.
     """
-    tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__ if name not in WITHOUT}
-    request = Request(**given, tests={name: value for name, value in tests.items() if value is not None})
-    if request.as_json and request.as_csv:
+    if given["as_json"] and given["as_csv"]:
         raise PlanError("--json and --csv exclude each other")
-    if request.jobs < 1:
-        raise PlanError(f"--jobs: must be at least 1, not {request.jobs}")
-    from .evaluate_run import run_agreement, run_evaluation
+    if given["jobs"] < 1:
+        raise PlanError(f"--jobs: must be at least 1, not {given['jobs']}")
+    tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__ if name not in WITHOUT}
+    if agreement:
+        for option, value in (("--preset", "presets"), ("-o", "output"), ("--points", "points")):
+            if given[value]:
+                raise PlanError(f"--agreement and {option} exclude each other")
+        from .evaluate_agreement import run_agreement
 
-    ctx.exit(run_agreement(inputs, request) if agreement else run_evaluation(inputs, request))
+        run_agreement(inputs, as_json=given["as_json"])
+        return
+    from .evaluate_run import EvaluateOptions, run_evaluation
+
+    options = EvaluateOptions(**given, tests={name: value for name, value in tests.items() if value is not None})
+    ctx.exit(run_evaluation(inputs, options))

@@ -6,10 +6,11 @@ import shlex
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import FormatError, PlanError
-from ..evaluation.agreement import QUANTILES, agreement
 from ..evaluation.methods import Method, methods_of
 from ..evaluation.pairs import Measurer
 from ..evaluation.run import Evaluation, journal_for, measure_pairs, settings_of
@@ -17,44 +18,81 @@ from ..evaluation.sequences import LAYOUTS, ImagePair, find_pairs, pair_of_point
 from ..io.formats import format_of_suffix
 from ..io.image_kinds import IMAGE_SUFFIXES
 from ..io.output import atomic_write, make_folder
-from ..io.registry import read_features
 from ..words import counted
-from .evaluate import Request
 from .guard import guard
 from .match_progress import PairDisplay
-from .streams import one_line, say, write_json, write_stdout
+from .streams import say, write_stdout
 from .table import cells, print_table, table_of
 
-__all__ = ["run_agreement", "run_evaluation"]
+__all__ = ["EvaluateOptions", "run_evaluation"]
 
 
-def run_evaluation(inputs: tuple[str, ...], request: Request) -> int:
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What is evaluated and how, and what is written and printed.
+
+    Attributes
+    ----------
+    presets : tuple of str
+        To evaluate, besides features that are given.
+    budget : int or None
+        Most keypoints of an image.
+    pairs, points : str or None
+        List of the pairs of cameras; corresponding points of the two images that are given.
+    output : str or None
+        The report.
+    overwrite, resume : bool
+        Replace a report that exists; continue an interrupted run.
+    jobs : int
+        Number of processes.
+    as_json, as_csv, quiet, verbose : bool
+        Kind of output to print.
+    tests : dict
+        Fields of `MatchParams` that were given.
+    """
+
+    presets: tuple[str, ...]
+    budget: int | None
+    pairs: str | None
+    points: str | None
+    output: str | None
+    overwrite: bool
+    resume: bool
+    jobs: int
+    as_json: bool
+    as_csv: bool
+    quiet: bool
+    verbose: bool
+    tests: dict[str, Any]
+
+
+def run_evaluation(inputs: tuple[str, ...], options: EvaluateOptions) -> int:
     """Evaluate; return the exit status."""
     from ..evaluation import report  # imports Pillow
 
-    output = request.output
-    if output is None and request.resume:
+    output = options.output
+    if output is None and options.resume:
         raise PlanError("--resume: resumes the run of a report; give -o its name")
     if output is not None and Path(output).suffix.lower() not in report.FORMATS:
         raise PlanError(f"-o: {output}: must end with one of {', '.join(report.FORMATS)}")
-    if output is not None and not (request.overwrite or request.resume) and Path(output).exists():
+    if output is not None and not (options.overwrite or options.resume) and Path(output).exists():
         raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
-    pairs, features = _sorted(inputs, request)
-    methods = _methods(features, request)
-    settings = settings_of(request.tests, request.budget)
+    pairs, features = _sorted(inputs, options)
+    methods = _methods(features, options)
+    settings = settings_of(options.tests, options.budget)
     journal = None
     if output is not None:
         images = [image for pair in pairs for image in (pair.a, pair.b)]
         guard([output], [*(image.path for image in images), *(f for m in methods for f in m.files(images))])
         make_folder(Path(output).parent)
-        journal = journal_for(output, methods, pairs, settings, resume=request.resume, overwrite=request.overwrite)
+        journal = journal_for(output, methods, pairs, settings, resume=options.resume, overwrite=options.overwrite)
     with journal or nullcontext():
         done = 0 if journal is None else len(journal)
-        shown = PairDisplay(len(pairs) * len(methods), "pair", done=done, quiet=request.quiet, verbose=request.verbose)
+        shown = PairDisplay(len(pairs) * len(methods), "pair", done=done, quiet=options.quiet, verbose=options.verbose)
         try:
             with shown:
                 evaluation = measure_pairs(
-                    methods, pairs, settings, journal=journal, on_result=shown.show, jobs=request.jobs
+                    methods, pairs, settings, journal=journal, on_result=shown.show, jobs=options.jobs
                 )
         except KeyboardInterrupt:
             if journal is not None:
@@ -67,21 +105,21 @@ def run_evaluation(inputs: tuple[str, ...], request: Request) -> int:
             atomic_write(output, data, overwrite=True)
         if journal is not None and not shown.failed:
             journal.remove()
-    _print(evaluation, request)
+    _print(evaluation, options)
     return shown.exit_status
 
 
-def _print(evaluation: Evaluation, request: Request) -> None:
+def _print(evaluation: Evaluation, options: EvaluateOptions) -> None:
     from ..evaluation import report
 
-    if not request.quiet:
+    if not options.quiet:
         for note in evaluation.notes:
             say(f"note: {note}")
-    if request.as_json:
+    if options.as_json:
         write_stdout(report.encode_json(evaluation))
-    elif request.as_csv:
+    elif options.as_csv:
         write_stdout(report.encode_csv(evaluation))
-    elif request.output is None or not request.quiet:
+    elif options.output is None or not options.quiet:
         count = evaluation.parameters["pairs"]
         table = table_of(["measure"], evaluation.methods)
         rows = report.table_rows(evaluation)
@@ -97,26 +135,26 @@ def _print(evaluation: Evaluation, request: Request) -> None:
         )
 
 
-def _methods(features: list[str], request: Request) -> list[Method]:
-    presets = request.presets or (() if features else ("default",))
+def _methods(features: list[str], options: EvaluateOptions) -> list[Method]:
+    presets = options.presets or (() if features else ("default",))
     return methods_of([*dict.fromkeys(presets), *(Path(path) for path in features)])
 
 
 # --- which input is what
 
 
-def _sorted(inputs: tuple[str, ...], request: Request) -> tuple[list[ImagePair], list[str]]:
+def _sorted(inputs: tuple[str, ...], options: EvaluateOptions) -> tuple[list[ImagePair], list[str]]:
     """Tell sequences and features apart."""
     pairs: list[ImagePair] = []
     features = []
     rest: Iterable[str] = dict.fromkeys(inputs)
-    if request.points is not None:
+    if options.points is not None:
         if len(inputs) < 2 or not all(Path(path).is_file() for path in inputs[:2]):
             raise PlanError("--points: the first two inputs must be the images that the points are of")
-        pairs.append(pair_of_points(inputs[0], inputs[1], request.points))
+        pairs.append(pair_of_points(inputs[0], inputs[1], options.points))
         rest = dict.fromkeys(inputs[2:])
     for path in rest:
-        found = _pairs(path, request)
+        found = _pairs(path, options)
         pairs.extend(found)
         if not found:
             features.append(path)
@@ -129,7 +167,7 @@ def _sorted(inputs: tuple[str, ...], request: Request) -> tuple[list[ImagePair],
     return pairs, features
 
 
-def _pairs(path: str, request: Request) -> list[ImagePair]:
+def _pairs(path: str, options: EvaluateOptions) -> list[ImagePair]:
     """Find the pairs of an input; none, if it is features."""
     place = Path(path)
     if place.is_file() and not place.name.endswith("H.txt"):
@@ -138,7 +176,7 @@ def _pairs(path: str, request: Request) -> list[ImagePair]:
         if format_of_suffix(place) is None:
             raise FormatError(path, "is neither a homography, name_H.txt beside two images, nor a feature file")
         return []
-    found = find_pairs(path, request.pairs)
+    found = find_pairs(path, options.pairs)
     if not found and not _holds_features(place):
         raise FormatError(path, f"is neither a sequence, with {LAYOUTS}, nor a folder of feature files")
     return found
@@ -146,46 +184,3 @@ def _pairs(path: str, request: Request) -> list[ImagePair]:
 
 def _holds_features(folder: Path) -> bool:
     return any(format_of_suffix(path) is not None for path in [*folder.glob("*"), *folder.glob("*/*")])
-
-
-# --- two feature files
-
-
-def run_agreement(inputs: tuple[str, ...], request: Request) -> int:
-    """Compare two feature files of one image; return the exit status."""
-    if len(inputs) != 2:
-        raise PlanError(f"--agreement: needs two feature files of one image, not {len(inputs)}")
-    for option, given in (("--preset", request.presets), ("-o", request.output), ("--points", request.points)):
-        if given:
-            raise PlanError(f"--agreement and {option} exclude each other")
-    found = agreement(*(read_features(path) for path in inputs))
-    if request.as_json:
-        record = {
-            "a": inputs[0],
-            "b": inputs[1],
-            "keypoints": list(found.keypoints),
-            "recall": found.recall,
-            "precision": found.precision,
-            "levels": list(QUANTILES),
-            **{name: list(values) for name, values in found.quantiles.items()},
-        }
-        write_json(record)
-        return 0
-    units = {
-        "position": ("distance, px", 4),
-        "sigma": ("difference of log sigma", 5),
-        "orientation": ("difference of orientation, rad", 5),
-        "descriptor": ("cosine of descriptors", 5),
-    }
-    table = table_of(["of the keypoints in common"], [f"{level:.0%}" for level in QUANTILES])
-    for name, values in found.quantiles.items():
-        title, digits = units[name]
-        table.add_row(*cells(title, *(f"{value:.{digits}f}" for value in values)))
-    a, b = (one_line(path) for path in inputs)
-    n, m = (counted(number, "keypoint") for number in found.keypoints)
-    print_table(
-        f"{a} ({n}) has {found.recall:.2%} of the keypoints of {b} ({m}); "
-        f"{b} has {found.precision:.2%} of those of {a}",
-        table if found.quantiles else None,
-    )
-    return 0
