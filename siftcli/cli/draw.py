@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
-from ..io.image_kinds import ImageReading
 from .guard import READ, WRITTEN
 from .options import (
     SiftCommand,
@@ -23,52 +20,9 @@ from .options import (
     taken_reading,
 )
 
-__all__ = ["Request", "command"]
+__all__ = ["command"]
 
 _VERIFY = ("auto", "homography", "fundamental", "essential", "similarity", "none")
-
-
-@dataclass(frozen=True)
-class Request:
-    """The options of the command line.
-
-    Attributes
-    ----------
-    files : tuple of str
-        Images and feature files.
-    output, format : str or None
-        Where the picture goes; which format.
-    overwrite : bool
-        About a file that exists.
-    match_file : str or None
-        Of the matches to draw.
-    pair : (str, str) or None
-        Names of the images in the match file.
-    verify : str
-        The model that matches made here are verified by, "auto" or "none".
-    style : mapping
-        Fields of :mod:`siftcli.draw.style` that were given.
-    preset : str
-        For features that are extracted.
-    reading : ImageReading
-        How images are read.
-    as_json, quiet, verbose : bool
-        What is told.
-    """
-
-    files: tuple[str, ...]
-    output: str | None
-    format: str | None
-    overwrite: bool
-    match_file: str | None
-    pair: tuple[str, str] | None
-    verify: str
-    style: Mapping[str, Any]
-    preset: str
-    reading: ImageReading
-    as_json: bool
-    quiet: bool
-    verbose: bool
 
 
 _style_options = all_of(
@@ -161,23 +115,14 @@ def command(
 
     Exit status: 0 done, 1 a file cannot be read or written, 2 wrong usage.
     """
-    reading = taken_reading(given)
-    request = Request(
-        files=files,
-        output=output,
-        format=format,
-        overwrite=overwrite,
-        match_file=match_file,
-        pair=pair,
-        verify=verify,
-        style={name: value for name, value in given.items() if value is not None},
-        preset=preset,
-        reading=reading,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-    )
+    images = taken_reading(given)
+    style = {name: value for name, value in given.items() if value is not None}
 
+    from .draw_matches import MatchSource
     from .draw_run import run
+    from .draw_target import Output
+    from .one_image import Reading
 
-    ctx.exit(run(request))
+    source = MatchSource(match_file, pair, verify)
+    output_file = Output(output, format, overwrite, as_json, quiet, verbose)
+    ctx.exit(run(files, style, source, Reading(preset, images, quiet=quiet), output_file))

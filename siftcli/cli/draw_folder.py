@@ -17,8 +17,7 @@ from ..batch.report import Report, Result
 from ..batch.units import predicted_memory, size_of
 from ..batch.workers import run_tasks
 from ..draw.formats import FORMATS, picture_format
-from ..draw.keypoints import keypoint_scene
-from ..draw.output import encode, encode_picture
+from ..draw.output import encode_picture
 from ..draw.sheet import Tile, contact_sheet, make_tile, tile_side
 from ..draw.style import KeypointStyle
 from ..errors import PlanError
@@ -26,13 +25,13 @@ from ..io.files import STDOUT
 from ..io.output import atomic_write, make_folder
 from ..words import counted
 from .batch import worthy_workers
-from .draw import Request
-from .draw_inputs import extracted, read_picture, read_their_features
-from .draw_run import exhibit_page
+from .draw_inputs import read_picture, read_their_features
+from .draw_pictures import keypoint_file, with_drawn_features
+from .draw_target import Output, refuse_existing, write_picture
 from .guard import guard
 from .one_image import Reading
 from .progress import Display
-from .streams import one_line, say, write_json, write_stdout
+from .streams import one_line, say, write_json
 
 __all__ = ["run_folder"]
 
@@ -65,42 +64,37 @@ class _Work:
         picture = read_picture(task.path, self.reading)
         if self.features is not None:
             picture = replace(picture, features=read_their_features(self.features, picture, quiet=self.reading.quiet))
-        page_wanted = self.format == "html"
-        picture = extracted(
-            picture, self.reading, descriptors=self.style.style == "descriptors" or (page_wanted and not self.features)
-        )
+        picture = with_drawn_features(picture, self.style, self.format, self.reading)
         assert picture.features is not None
-        tile, name = None, task.output or ""
+        tile = None
         if task.output is None:
-            tile = make_tile(picture.name, picture.image, picture.features, self.style, self.side)
-        elif page_wanted:
-            atomic_write(name, exhibit_page(picture, self.style), overwrite=self.overwrite)
+            tile = make_tile(picture.name, picture.rgb, picture.features, self.style, self.side)
         else:
-            scene = keypoint_scene(picture.image, picture.features, self.style)
-            atomic_write(name, encode(scene, self.format, name=name), overwrite=self.overwrite)
-        return picture.loaded.pixels.size, len(picture.features), time.perf_counter() - start, tile
+            data = keypoint_file(picture, self.style, self.format, name=task.output)
+            atomic_write(task.output, data, overwrite=self.overwrite)
+        return picture.image.pixels.size, len(picture.features), time.perf_counter() - start, tile
 
 
-def run_folder(folder: str, features: str | None, style: KeypointStyle, request: Request, reading: Reading) -> int:
+def run_folder(folder: str, features: str | None, style: KeypointStyle, reading: Reading, output: Output) -> int:
     """Draw the images of a folder; return the exit status."""
     images = [i.path for i in find_inputs([folder]).images if not _OURS.fullmatch(PurePath(i.path).name)]
     if not images:
         raise PlanError(f"{folder}: no images in it but those that sift draw has written")
-    sheet = _sheet(request)
-    format = picture_format(sheet or "", request.format or (None if sheet and sheet != STDOUT else "png"))
+    sheet = _sheet(output)
+    format = picture_format(sheet or "", output.format or (None if sheet and sheet != STDOUT else "png"))
     if sheet and format in ("html", "svg"):
         raise PlanError(f"{sheet}: a contact sheet is made of pixels; use .png, .jpg, .webp or .pdf")
-    outputs = [sheet] if sheet else _outputs(images, FORMATS[format][0], request.output)
-    _refuse_existing([output for output in outputs if output != STDOUT], request)
-    guard([output for output in outputs if output != STDOUT], images)
+    outputs = [sheet] if sheet else _outputs(images, FORMATS[format][0], output.path)
+    refuse_existing(outputs, output)
+    guard([path for path in outputs if path != STDOUT], images)
     if outputs[0] != STDOUT:
         make_folder(Path(outputs[0]).parent)
-    tasks = [_Task(image, None if sheet else output) for image, output in zip(images, outputs * len(images))]  # noqa: B905
+    tasks = [_Task(image, None if sheet else path) for image, path in zip(images, outputs * len(images))]  # noqa: B905
     jobs = worthy_workers(images)
     reading = replace(reading, workers=1 if jobs > 1 else None)
-    work = _Work(reading, style, features, format, request.overwrite, tile_side(len(images)))
+    work = _Work(reading, style, features, format, output.overwrite, tile_side(len(images)))
     report, tiles = Report(len(images)), dict[str, Tile]()
-    display = Display(report, folder, quiet=request.quiet, verbose=request.verbose)
+    display = Display(report, folder, quiet=output.quiet, verbose=output.verbose)
     cost = partial(_memory, reading=reading)
     results = run_tasks(tasks, partial(_same, work), min(jobs, len(tasks)), cost=cost, budget=memory_limit(None))
     with display, closing(results) as outcomes:
@@ -115,16 +109,13 @@ def run_folder(folder: str, features: str | None, style: KeypointStyle, request:
             elif outcome.error and not outcome.error.startswith(task.path):
                 result = result._replace(error=f"{task.path}: {outcome.error}")
             display.show(result)
-            if request.as_json:
+            if output.as_json:
                 write_json(result.record())
     if sheet and tiles:
         data = encode_picture(contact_sheet([tiles[i] for i in images if i in tiles], style), format, name=sheet)
-        if sheet == STDOUT:
-            write_stdout(data)
-        else:
-            atomic_write(sheet, data, overwrite=request.overwrite)
-            if not request.quiet:
-                say(f"{one_line(folder)}: {counted(len(tiles), 'image')} drawn to {one_line(sheet)}")
+        write_picture(sheet, data, output)
+        if sheet != STDOUT and not output.quiet:
+            say(f"{one_line(folder)}: {counted(len(tiles), 'image')} drawn to {one_line(sheet)}")
     return report.exit_status
 
 
@@ -136,12 +127,12 @@ def _same(work: _Work) -> _Work:
     return work
 
 
-def _sheet(request: Request) -> str | None:
+def _sheet(output: Output) -> str | None:
     """Return the name of the one output, or None where each image has its own."""
-    output = request.output
-    if output is None or output.endswith("/") or Path(output).is_dir():
+    path = output.path
+    if path is None or path.endswith("/") or Path(path).is_dir():
         return None
-    return output if output == STDOUT or PurePath(output).suffix else None
+    return path if path == STDOUT or PurePath(path).suffix else None
 
 
 def _outputs(images: list[str], suffix: str, folder: str | None) -> list[str]:
@@ -150,10 +141,3 @@ def _outputs(images: list[str], suffix: str, folder: str | None) -> list[str]:
     names = [PurePath(i).name if stems[PurePath(i).stem] > 1 else PurePath(i).stem for i in images]
     places = [Path(image).parent if folder is None else Path(folder) for image in images]
     return [str(place / f"{name}.keypoints{suffix}") for place, name in zip(places, names, strict=True)]
-
-
-def _refuse_existing(outputs: list[str], request: Request) -> None:
-    present = [output for output in outputs if Path(output).is_file()]
-    if present and not request.overwrite:
-        more = f" (as do {len(present) - 1} more)" if len(present) > 1 else ""
-        raise PlanError(f"{present[0]}: exists already{more}; use --overwrite, or -o for another place")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..api import describe
 from ..draw.picture import Picture as Pixels
@@ -14,15 +14,9 @@ from ..errors import FormatError, PlanError
 from ..features import Features
 from ..io.files import STDIN
 from ..io.formats import format_of_suffix
-from ..io.image import LoadedImage
 from ..io.names import stem
 from ..io.recorded import parameters_of, recorded_orientation
-from ..machine import cores
-from ..matches import Matches
-from ..matching.evidence import verify_by_evidence
-from ..matching.exact import match_features
-from ..params import MatchParams
-from .one_image import Reading, features_of, open_image
+from .one_image import Opened, Reading, features_of, open_image
 from .streams import say
 
 if TYPE_CHECKING:
@@ -32,7 +26,6 @@ __all__ = [
     "Picture",
     "extracted",
     "folder_of",
-    "match_pictures",
     "names_of",
     "read_picture",
     "read_pictures",
@@ -42,27 +35,17 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
-    """An image and its features.
+class Picture(Opened):
+    """An image in grey and in colour, and its features.
 
     Attributes
     ----------
-    path : str
-        As the user wrote it.
-    name : str
-        Its last part.
-    image : PIL.Image.Image
-        RGB.
-    loaded : LoadedImage
-        Pixels for the detector.
+    rgb : PIL.Image.Image
     features : Features or None
         None until they are read or extracted.
     """
 
-    path: str
-    name: str
-    image: Pixels
-    loaded: LoadedImage
+    rgb: Pixels
     features: Features | None = None
 
 
@@ -130,9 +113,9 @@ def extracted(picture: Picture, reading: Reading, *, descriptors: bool = True) -
     """Return a picture with features, and with descriptors where wanted; what is missing is computed."""
     features = picture.features
     if features is None:
-        features = features_of(picture.loaded, reading, descriptors=descriptors)
+        features = features_of(picture.image, reading, descriptors=descriptors)
     elif descriptors and features.descriptors is None:
-        features = describe(picture.loaded.pixels, features, reading.preset)
+        features = describe(picture.image.pixels, features, reading.preset)
     return replace(picture, features=features)
 
 
@@ -140,7 +123,7 @@ def read_picture(path: str, reading: Reading) -> Picture:
     """Read an image, in grey and in colour."""
     opened = open_image(path, reading)
     rgb = read_rgb(opened.source, opened.image.pixels, exif_orientation=reading.images.exif_orientation)
-    return Picture(path, opened.name, rgb, opened.image)
+    return Picture(path, opened.name, opened.source, opened.image, rgb)
 
 
 def _holds_many(path: str) -> bool:
@@ -154,12 +137,12 @@ def read_their_features(path: str, picture: Picture, *, quiet: bool) -> Features
 
     with collection_reader(path) as collection:
         features = collection.read(_named(collection, path, picture, quiet))
-    if features.image_size not in (None, picture.image.size):
+    if features.image_size not in (None, picture.rgb.size):
         width, height = features.image_size or (0, 0)
         raise FormatError(
             path,
-            f"is of an image of {width} x {height} pixels, and {picture.path} has {picture.image.width} x "
-            f"{picture.image.height}; give the features of this image",
+            f"is of an image of {width} x {height} pixels, and {picture.path} has {picture.rgb.width} x "
+            f"{picture.rgb.height}; give the features of this image",
         )
     return features
 
@@ -181,20 +164,3 @@ def names_of(picture: Picture) -> list[str]:
     parts = Path(picture.path).parts
     paths = [PurePath(*parts[start:]) for start in range(len(parts))]
     return [name for path in paths for name in (path.as_posix(), stem(path.as_posix()))]
-
-
-def match_pictures(a: Picture, b: Picture, verify: str | None) -> Matches:
-    """Match two pictures that have descriptors.
-
-    Parameters
-    ----------
-    verify : str or None
-        The model that the matches are verified by; "auto" for the one that they are evidence for.
-    """
-    assert a.features is not None
-    assert b.features is not None
-    if verify != "auto":
-        kind: Any = verify
-        return match_features(a.features, b.features, MatchParams(verify=kind), cores())
-    params = MatchParams()
-    return verify_by_evidence(match_features(a.features, b.features, params, cores()), params)

@@ -78,7 +78,7 @@ def _oriented(path: str, matches: Matches, pictures: Sequence[Picture], *, known
 
     def fits(order: tuple[int, int], *, names: bool) -> bool:
         return all(
-            (not names or _same_name(origin.name, pictures[k])) and origin.size in (None, pictures[k].image.size)
+            (not names or _same_name(origin.name, pictures[k])) and origin.size in (None, pictures[k].rgb.size)
             for origin, k in zip(ends, order, strict=True)
         )
 
@@ -88,12 +88,12 @@ def _oriented(path: str, matches: Matches, pictures: Sequence[Picture], *, known
         return matches.swapped()
     for origin, picture in zip(ends, pictures, strict=True):
         fitting = known or _same_name(origin.name, picture)
-        if fitting and origin.size not in (None, picture.image.size):
+        if fitting and origin.size not in (None, picture.rgb.size):
             width, height = origin.size or (0, 0)
             raise FormatError(
                 path,
                 f"is of an image {origin.name!r} of {width} x {height} pixels, and {picture.path} has "
-                f"{picture.image.width} x {picture.image.height}; give the image that was matched",
+                f"{picture.rgb.width} x {picture.rgb.height}; give the image that was matched",
             )
     names = " and ".join(repr(origin.name) for origin in ends)
     told = " ".join(str(origin.name) for origin in ends)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..batch.inputs import PlanError
+from ..errors import PlanError
 from ..evaluation.agreement import QUANTILES, agreement
 from ..io.registry import read_features
 from ..words import counted

@@ -18,14 +18,13 @@ from ..io.pairs import parts
 from ..io.recorded import check_comparable
 from ..io.registry import collection_reader, format_of_suffix
 from ..matches import Matches, Model
-from ..matching.evidence import hidden_by, verify_by_evidence
+from ..matching.evidence import verify_by_evidence
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
 from ..params import MatchParams
-from ..words import counted
 from .guard import guard
 from .match_output import MatchOutput, Messages
-from .match_words import verdict
+from .match_words import parallax_hint, verdict
 from .one_image import Reading, features_of, open_image
 from .streams import one_line, say, write_json, write_stdout
 
@@ -115,12 +114,8 @@ def run_pair(
         written = "" if output.on_stdout else f"; written to {one_line(str(output.path))}"
         found = verdict(matches, asked, params.min_inliers)
         say(f"{_described(a)} and {_described(b)}: {found}{written} in {seconds:.2f} s")
-        more = hidden_by(matches, params)
-        if more is not None:
-            say(
-                f"hint: a fundamental matrix keeps {more:,} of the {counted(len(matches), 'match')}, so there is "
-                "parallax; see --verify fundamental"
-            )
+        if (hint := parallax_hint(matches, params)) is not None:
+            say(hint)
         if matches.model is not None:
             for line in _table(matches.model):
                 say(line)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..matches import MODELS, Matches
-from ..matching.evidence import can_verify
+from ..matching.evidence import can_verify, hidden_by
+from ..params import MatchParams
 from ..words import counted
 
-__all__ = ["verdict"]
+__all__ = ["parallax_hint", "verdict"]
 
 
 def verdict(matches: Matches, verify: str | None, min_inliers: int = 15) -> str:
@@ -35,3 +36,14 @@ def verdict(matches: Matches, verify: str | None, min_inliers: int = 15) -> str:
     if verify in MODELS:
         return f"{count}; no {MODELS[verify].split(' ', 1)[1]} found (fewer than {min_inliers} inliers)"
     return f"{count}, {inliers}"
+
+
+def parallax_hint(matches: Matches, params: MatchParams) -> str | None:
+    """Return a hint where a fundamental matrix keeps many outliers of a homography, or None."""
+    more = hidden_by(matches, params)
+    if more is None:
+        return None
+    return (
+        f"hint: a fundamental matrix keeps {more:,} of the {counted(len(matches), 'match')}, so there is parallax; "
+        "see --verify fundamental"
+    )

@@ -19,6 +19,7 @@ from cli_tools import Sift, blobs
 from PIL import Image
 
 import siftcli
+from siftcli.matches import Matches, Model
 
 
 @pytest.fixture
@@ -275,6 +276,24 @@ def test_the_message_counts_what_is_drawn(sift: Sift, pair: Path) -> None:
     assert found.inliers is not None
     text = f"{len(found):,} matches, {found.inliers.sum():,} inliers of a homography; 12 of them; drawn to x.png"
     assert text in last(sift("draw", "a.png", "b.png", "--top", "12", "-o", "x.png").stderr)
+
+
+def test_parallax_is_pointed_out(sift: Sift, photo: Path) -> None:
+    # Shifts along rows, by the depth of each point: all obey one fundamental matrix, and one depth a homography.
+    rng = np.random.default_rng(0)
+    a = rng.uniform(0, (90, 60), (200, 2)).astype(np.float32)
+    near = np.arange(200) < 60
+    b = a + np.stack([np.where(near, 5, rng.uniform(-20, 20, 200)), np.zeros(200)], axis=1, dtype=np.float32)
+    model = Model("homography", np.array([[1.0, 0, 5], [0, 1, 0], [0, 0, 1]]), 4.0)
+    same = np.repeat(np.arange(200, dtype=np.int32)[:, None], 2, axis=1)
+    matches = Matches(same, xy_a=a, xy_b=b, inliers=near, model=model)
+    siftcli.write_matches("m.npz", [("photo.png", "other.png", matches)])
+    shutil.copy("photo.png", "other.png")
+    shown = sift("draw", "photo.png", "other.png", "--matches", "m.npz", "-o", "x.png")
+    assert "200 matches, 60 inliers of a homography; drawn to x.png" in shown.stderr.decode()
+    assert last(shown.stderr).startswith("sift: hint: a fundamental matrix keeps ")
+    assert last(shown.stderr).endswith("so there is parallax; see --verify fundamental")
+    assert not sift("draw", "photo.png", "other.png", "--matches", "m.npz", "-o", "y.png", "-q").stderr
 
 
 # --- folders
