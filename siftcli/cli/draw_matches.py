@@ -37,7 +37,7 @@ _WARPED = ("overlay", "blink")
 
 @dataclass(frozen=True)
 class MatchSource:
-    """Where the matches of two images come from.
+    """Source of the matches of two images.
 
     Attributes
     ----------

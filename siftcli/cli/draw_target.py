@@ -1,4 +1,4 @@
-"""Where the pictures of ``sift draw`` go, and in which format."""
+"""Names and formats of the pictures of ``sift draw``, and their writing."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ __all__ = ["EvaluateOptions", "run_evaluation"]
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is evaluated and how, and what is written and printed.
+    """Options of an evaluation, apart from its inputs.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ _PLAIN_REACH = 0.1
 
 @dataclass(frozen=True)
 class Output:
-    """What is written where, and what is printed about it.
+    """The folder to write, and what is printed about it.
 
     Attributes
     ----------
