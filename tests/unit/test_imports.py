@@ -183,6 +183,19 @@ def test_the_layers_have_no_cycle() -> None:
         done |= free
 
 
+def test_no_module_needs_itself() -> None:
+    # Imports inside functions count. `__init__` does not: it gives every public name when it is asked for.
+    modules = {name_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
+    below: dict[str, set[str]] = {name: set() for name in modules}
+    for found in filter(internal, IMPORTS):
+        target = found.target.removeprefix(f"{siftcli.__name__}.")
+        name = target if target in modules else target.rpartition(".")[0]
+        below.get(found.module, set()).update({name} & modules - {found.module})
+    while free := {name for name in below if not below[name] & below.keys()}:
+        below = {name: targets for name, targets in below.items() if name not in free}
+    assert not below, f"a circle among {sorted(below)}, or on the way to one"
+
+
 def test_packages_are_imported_only_where_they_may() -> None:
     homes = {**PACKAGES, **EXTRAS}
     wrong = []
