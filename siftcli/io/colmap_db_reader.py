@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from os import PathLike
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,30 +12,12 @@ import numpy.typing as npt
 from ..conventions import corner_origin, flip_bins, pixel_origin, similarity_of, wrapped
 from ..errors import FormatError
 from ..features import Camera, Features, ParameterValue
-from .colmap_schema import SIFT, Layout, columns_of
-from .sqlite_file import SqliteReader
+from .colmap_file import DatabaseReader, blob_array, image_name
+from .colmap_priors import WGS84, pose_prior
+from .colmap_schema import SIFT
 from .values import as_bytes_512
 
-__all__ = [
-    "TABLES",
-    "DatabaseCollection",
-    "blob_array",
-    "collection_reader",
-    "descriptor_rows",
-    "image_name",
-    "keypoint_rows",
-    "stored_rows",
-]
-
-TABLES = {
-    "images": {"image_id", "name", "camera_id"},
-    "cameras": {"camera_id", "width", "height"},
-    "keypoints": {"image_id", "rows", "cols", "data"},
-    "descriptors": {"image_id", "rows", "cols", "data"},
-}
-"""Tables and columns that are read; all versions have them."""
-
-_WGS84 = 0
+__all__ = ["DatabaseCollection", "collection_reader", "descriptor_rows", "keypoint_rows", "stored_rows"]
 
 
 def collection_reader(path: str | PathLike[str]) -> DatabaseCollection:
@@ -51,14 +31,7 @@ def collection_reader(path: str | PathLike[str]) -> DatabaseCollection:
     return DatabaseCollection(path)
 
 
-def image_name(value: object) -> str:
-    """Return the name of an image, whose bytes need not be UTF-8; ValueError if it is no text."""
-    if not isinstance(value, bytes):
-        raise ValueError(f"the name of an image is {value!r}")
-    return value.decode("utf-8", "surrogateescape")
-
-
-class DatabaseCollection:
+class DatabaseCollection(DatabaseReader):
     """An open database; a `Collection` of the images that have keypoints.
 
     Attributes
@@ -73,31 +46,14 @@ class DatabaseCollection:
 
     parameters: Mapping[str, ParameterValue] | None = None
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        self._path = str(path)
-        self._reader = SqliteReader(path)
-        self._connection = self._reader.connection
-        try:
-            columns = columns_of(self._connection)
-            for table, wanted in TABLES.items():
-                if not wanted <= columns.get(table, set()):
-                    raise FormatError(self._path, f"is no COLMAP database: it has no table {table!r} as COLMAP's")
-            self.layout = Layout.of(columns)
-            rows = self._connection.execute(
-                "SELECT images.name, images.image_id FROM images JOIN keypoints USING (image_id)"
-            )
-            self._images = {image_name(name): image for name, image in rows}
-            focal = {"params", "prior_focal_length"} <= columns["cameras"]
-            self._camera_query = (
-                f"SELECT width, height, {'params, prior_focal_length' if focal else 'NULL, 0'} FROM images "
-                "JOIN cameras USING (camera_id) WHERE image_id = ?"
-            )
-        except (sqlite3.Error, ValueError) as error:
-            self._connection.close()
-            raise self._reader.failed(error) from error
-        except FormatError:
-            self._connection.close()
-            raise
+    def _begin(self) -> None:
+        query = "SELECT images.name, images.image_id FROM images JOIN keypoints USING (image_id)"
+        self._images = {image_name(name): image for name, image in self.connection.execute(query)}
+        focal = {"params", "prior_focal_length"} <= self.columns["cameras"]
+        self._camera_query = (
+            f"SELECT width, height, {'params, prior_focal_length' if focal else 'NULL, 0'} FROM images "
+            "JOIN cameras USING (camera_id) WHERE image_id = ?"
+        )
         self.names = tuple(sorted(self._images))
 
     def read(self, name: str) -> Features:
@@ -111,21 +67,19 @@ class DatabaseCollection:
             If they are not what COLMAP stores, or cannot be read.
         """
         image = self._images[name]
-        try:
+        with self.reading():
             keypoints = self._blob("keypoints", "<f4", (2, 4, 6), image, name)
             descriptors = self._blob("descriptors", "|u1", (128,), image, name)
             size, focal = self._camera(image)
             position = self._position(image)
-        except sqlite3.Error as error:
-            raise self._reader.failed(error) from error
-        self._reader.check_unchanged()
+        self.check_unchanged()
         assert keypoints is not None
         if descriptors is not None and len(descriptors) != len(keypoints):
             raise FormatError(
-                self._path, f"{name}: has {len(descriptors)} descriptors for {len(keypoints)} keypoints; it is damaged"
+                self.path, f"{name}: has {len(descriptors)} descriptors for {len(keypoints)} keypoints; it is damaged"
             )
         if not np.isfinite(keypoints).all():
-            raise FormatError(self._path, f"{name}: has a keypoint that is not finite; the database is damaged")
+            raise FormatError(self.path, f"{name}: has a keypoint that is not finite; the database is damaged")
         camera = None if focal is None and position is None else Camera(focal=focal, position=position)
         return _features(keypoints, descriptors, size, camera)
 
@@ -135,18 +89,16 @@ class DatabaseCollection:
             return False
         wanted = [stored_rows(keypoint_rows(features)), stored_rows(descriptor_rows(features, name))]
         image = (self._images[name],)
-        try:
+        with self.reading():
             found = [
-                self._connection.execute(f"SELECT rows, cols, data FROM {table} WHERE image_id = ?", image).fetchone()
+                self.connection.execute(f"SELECT rows, cols, data FROM {table} WHERE image_id = ?", image).fetchone()
                 for table in ("keypoints", "descriptors")
             ]
-        except sqlite3.Error as error:
-            raise self._reader.failed(error) from error
         return found == wanted
 
     def _camera(self, image: int) -> tuple[tuple[int, int] | None, float | None]:
         """Return the size of an image and the focal length that was known before reconstruction."""
-        row = self._connection.execute(self._camera_query, (image,)).fetchone() or (None, None, None, 0)
+        row = self.connection.execute(self._camera_query, (image,)).fetchone() or (None, None, None, 0)
         width, height, params, prior = row
         focal = None
         if prior and isinstance(params, bytes) and len(params) >= 8:
@@ -158,36 +110,25 @@ class DatabaseCollection:
 
     def _position(self, image: int) -> tuple[float, float, float] | None:
         """Return the position of an image where it is latitude, longitude and altitude."""
-        if self.layout.priors in ("image", "data"):
-            key = "image_id = ?" if self.layout.priors == "image" else "corr_sensor_type = 0 AND corr_data_id = ?"
-            query = f"SELECT position FROM pose_priors WHERE coordinate_system = {_WGS84} AND {key}"
-            row = self._connection.execute(query, (image,)).fetchone()
-            if row and isinstance(row[0], bytes) and len(row[0]) == 24:
-                x, y, z = np.frombuffer(row[0], "<f8").tolist()
-                return (x, y, z) if abs(x) <= 90 and abs(y) <= 180 else None
-        return None
+        prior = pose_prior(self.connection, self.layout, image)
+        if prior is None or prior.system != WGS84:
+            return None
+        latitude, longitude, _ = prior.position
+        return prior.position if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 
     def _blob(self, table: str, dtype: str, widths: tuple[int, ...], image: int, name: str) -> npt.NDArray[Any] | None:
         typed = "type" if table == "descriptors" and self.layout.typed else str(SIFT)
         query = f"SELECT rows, cols, data, {typed} FROM {table} WHERE image_id = ?"
-        row = self._connection.execute(query, (image,)).fetchone()
+        row = self.connection.execute(query, (image,)).fetchone()
         if row is None:
             return None
         if row[3] != SIFT:
-            raise FormatError(self._path, f"{name}: has descriptors of type {row[3]}, which are not SIFT's")
-        return blob_array(row[0], row[1], row[2], dtype, widths, f"{name}: has {table}", self._path)
+            raise FormatError(self.path, f"{name}: has descriptors of type {row[3]}, which are not SIFT's")
+        return blob_array(row[0], row[1], row[2], dtype, widths, f"{name}: has {table}", self.path)
 
     def __iter__(self) -> Iterator[tuple[str, Features]]:
         for name in self.names:
             yield name, self.read(name)
-
-    def __enter__(self) -> DatabaseCollection:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
 
 def keypoint_rows(features: Features) -> npt.NDArray[np.float32]:
@@ -209,19 +150,6 @@ def descriptor_rows(features: Features, label: str) -> npt.NDArray[np.uint8]:
 def stored_rows(array: npt.NDArray[np.generic]) -> tuple[int, int, bytes]:
     """Return an array as COLMAP stores it: rows, columns, bytes."""
     return (*array.shape, array.tobytes())
-
-
-def blob_array(
-    rows: object, columns: object, data: object, dtype: str, widths: tuple[int, ...], what: str, path: str
-) -> npt.NDArray[Any]:
-    """Return the array that COLMAP stores as rows, columns and bytes; FormatError if they do not agree."""
-    data = b"" if data is None else data
-    if not isinstance(rows, int) or not isinstance(data, bytes) or rows < 0 or (rows and columns not in widths):
-        raise FormatError(path, f"{what} of {rows} rows and {columns} columns; it is damaged")
-    width = columns if rows and isinstance(columns, int) else widths[-1]
-    if len(data) != rows * width * np.dtype(dtype).itemsize:
-        raise FormatError(path, f"{what} of {rows} rows in {len(data)} bytes; it is damaged")
-    return np.frombuffer(data, dtype).reshape(rows, width)
 
 
 def _features(

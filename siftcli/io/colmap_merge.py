@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, OutputError
+from ..errors import OutputError
 from .collection import check_name
 from .colmap_camera import DatabaseOptions
 from .colmap_db import DatabaseWriter
-from .colmap_db_reader import TABLES, image_name
-from .colmap_schema import CAMERA_SENSOR, SIFT, Layout, columns_of, image_pair, pair_id
+from .colmap_file import DatabaseReader, image_name
+from .colmap_priors import add_pose_prior, pose_prior
+from .colmap_schema import CAMERA_SENSOR, SIFT, Layout, image_pair, pair_id
 from .output import followed
-from .sqlite_file import SqliteReader
 
 __all__ = ["merge_databases", "name_filter"]
 
@@ -73,29 +73,21 @@ def merge_databases(
     merger = _Merger(followed(path), add=overwrite, options=options)
     with merger:
         for source in sources:
-            with SqliteReader(source) as reader:
-                try:
-                    merger.add_database(reader, keep, on_image)
-                except (ValueError, TypeError) as error:  # a row that is none of COLMAP's
-                    raise reader.failed(error) from error
+            with DatabaseReader(source) as reader, reader.reading():
+                merger.add_database(reader, keep, on_image)
 
 
 class _Merger(DatabaseWriter):
     """Adds whole databases to one."""
 
     def add_database(
-        self, reader: SqliteReader, keep: Callable[[str], bool], on_image: Callable[[str, str, int], None]
+        self, reader: DatabaseReader, keep: Callable[[str], bool], on_image: Callable[[str, str, int], None]
     ) -> None:
         """Add the images that are kept, and what belongs to them."""
         source = reader.connection
-        try:
-            columns = columns_of(source)
-            if not all(wanted <= columns.get(table, set()) for table, wanted in TABLES.items()):
-                raise FormatError(reader.path, "is no COLMAP database")
-            layout = Layout.of(columns)
+        layout = reader.layout
+        with reader.reading():
             rows = source.execute("SELECT image_id, name, camera_id FROM images ORDER BY image_id").fetchall()
-        except sqlite3.Error as error:
-            raise reader.failed(error) from error
         images = [(i, image_name(name), camera) for i, name, camera in rows]
         images = [(i, check_name(self._final, name), camera) for i, name, camera in images if keep(name)]
         known = {name: there for _, name, _ in images if (there := self._image(name)) is not None}
@@ -154,7 +146,9 @@ class _Merger(DatabaseWriter):
             if row is not None:
                 typed = {"type": row[3]} if self._layout.typed and table == "descriptors" else {}
                 self._insert(table, image_id=number, rows=row[0], cols=row[1], data=row[2], **typed)
-        self._copy_prior(source, layout, image, number, cameras[camera])
+        prior = pose_prior(source, layout, image)
+        if prior is not None:
+            add_pose_prior(self._connection, self._layout, number, cameras[camera], prior)
 
     def _copied_camera(self, source: sqlite3.Connection, camera: int, cameras: dict[int, int]) -> int:
         """Return the number here of a camera of a source, which is copied when it is first needed."""
@@ -165,24 +159,6 @@ class _Merger(DatabaseWriter):
                 raise ValueError(f"there is no camera {camera}")
             cameras[camera] = self._insert("cameras", **dict(zip(names, row, strict=True)))
         return cameras[camera]
-
-    def _copy_prior(self, source: sqlite3.Connection, layout: Layout, image: int, number: int, camera: int) -> None:
-        found = None
-        if layout.priors == "columns":
-            found = source.execute(
-                "SELECT prior_tx, prior_ty, prior_tz, 0 FROM images WHERE image_id = ?", (image,)
-            ).fetchone()
-            position = None if found is None or None in found[:3] else np.array(found[:3], "<f8").tobytes()
-            found = None if position is None else (position, 0)
-        elif layout.priors is not None:
-            key = "image_id = ?"
-            if layout.priors == "data":
-                key = f"corr_sensor_type = {CAMERA_SENSOR} AND corr_data_id = ?"
-            query = f"SELECT position, coordinate_system FROM pose_priors WHERE {key}"
-            found = source.execute(query, (image,)).fetchone()
-        if found is not None and isinstance(found[0], bytes) and len(found[0]) == 24:
-            x, y, z = np.frombuffer(found[0], "<f8").tolist()
-            self._new_prior(number, camera, (x, y, z), system=found[1])
 
     def _copy_frames(
         self, source: sqlite3.Connection, layout: Layout, numbers: dict[int, int], cameras: dict[int, int]

@@ -152,6 +152,8 @@ class Layout:
         Pose priors have a covariance.
     matched, verified : bool
         There is a table of matches, of two-view geometries.
+    gravity : bool
+        Pose priors have the direction of gravity.
     """
 
     typed: bool
@@ -160,6 +162,13 @@ class Layout:
     covariance: bool
     matched: bool
     verified: bool
+    gravity: bool
+
+    @property
+    def pair_tables(self) -> tuple[str, ...]:
+        """Those of the tables of pairs that there are."""
+        found = {"matches": self.matched, "two_view_geometries": self.verified}
+        return tuple(table for table, there in found.items() if there)
 
     @classmethod
     def of(cls, columns: dict[str, set[str]]) -> Layout:
@@ -178,6 +187,7 @@ class Layout:
             matched={"pair_id", "rows", "cols", "data"} <= columns.get("matches", set()),
             verified={"pair_id", "rows", "cols", "data", "config", "F", "E", "H"}
             <= columns.get("two_view_geometries", set()),
+            gravity="gravity" in prior,
         )
 
 

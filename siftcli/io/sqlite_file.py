@@ -12,7 +12,7 @@ from ..errors import FormatError, OutputError
 from .files import why_unreadable
 from .output import output_error
 
-__all__ = ["SqliteReader", "check_writable", "connect_for_writing", "why_full", "why_not_written"]
+__all__ = ["SqliteReader", "check_writable", "connect_for_writing", "insert", "why_full", "why_not_written"]
 
 _BUSY = 2.0
 """Seconds to wait for another program."""
@@ -31,6 +31,13 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
 def connect_for_writing(path: Path) -> sqlite3.Connection:
     """Open a database that exists; transactions are begun and ended by the caller."""
     return _connect(path, "mode=rw")
+
+
+def insert(connection: sqlite3.Connection, table: str, **values: object) -> int:
+    """Insert a row; return its number."""
+    marks = ", ".join("?" * len(values))
+    query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"
+    return int(connection.execute(query, tuple(values.values())).lastrowid or 0)
 
 
 def why_not_written(path: str | PathLike[str], error: sqlite3.Error) -> OutputError:
