@@ -10,11 +10,11 @@ from typing import NamedTuple
 from ..engine.tuning import TUNING
 from ..errors import ImageError
 from ..io.image import read_size
-from ..machine import MOST_WORKERS
+from ..machine import MOST_WORKERS, cores
 from ..params import DetectorParams
 from .plan import Job
 
-__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of", "workers_for_size"]
+__all__ = ["Unit", "make_units", "predicted_memory", "singles", "size_of", "workers_for_files", "workers_for_size"]
 
 SMALL = 1 << 16
 """Pixels up to which images are given out several at a time: the overhead of a unit exceeds the work on the pixels."""
@@ -29,6 +29,9 @@ _MOST_IMAGES, _MOST_PIXELS = 64, 1 << 20
 
 _WORTH_SHARING = 1 << 20
 """Pixels of the first octave up to which workers take longer to start than they save."""
+
+_WORTH_PROCESSES = 2_000_000
+"""Bytes of image files up to which processes take longer to start than they save."""
 
 _PROCESS = 60 << 20
 """Bytes of a process with all modules imported."""
@@ -76,7 +79,7 @@ def predicted_memory(width: int, height: int, detector: DetectorParams, workers:
     return int(_PROCESS + tile * levels * workers + width * height * each)
 
 
-def workers_for_size(width: int, height: int, detector: DetectorParams, cores: int, limit: int | None = None) -> int:
+def workers_for_size(width: int, height: int, detector: DetectorParams, limit: int | None = None) -> int:
     """Return how many workers should share one image.
 
     Parameters
@@ -84,8 +87,6 @@ def workers_for_size(width: int, height: int, detector: DetectorParams, cores: i
     width, height : int
         Size of the image in pixels.
     detector : DetectorParams
-    cores : int
-        Number of cores.
     limit : int, optional
         Most bytes of memory.
 
@@ -96,9 +97,22 @@ def workers_for_size(width: int, height: int, detector: DetectorParams, cores: i
     """
     if width * height * 4.0**-detector.first_octave <= _WORTH_SHARING:
         return 1
-    for workers in range(min(MOST_WORKERS, cores), 1, -1):
+    for workers in range(min(MOST_WORKERS, cores()), 1, -1):
         if limit is None or predicted_memory(width, height, detector, workers) <= limit:
             return workers
+    return 1
+
+
+def workers_for_files(paths: Iterable[str]) -> int:
+    """Return how many processes should share images: the number of cores, or 1 if the files are small in total."""
+    total = 0
+    for path in paths:
+        try:
+            total += Path(path).stat().st_size
+        except (OSError, ValueError):
+            continue
+        if total > _WORTH_PROCESSES:
+            return cores()
     return 1
 
 

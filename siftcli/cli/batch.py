@@ -1,25 +1,19 @@
-"""Running a batch from the command line: its options, its progress, its report."""
+"""Running a batch from the command line: its plan, its progress, its report."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import click
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import OutputError, ParameterError, PlanError
 from ..io.files import STDIN
-from ..machine import MOST_WORKERS
 from ..words import counted
 from . import INTERRUPTED
-from .guard import WRITTEN, guard
-from .options import all_of, option
+from .guard import guard
 from .streams import one_line, say, write_json, write_stdout
 
 if TYPE_CHECKING:
@@ -27,135 +21,9 @@ if TYPE_CHECKING:
     from ..batch.report import Report, Result
     from ..batch.report_file import ReportFile
     from ..batch.settings import Settings
+    from .run_options import RunOptions
 
-__all__ = ["RunOptions", "run_batch", "run_options", "worthy_workers"]
-
-_WORTH_WORKERS = 2_000_000
-"""Bytes of images below which processes take longer to start than they save."""
-
-
-run_options = all_of(
-    [
-        option(
-            "-j",
-            "--jobs",
-            group="Batch",
-            setting=True,
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Process N images at a time, each in a process of its own.",
-            note="default: the cores",
-        ),
-        option(
-            "--workers",
-            group="Batch",
-            setting=True,
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Number of processes (threads on systems without fork) that share one image; the result is the same.",
-            note=f"default: 1; for a single large image the cores, at most {MOST_WORKERS}",
-        ),
-        option(
-            "--memory",
-            group="Batch",
-            setting=True,
-            metavar="SIZE",
-            help="Limit the predicted memory of images in progress, such as 4G or 500M; one image is always processed.",
-            note="default: 80 % of what is free",
-        ),
-        option(
-            "--resume",
-            group="Batch",
-            is_flag=True,
-            help="Skip images whose output is up to date, and process the others.",
-        ),
-        option(
-            "--dry-run", group="Batch", is_flag=True, help="Print what would be read and written, without doing it."
-        ),
-        option(
-            "--report",
-            group="Batch",
-            metavar="FILE",
-            type=WRITTEN,
-            help="Write a report of all images to a .json or .csv file.",
-        ),
-        option("--fail-fast", group="Batch", is_flag=True, help="Stop after the first image that fails."),
-        option(
-            "--max-failures",
-            group="Batch",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Stop after N images have failed.",
-        ),
-        option(
-            "--shard",
-            group="Batch",
-            metavar="K/N",
-            help="Process only the K-th of N parts of the images, for N runs of one command on different machines.",
-        ),
-        option(
-            "--scheduler",
-            group="Batch",
-            metavar="ADDRESS",
-            help="Process images on the workers of a Dask scheduler: tcp://host:8786, or the scheduler's file. "
-            "Needs siftcli[cluster].",
-        ),
-        option(
-            "--ship", group="Batch", is_flag=True, help="Send image data to Dask workers that cannot read the files."
-        ),
-    ]
-)
-"""How a batch is run."""
-
-
-class RunOptions(NamedTuple):
-    """The values of `run_options`, by their names."""
-
-    jobs: int | None
-    workers: int | None
-    memory: str | None
-    resume: bool
-    dry_run: bool
-    report: str | None
-    fail_fast: bool
-    max_failures: int | None
-    shard: str | None
-    scheduler: str | None
-    ship: bool
-
-    @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> RunOptions:
-        """Take them out of the options of a command.
-
-        Raises
-        ------
-        PlanError
-            If they exclude each other.
-        """
-        options = cls(**{name: given.pop(name) for name in cls._fields})
-        if options.fail_fast and options.max_failures is not None:
-            raise PlanError("--fail-fast and --max-failures exclude each other")
-        if options.ship and options.scheduler is None:
-            raise PlanError("--ship: is about the workers of --scheduler; give that too")
-        if options.scheduler is not None and (options.jobs is not None or options.memory is not None):
-            raise PlanError("--scheduler: its workers do the work; --jobs and --memory are about local ones")
-        return options
-
-    @property
-    def bytes(self) -> int | None:
-        """Bytes of --memory.
-
-        Raises
-        ------
-        PlanError
-            If it is no size.
-        """
-        if self.memory is None:
-            return None
-        match = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([KMGT]?)(i?B)?", self.memory.strip(), re.IGNORECASE)
-        if match is None or not float(match[1]):
-            raise PlanError(f"--memory: must be a size such as 4G or 500M, not {self.memory!r}")
-        return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+__all__ = ["run_batch"]
 
 
 def run_batch(
@@ -199,6 +67,7 @@ def run_batch(
     from ..batch.execute import Batch, execute
     from ..batch.plan import files_of, take_shard
     from ..batch.report import Report
+    from ..batch.units import workers_for_files
     from ..io.files import STDOUT
     from .progress import Display
 
@@ -220,7 +89,7 @@ def run_batch(
         return _show_plan(jobs, settings, options.resume, as_json=as_json, quiet=quiet)
     settings = replace(settings, workers=options.workers or _workers(jobs, settings, options))
     batch = Batch(
-        workers=min(options.jobs or worthy_workers(job.path for job in jobs), max(1, len(jobs))),
+        workers=min(options.jobs or workers_for_files(job.path for job in jobs), max(1, len(jobs))),
         memory=memory,
         resume=options.resume,
         max_failures=1 if options.fail_fast else options.max_failures,
@@ -255,40 +124,21 @@ def run_batch(
 
 
 def _workers(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> int:
-    """Return how many workers share an image.
-
-    For a single one as many as there are cores and memory for, but one for a small one.
-    """
+    """Return how many workers share an image: several for a single large one, as memory allows; else one."""
     from ..batch.execute import memory_limit
     from ..batch.units import predicted_memory, size_of, workers_for_size
-    from ..machine import cores
 
     if len(jobs) != 1 or options.scheduler is not None:
         return 1
     width, height = size_of(jobs[0])
     limit = memory_limit(options.bytes)
-    workers = workers_for_size(width, height, settings.detector, cores(), limit)
+    workers = workers_for_size(width, height, settings.detector, limit)
     if workers > 1:
         return workers
     needed = predicted_memory(width, height, settings.detector)
     if limit is not None and needed > limit:
         of = f"--memory {options.memory}" if options.memory else "what is free"
         say(f"warning: {one_line(jobs[0].path)}: may take {needed >> 20} MB of memory, more than {of}")
-    return 1
-
-
-def worthy_workers(paths: Iterable[str]) -> int:
-    """Return how many processes images are worth: as many as there are cores, but one for a little work."""
-    from ..machine import cores
-
-    total = 0
-    for path in paths:
-        try:
-            total += Path(path).stat().st_size
-        except (OSError, ValueError):
-            continue
-        if total > _WORTH_WORKERS:
-            return cores()
     return 1
 
 

@@ -112,8 +112,8 @@ def command(
     if not sources:
         raise click.UsageError("Missing argument 'OUT': the last name is the output, after one or several inputs.", ctx)
 
-    from ..batch.conversion import convert, differences
-    from ..batch.conversion_plan import plan_conversion
+    from ..batch.conversion.convert import convert, differences
+    from ..batch.conversion.plan import plan_conversion
     from ..batch.report import Report
     from ..io.colmap_merge import name_filter
     from ..io.files import STDOUT

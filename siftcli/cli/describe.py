@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ..io.formats import FORMATS
-from .batch import run_options
 from .database import database_options
 from .guard import READ
 from .images import Request
@@ -23,6 +22,7 @@ from .options import (
     output_options,
     parameter_options,
 )
+from .run_options import run_options
 
 __all__ = ["command"]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from .batch import run_options
 from .database import database_options
 from .guard import READ
 from .images import Request
@@ -23,6 +22,7 @@ from .options import (
     parameter_options,
     selection_options,
 )
+from .run_options import run_options
 
 __all__ = ["command"]
 

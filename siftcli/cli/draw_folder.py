@@ -14,7 +14,7 @@ from ..batch.execute import memory_limit
 from ..batch.inputs import find_inputs
 from ..batch.plan import Job
 from ..batch.report import Report, Result
-from ..batch.units import predicted_memory, size_of
+from ..batch.units import predicted_memory, size_of, workers_for_files
 from ..batch.workers import run_tasks
 from ..draw.formats import FORMATS, picture_format
 from ..draw.output import encode_picture
@@ -24,7 +24,6 @@ from ..errors import PlanError
 from ..io.files import STDOUT
 from ..io.output import atomic_write, make_folder
 from ..words import counted
-from .batch import worthy_workers
 from .draw_inputs import read_picture, read_their_features
 from .draw_pictures import keypoint_file, with_drawn_features
 from .draw_target import Output, refuse_existing, write_picture
@@ -90,7 +89,7 @@ def run_folder(folder: str, features: str | None, style: KeypointStyle, reading:
     if outputs[0] != STDOUT:
         make_folder(Path(outputs[0]).parent)
     tasks = [_Task(image, None if sheet else path) for image, path in zip(images, outputs * len(images))]  # noqa: B905
-    jobs = worthy_workers(images)
+    jobs = workers_for_files(images)
     reading = replace(reading, workers=1 if jobs > 1 else None)
     work = _Work(reading, style, features, format, output.overwrite, tile_side(len(images)))
     report, tiles = Report(len(images)), dict[str, Tile]()

@@ -12,9 +12,10 @@ from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS
 from ..io.image_kinds import ImageReading
 from ..params import DescriptorParams, DetectorParams
-from .batch import RunOptions, run_batch
+from .batch import run_batch
 from .database import require_database, taken_database_options
 from .options import taken_reading
+from .run_options import RunOptions
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from ..features import Features
 from ..io.files import STDIN, STDOUT
 from ..io.image import LoadedImage
 from ..io.image_kinds import ImageReading
-from ..machine import cores
 from ..presets import all_parameters
 from .streams import read_stdin, say
 
@@ -88,5 +87,5 @@ def features_of(image: LoadedImage, reading: Reading, *, descriptors: bool = Tru
     """Find the features of an image."""
     settings = reading.settings(descriptors=descriptors)
     height, width = image.pixels.shape
-    workers = reading.workers or workers_for_size(width, height, settings.detector, cores())
+    workers = reading.workers or workers_for_size(width, height, settings.detector)
     return detect_image(image, replace(settings, workers=workers))

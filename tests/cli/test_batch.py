@@ -19,7 +19,7 @@ from cli_tools import Sift
 from PIL import Image
 
 import siftcli
-from siftcli import machine
+from siftcli.batch import units
 from siftcli.batch.manifest import MANIFEST
 from siftcli.cli.main import cli
 from siftcli.engine import pipeline
@@ -114,7 +114,7 @@ def test_a_single_image_is_shared_if_it_is_large(
 
     found = pipeline.detect
     monkeypatch.setattr(pipeline, "detect", detect)
-    monkeypatch.setattr(machine, "cores", lambda: 3)
+    monkeypatch.setattr(units, "cores", lambda: 3)
     Image.new("L", (side, side)).save(tmp_path / "a.png")
     assert cli.main(["detect", str(tmp_path / "a.png"), *options], standalone_mode=False) == 0
     assert workers == [expected]

@@ -15,8 +15,8 @@ from cli_tools import Sift
 from format_tools import SINGLE, as_written, make, parts_of, same, write, write_three
 from PIL import Image
 
-from siftcli.batch.conversion import convert
-from siftcli.batch.conversion_plan import plan_conversion
+from siftcli.batch.conversion.convert import convert
+from siftcli.batch.conversion.plan import plan_conversion
 from siftcli.batch.report import Result
 from siftcli.errors import OutputError
 from siftcli.io.formats import FORMATS

@@ -20,8 +20,8 @@ from batch_tools import fill, outputs
 from cli_tools import SIFT, Sift
 from format_tools import PARAMETERS, make, same
 
-from siftcli.batch.conversion import convert
-from siftcli.batch.conversion_plan import plan_conversion
+from siftcli.batch.conversion.convert import convert
+from siftcli.batch.conversion.plan import plan_conversion
 from siftcli.errors import OutputError
 from siftcli.features import Features
 from siftcli.io.journal import Journal

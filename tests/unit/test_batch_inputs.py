@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from siftcli.batch.image_names import ImageFinder
+from siftcli.batch.conversion.image_names import ImageFinder
 from siftcli.batch.inputs import Input, Inputs, find_inputs, read_list
 from siftcli.errors import PlanError
 

@@ -10,17 +10,17 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from ..errors import OutputError, SiftError
-from ..features import Features
-from ..io.collection import CollectionWriter
-from ..io.exif import read_camera
-from ..io.files import STDIN, STDOUT
-from ..io.formats import Format
-from ..io.output import is_fatal, make_folder, output_error
-from ..io.registry import collection_reader, collection_writer, encode_features, read_features, write_features
-from .conversion_plan import Conversion, Item
-from .manifest import inherited
-from .report import Result
+from ...errors import OutputError, SiftError
+from ...features import Features
+from ...io.collection import CollectionWriter
+from ...io.exif import read_camera
+from ...io.files import STDIN, STDOUT
+from ...io.formats import Format
+from ...io.output import is_fatal, make_folder, output_error
+from ...io.registry import collection_reader, collection_writer, encode_features, read_features, write_features
+from ..manifest import inherited
+from ..report import Result
+from .plan import Conversion, Item
 
 __all__ = ["convert", "differences"]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from ..errors import PlanError, SiftError
-from ..features import ParameterValue
-from ..io.files import STDIN, STDOUT, why_unreadable
-from ..io.formats import Format, format_for, format_of_suffix, recognise
-from ..io.journal import has_journal, journal_path
-from ..io.npz import read_parameters
-from ..io.registry import collection_reader
+from ...errors import PlanError, SiftError
+from ...features import ParameterValue
+from ...io.files import STDIN, STDOUT, why_unreadable
+from ...io.formats import Format, format_for, format_of_suffix, recognise
+from ...io.journal import has_journal, journal_path
+from ...io.npz import read_parameters
+from ...io.registry import collection_reader
 
 __all__ = ["Item", "Sources", "exists_as_folder", "find_sources"]
 

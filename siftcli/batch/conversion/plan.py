@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import OutputError, PlanError
-from ..features import ParameterValue
-from ..io.colmap_camera import DatabaseOptions
-from ..io.files import STDIN, STDOUT
-from ..io.formats import FORMATS, Format, format_for, format_of_suffix
-from ..io.journal import abandoned_journal
-from ..io.names import place_below, stem
-from ..io.pairs import parts
-from .clashes import refuse_clashes
-from .conversion_sources import Item, exists_as_folder, find_sources
+from ...errors import OutputError, PlanError
+from ...features import ParameterValue
+from ...io.colmap_camera import DatabaseOptions
+from ...io.files import STDIN, STDOUT
+from ...io.formats import FORMATS, Format, format_for, format_of_suffix
+from ...io.journal import abandoned_journal
+from ...io.names import place_below, stem
+from ...io.pairs import parts
+from ..clashes import refuse_clashes
 from .image_names import ImageFinder, is_image
+from .sources import Item, exists_as_folder, find_sources
 
 __all__ = ["Conversion", "Item", "plan_conversion"]
 

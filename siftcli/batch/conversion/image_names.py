@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path, PurePath
 
-from ..errors import PlanError
-from ..io.files import why_unreadable
-from ..io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
-from ..io.names import name_fault
+from ...errors import PlanError
+from ...io.files import why_unreadable
+from ...io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
+from ...io.names import name_fault
 
 __all__ = ["ImageFinder", "is_image"]
 
@@ -93,7 +93,7 @@ class ImageFinder:
         ImageError
             If it cannot be read.
         """
-        from ..io.image import read_image
+        from ...io.image import read_image
 
         height, width = read_image(self._folder / name).pixels.shape
         return width, height
