@@ -12,17 +12,9 @@ from ..errors import ParameterError
 from ..features import Features, Float32
 from ..matches import Matches, Origin, digest_of
 from ..params import MatchParams
+from .descriptor_set import DescriptorSet, rounding, squared_distances
 from .guided import match_along
-from .neighbours import (
-    DescriptorSet,
-    band_maxima,
-    look_again,
-    nearest_others,
-    ratios,
-    rounding,
-    second_largest,
-    squared_distances,
-)
+from .neighbours import band_maxima, look_again, nearest_others, ratios, second_largest
 from .places import points_within
 from .verify import verify
 

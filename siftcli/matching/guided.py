@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from ..features import Float32
+from ..features import Float32, Float64, Index, Mask
 from ..matches import Matches, Model
 from ..params import MatchParams
-from .neighbours import DescriptorSet, ratios, smallest_two, squared_distances
+from .descriptor_set import DescriptorSet, squared_distances
+from .epipolar import nearest_near_lines
+from .neighbours import ratios, smallest_two
 from .places import points_within
 from .verify import errors, pixel_fundamental, transferred
 
 __all__ = ["match_along"]
 
-Float64 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 Size = tuple[int, int] | None
 
-_PAIRS = 1 << 18
-"""Pairs of keypoints whose error is compared at a time."""
 _SLACK = 1 + 1e-9
 """Factor by which rounding may raise a squared error."""
 
@@ -54,8 +51,7 @@ def match_along(
     Matches
         Of descriptors, by their index.
     """
-    i, j = _consistent(model, *xy, *image_sizes)
-    squared = squared_distances(descriptors[0].rows, descriptors[1].rows, i, j)
+    i, j, squared = _candidates(model, descriptors, xy, image_sizes)
     near = smallest_two(i, j, squared, len(xy[0]))
     back = smallest_two(j, i, squared, len(xy[1]))
     limit = params.guided_distance if params.max_distance is None else min(params.max_distance, params.guided_distance)
@@ -80,30 +76,22 @@ def match_along(
     )
 
 
-def _consistent(model: Model, a: Float32, b: Float32, size_a: Size, size_b: Size) -> tuple[Index, Index]:
-    """Find all pairs of points, (P,) and (P,), whose error is at most the model's threshold."""
-    x, y = a.astype(np.float64), b.astype(np.float64)
-    if model.kind in ("homography", "similarity"):
-        i, j = points_within(transferred(model.matrix, x), y, model.threshold * _SLACK)
-    else:
-        i, j = _near_lines(pixel_fundamental(model, size_a, size_b), x, y, model.threshold)
-    good = errors(model, x[i], y[j], size_a, size_b) <= model.threshold
-    return i[good], j[good]
+def _candidates(
+    model: Model,
+    descriptors: tuple[DescriptorSet, DescriptorSet],
+    xy: tuple[Float32, Float32],
+    image_sizes: tuple[Size, Size],
+) -> tuple[Index, Index, Float64]:
+    """Return pairs, (P,) and (P,), that obey the model, among them the two nearest, and their squared distances."""
+    a, b = (points.astype(np.float64) for points in xy)
 
+    def obeys(i: Index, j: Index) -> Mask:
+        return errors(model, a[i], b[j], *image_sizes) <= model.threshold
 
-def _near_lines(fundamental: Float64, a: Float64, b: Float64, threshold: float) -> tuple[Index, Index]:
-    """Find the pairs of points whose Sampson distance is at most the threshold, or by rounding a little more."""
-    x_a, x_b = (np.column_stack((points, np.ones(len(points)))) for points in (a, b))
-    line_b, line_a = x_a @ fundamental.T, x_b @ fundamental
-    slope_b, slope_a = (np.square(line[:, :2]).sum(axis=1) * (threshold**2 * _SLACK) for line in (line_b, line_a))
-    found = [(np.empty(0, np.intp), np.empty(0, np.intp))]
-    step = max(1, _PAIRS // max(1, len(b)))
-    for start in range(0, len(a), step):
-        some = slice(start, start + step)
-        residual = line_b[some] @ x_b.T
-        residual *= residual
-        residual -= slope_a
-        row, column = np.nonzero(residual <= slope_b[some, None])
-        found.append((row + start, column))
-    i, j = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return i, j
+    if model.kind not in ("homography", "similarity"):
+        matrix = pixel_fundamental(model, *image_sizes)
+        return nearest_near_lines(matrix, model.threshold, descriptors, (a, b), obeys)
+    i, j = points_within(transferred(model.matrix, a), b, model.threshold * _SLACK)
+    good = obeys(i, j)
+    i, j = i[good], j[good]
+    return i, j, squared_distances(descriptors[0].rows, descriptors[1].rows, i, j)

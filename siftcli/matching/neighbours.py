@@ -1,16 +1,10 @@
 """Exact nearest neighbours of descriptors, by matrix products.
 
-The squared distances of all pairs are one matrix product: with each descriptor `x` of the first side written as
-``(2x, -|x|^2, 1)`` and each `y` of the second as ``(y, 1, -|y|^2)``, the product of two is ``-|x - y|^2``.  It is
-computed in blocks that stay in cache.  A first look keeps nothing of a block but the largest value of every row and of
+The squared distances of all pairs are one matrix product (see `descriptor_set`), which is computed in blocks that stay
+in cache.  A first look keeps nothing of a block but the largest value of every row and of
 every column: minus the squared distance to the nearest there.  That tells in which blocks the nearest neighbours of a
 keypoint must be, and a second, exact look is taken at those alone.  One product so serves both directions, and nothing
 of the size of all pairs is ever stored.
-
-Quantised descriptors are exact in float32: they are integers over 512, and every sum of products stays below 2^24 in
-those units.  Other descriptors are compared in float32 with a proven bound on its error; what lies within that bound
-is computed again in float64 before anything is decided.  So the result does not depend on block sizes, threads or the
-BLAS in use.
 """
 
 from __future__ import annotations
@@ -19,109 +13,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from ..errors import ParameterError
-from ..features import Float32
+from ..features import Float32, Float64, Index
 from ..threads import share
+from .descriptor_set import DescriptorSet, first_side, squared_distances
 
 __all__ = [
-    "DescriptorSet",
     "Nearest",
     "band_maxima",
     "look_again",
     "nearest_others",
     "ratios",
-    "rounding",
     "second_largest",
     "smallest_two",
-    "squared_distances",
 ]
-
-Float64 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
 
 _BLOCK = 512
 """Descriptors on each side of a product: 1 MB of distances, which fits a core's own cache."""
 
 _BANDS = 128
 """Maxima are kept for at most this many bands of a side; larger sides have bands of several blocks."""
-
-_PAIRS = 4096
-"""Distances computed at a time in float64."""
-
-_WIDTH = 130
-_UNIT = np.float32(1 / 512)
-_ROUNDING = (_WIDTH + 6) * 2.0**-24
-"""Relative error of a sum of `_WIDTH` products in float32, in any order, its terms rounded too."""
-
-_TINY = 1e-36
-"""More than what products of float32 lose to underflow."""
-
-_LARGEST = 1e15
-"""Descriptors beyond this would overflow."""
-
-
-@dataclass(frozen=True, eq=False)
-class DescriptorSet:
-    """Descriptors prepared for matching; may serve many matches.
-
-    Attributes
-    ----------
-    rows : (N, 130) float32
-        The descriptor in units of its norm, 1, and minus its squared norm.
-    exact : bool
-        The descriptors are integers over 512.
-    reach : float
-        The largest norm.
-    """
-
-    rows: Float32
-    exact: bool
-    reach: float
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @classmethod
-    def of(cls, descriptors: npt.NDArray[np.uint8] | Float32, metric: str = "l2") -> DescriptorSet:
-        """Prepare descriptors.
-
-        Parameters
-        ----------
-        descriptors : (N, 128) uint8 or float
-            Quantised, or of about unit norm.
-        metric : {"l2", "root"}
-            "root" takes their RootSIFT form: divided by their sum, then the square root; zeros stay zeros.
-
-        Raises
-        ------
-        ParameterError
-            If a value is not finite, too large for float32 arithmetic, or negative with "root".
-        """
-        quantised = descriptors.dtype == np.uint8
-        rows = np.empty((len(descriptors), _WIDTH), np.float32)
-        values = rows[:, :128]
-        if quantised:
-            np.multiply(descriptors, _UNIT, out=values)
-        else:
-            if not (np.abs(descriptors) < _LARGEST).all():
-                raise ParameterError("descriptors", "must be finite and of about unit norm")
-            values[:] = descriptors
-        if metric == "root":
-            if not (values >= 0).all():
-                raise ParameterError("metric", "root needs descriptors without negative values; use l2")
-            total = values.sum(axis=1, keepdims=True, dtype=np.float64)
-            values[:] = np.sqrt(values / np.where(total > 0, total, 1))
-        norms = np.einsum("ij,ij->i", values, values, dtype=np.float64)
-        rows[:, 128] = 1
-        rows[:, 129] = -norms
-        return cls(rows, bool(quantised and metric == "l2"), float(np.sqrt(norms.max(initial=0))))
-
-
-def rounding(a: DescriptorSet, b: DescriptorSet) -> float:
-    """Bound the error of a squared distance that the product gives; 0 where it is exact."""
-    return 0.0 if a.exact and b.exact else _ROUNDING * (a.reach + b.reach) ** 2 + _TINY
 
 
 # --- the first look: the nearest in every band
@@ -135,14 +46,6 @@ def _band(n: int) -> int:
 def _starts(start: int, stop: int) -> Iterator[tuple[int, int]]:
     for i in range(start, stop, _BLOCK):
         yield i, min(i + _BLOCK, stop)
-
-
-def _first_side(rows: Float32) -> Float32:
-    """Turn (x, 1, -|x|^2) into (2x, -|x|^2, 1)."""
-    out = np.multiply(rows, np.float32(2))
-    out[:, 128] = rows[:, 129]
-    out[:, 129] = 1
-    return out
 
 
 def band_maxima(a: DescriptorSet, b: DescriptorSet, threads: int = 1) -> tuple[Float32, Float32]:
@@ -169,7 +72,7 @@ def band_maxima(a: DescriptorSet, b: DescriptorSet, threads: int = 1) -> tuple[F
     def work(band: int, scratch: Float32) -> None:
         start, nearest = band * band_a, columns[band]
         for i, i_stop in _starts(start, min(start + band_a, len(a))):
-            first = _first_side(a.rows[i:i_stop])
+            first = first_side(a.rows[i:i_stop])
             order = np.arange(i_stop - i)
             for j, j_stop in _starts(0, len(b)):
                 product = scratch[: (i_stop - i) * (j_stop - j)].reshape(i_stop - i, j_stop - j)
@@ -304,7 +207,7 @@ def _two_nearest(
     query: Float32, base: Float32, limit: Float64, fuzz: float, left_out: tuple[Index, Index] | None = None
 ) -> Nearest:
     """Find the two nearest in one block exactly, or none of those that are left out or farther than `limit`."""
-    product = _first_side(query) @ base.T
+    product = first_side(query) @ base.T
     if left_out is not None:
         product[left_out] = -np.inf
     every = np.arange(len(query))
@@ -318,16 +221,6 @@ def _two_nearest(
     enough = product >= np.maximum(limit, second.astype(np.float64) - 2 * fuzz)[:, None]
     row, column = np.nonzero(enough & (product > -np.inf))
     return smallest_two(row, column, squared_distances(query, base, row, column), len(query))
-
-
-def squared_distances(query: Float32, base: Float32, row: Index, column: Index) -> Float64:
-    """Compute the squared distances, (P,), of pairs of rows of two `DescriptorSet`, in float64."""
-    out = np.empty(len(row))
-    for i in range(0, len(row), _PAIRS):
-        pick = slice(i, i + _PAIRS)
-        difference = query[row[pick], :128].astype(np.float64) - base[column[pick], :128]
-        out[pick] = np.square(difference, out=difference).sum(axis=1)
-    return out
 
 
 def smallest_two(row: Index, column: Index, value: Float64, n: int) -> Nearest:

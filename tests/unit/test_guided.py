@@ -7,25 +7,75 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from match_tools import brute_force, features, related
-from test_geometry import FOCAL, KINDS, SIZE, TRUE, scene
+from test_geometry import FOCAL, KINDS, SIZE, TRUE, cross, scene
 
 import siftcli
 from siftcli import MatchParams
 from siftcli.matches import Model
-from siftcli.matching import guided
+from siftcli.matching import epipolar
 from siftcli.matching.exact import Side
 from siftcli.matching.guided import match_along
 from siftcli.matching.places import points_within
 from siftcli.matching.verify import errors
 
-TESTS = (
+TESTS: tuple[dict[str, object], ...] = (
     {},
+    {"metric": "root"},
     {"ratio": 1.0, "mutual": False},
     {"ratio_both_ways": True, "mutual": False, "guided_distance": 0.9},
     {"max_distance": 0.2},
 )
+
+
+FUNDAMENTAL = {
+    "sideways": cross(np.array([1.0, 0, 0])),
+    "upwards": cross(np.array([0.02, 1.0, 0])),
+    "forwards, from the middle": cross(np.array([400.0, 300, 1])),
+    "forwards, from a corner": cross(np.array([2.0, 1, 1])),
+    "rank 3": TRUE["fundamental"] + 1e-8 * np.random.default_rng(1).normal(size=(3, 3)),
+    "rank 1": np.outer([0.0, 1, -300], [1.0, 0, -400]),
+    "zero": np.zeros((3, 3)),
+}
+"""Matrices whose epipoles lie at infinity, in the images, or nowhere."""
+
+
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(epipolar, "_ROWS", 16)
+    monkeypatch.setattr(epipolar, "_COLUMNS", 50)
+
+
+def all_errors(model: Model, a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The errors of all pairs."""
+    b = b.astype(float)
+    return np.array([errors(model, np.repeat(p[None].astype(float), len(b), axis=0), b, SIZE, SIZE) for p in a])
+
+
+@pytest.mark.parametrize("threshold", [0.05, 4.0, 300.0])
+@pytest.mark.parametrize("name", FUNDAMENTAL)
+def test_neighbours_near_lines_are_those_of_a_loop(
+    name: str, threshold: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_blocks(monkeypatch)
+    random = np.random.default_rng(8)
+    model = Model("fundamental", FUNDAMENTAL[name], threshold)
+    # Whole pixels: points at one place, at the epipole, and exactly at the threshold.
+    xy_a, xy_b = (random.integers((0, 0), SIZE, (n, 2)).astype(np.float32) for n in (220, 170))
+    xy_a[0] = xy_b[0] = 400, 300
+    xy_a[1], xy_b[1:3] = xy_a[2], xy_b[3]
+    a, b = (np.repeat(random.integers(0, 30, (n // 2, 128)), 2, axis=0).astype(np.uint8) for n in (220, 170))
+    consistent = all_errors(model, xy_a, xy_b) <= threshold
+    for mutual in (True, False):
+        params = MatchParams(ratio=1.0, mutual=mutual, verify="fundamental", guided=True, guided_distance=9.0)
+        sides = [Side.of(features(d, xy)) for d, xy in ((a, xy_a), (b, xy_b))]
+        pair = (sides[0].descriptors, sides[1].descriptors)
+        matches = match_along(model, pair, (xy_a, xy_b), (None, None), params)
+        wanted = brute_force(a, b, params, consistent=consistent)
+        assert matches.indices.tolist() == [[i, j] for i, j, _, _ in wanted]
+        np.testing.assert_array_equal(matches.ratios, [r for _, _, _, r in wanted])
+    assert consistent.any() == bool(len(matches))
 
 
 @pytest.mark.parametrize("tests", TESTS)
@@ -33,7 +83,7 @@ TESTS = (
 def test_matches_along_a_model_are_those_of_a_loop(
     kind: str, tests: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guided, "_PAIRS", 1000)
+    small_blocks(monkeypatch)
     places, _ = scene(kind, 400, 100, noise=1.0)
     assert places.xy_a is not None
     assert places.xy_b is not None
@@ -46,16 +96,11 @@ def test_matches_along_a_model_are_those_of_a_loop(
     a, b = (np.concatenate([d, np.roll(d, 3, axis=1)[:200]]) for d in (a, b))
     model = Model(kind, TRUE[kind], 3.0, FOCAL if kind == "essential" else None)
     params = MatchParams(verify=kind, guided=True, **tests)  # type: ignore[arg-type]
-    sides = [Side.of(features(d, xy, image_size=SIZE)) for d, xy in ((a, xy_a), (b, xy_b))]
+    sides = [Side.of(features(d, xy, image_size=SIZE), params.metric) for d, xy in ((a, xy_a), (b, xy_b))]
     found = match_along(
         model, (sides[0].descriptors, sides[1].descriptors), (sides[0].xy, sides[1].xy), (SIZE,) * 2, params
     )
-    consistent = np.array(
-        [
-            errors(model, np.repeat(p[None], len(xy_b), axis=0).astype(float), xy_b.astype(float), SIZE, SIZE) <= 3
-            for p in xy_a
-        ]
-    )
+    consistent = all_errors(model, xy_a, xy_b) <= 3
     limit = min(params.guided_distance, np.inf if params.max_distance is None else params.max_distance)
     wanted = brute_force(a, b, replace(params, max_distance=limit), consistent=consistent)
     indices = np.stack([sides[0].index[found.indices[:, 0]], sides[1].index[found.indices[:, 1]]], axis=1)
