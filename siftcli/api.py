@@ -152,7 +152,8 @@ def match(a: Features, b: Features, *, workers: int = 1, **tests: Any) -> Matche
         The tests that a match has to pass, by the names of `siftcli.params.MatchParams`: `ratio`, `ratio_test`,
         `fginn_radius`, `ratio_both_ways`, `mutual`, `max_distance`, `metric`; and for the geometric verification
         `verify`, `threshold`, `min_inliers`, `focal`, `seed`, `guided`, `guided_distance`.  Keypoints whose descriptor
-        is zero match nothing.
+        is zero match nothing.  With ``verify="auto"``, matches that neither model explains stay unverified, and so do
+        all matches without PoseLib.
 
     Returns
     -------

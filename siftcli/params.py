@@ -170,10 +170,11 @@ class MatchParams:
         "Distance of descriptors. l2: Euclidean; root: Euclidean, of their RootSIFT form (L1-normalised, square root).",
         choices=("l2", "root"),
     )
-    verify: Literal["homography", "fundamental", "essential", "similarity"] | None = setting(
+    verify: Literal["auto", "homography", "fundamental", "essential", "similarity"] | None = setting(
         None,
-        "Verify matches by a geometric model, estimated by RANSAC; by default not.",
-        choices=("homography", "fundamental", "essential", "similarity"),
+        "Verify matches by a geometric model, estimated by RANSAC; by default not. auto: by a homography or, where "
+        "there is parallax, by a fundamental matrix, whichever explains the matches.",
+        choices=("auto", "homography", "fundamental", "essential", "similarity"),
     )
     threshold: float = setting(3.0, "Maximum error of an inlier of the model.", unit="px", above=0, high=1e6)
     min_inliers: int = setting(15, "Minimum number of inliers of a model.", low=1)

@@ -14,7 +14,7 @@ from ..draw.style import MatchStyle
 from ..errors import PlanError
 from ..machine import cores
 from ..matches import Matches
-from ..matching.evidence import can_verify, verify_by_evidence
+from ..matching.evidence import can_verify
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
 from ..params import MatchParams
@@ -88,14 +88,13 @@ def _matched_here(pictures: list[Picture], verify: str, layout: str, reading: Re
     kind: Any = "homography" if verify == "auto" and layout in _WARPED else verify
     if verify == "auto" and kind != "auto" and not can_verify():
         raise PlanError(f"--layout {layout}: needs PoseLib; install it with: pip install 'siftcli[geometry]'")
-    if kind not in ("auto", "none"):
+    if kind != "none":
         require_estimator(kind)
     a, b = pictures = [extracted(picture, reading) for picture in pictures]
     assert a.features is not None
     assert b.features is not None
-    params = MatchParams(verify=None if kind in ("auto", "none") else kind)
-    matches = match_features(a.features, b.features, params, cores())
-    return pictures, verify_by_evidence(matches, params) if kind == "auto" else matches
+    params = MatchParams(verify=None if kind == "none" else kind)
+    return pictures, match_features(a.features, b.features, params, cores())
 
 
 def _read(

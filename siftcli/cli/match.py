@@ -42,7 +42,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
     jobs = cores() if jobs is None else jobs
     two = len(inputs) == 2 and not given["rank"]
     choice = PairChoice(**{name: given.pop(name) for name in PairChoice._fields})
-    params, by_evidence = chosen_tests(given, choice, two=two)
+    params = chosen_tests(given, choice, two=two)
     database = taken_database_options(given)
     messages = Messages(**{name: given.pop(name) for name in Messages._fields})
     from .one_image import Reading
@@ -70,7 +70,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
         from .match_pair import run_pair
 
         names, save_model = given["names"] or (None, None), given["save_model"]
-        how: dict[str, Any] = {"by_evidence": by_evidence, "names": names, "save_model": save_model, "threads": jobs}
+        how: dict[str, Any] = {"names": names, "save_model": save_model, "threads": jobs}
         ctx.exit(run_pair(inputs[0], inputs[1], params, reading, output, messages, **how))
     _refuse_inputs(inputs, chosen)
     if len(chosen) != 1:

@@ -81,7 +81,7 @@ _output_options = all_of(
 _verify_option = option(
     "--verify",
     group="Matching",
-    type=click.Choice(["auto", *MatchParams.__dataclass_fields__["verify"].metadata["choices"], "none"]),
+    type=click.Choice([*MatchParams.__dataclass_fields__["verify"].metadata["choices"], "none"]),
     help="Find the model that most matches obey, and mark those as inliers; auto: a homography or, where there is "
     "parallax, a fundamental matrix, whichever explains the matches.",
     note="default: auto for two images (none without PoseLib), none for a collection, homography for --rank",
@@ -175,7 +175,7 @@ match_options = all_of(
 """All options of the command."""
 
 
-def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> tuple[MatchParams, bool]:
+def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> MatchParams:
     """Take the values of the options of matching out of those of a command.
 
     Parameters
@@ -189,8 +189,6 @@ def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> tup
     Returns
     -------
     MatchParams
-    bool
-        Whether matches are verified by the model that explains them.
 
     Raises
     ------
@@ -208,18 +206,19 @@ def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> tup
         from ..matching.evidence import can_verify
 
         asked = "homography" if can_verify() else None
-    if asked not in (None, "auto", "none"):
+    if two and asked is None:
+        asked = "auto"
+    if asked not in (None, "none"):
         tests["verify"] = asked
-    by_evidence = two and asked in (None, "auto")
     params = MatchParams(**{**MATCH_PRESETS.get(given["preset"], {}), **tests})
-    _refuse_unused(tests, params, {"seed"} if choice.retrieve is not None else set(), by_evidence=by_evidence)
-    return params, by_evidence
+    _refuse_unused(tests, params, {"seed"} if choice.retrieve is not None else set())
+    return params
 
 
-def _refuse_unused(tests: Mapping[str, Any], params: MatchParams, used: set[str], *, by_evidence: bool) -> None:
+def _refuse_unused(tests: Mapping[str, Any], params: MatchParams, used: set[str]) -> None:
     """Refuse options that are about one that is not given."""
     about = tests.keys() & {"threshold", "min_inliers", "focal", "seed"} - used
-    if params.verify is None and not by_evidence and about:
+    if params.verify is None and about:
         raise PlanError("--threshold, --min-inliers, --focal and --seed are about --verify; give that too")
     if "guided_distance" in tests and not params.guided:
         raise PlanError("--guided-distance: is about --guided; give that too")

@@ -18,7 +18,6 @@ from ..io.pairs import parts
 from ..io.recorded import check_comparable
 from ..io.registry import collection_reader, format_of_suffix
 from ..matches import Matches, Model
-from ..matching.evidence import verify_by_evidence
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
 from ..params import MatchParams
@@ -62,7 +61,6 @@ def run_pair(
     output: MatchOutput,
     messages: Messages,
     *,
-    by_evidence: bool,
     names: tuple[str | None, str | None] = (None, None),
     save_model: str | None = None,
     threads: int = 1,
@@ -79,15 +77,13 @@ def run_pair(
         How features are extracted from images.
     output : MatchOutput
     messages : Messages
-    by_evidence : bool
-        Verify by the model that the matches are evidence for.
     names : (str or None, str or None)
         Of the images, where the files do not tell them.
     save_model : str, optional
         Where the matrix of the model goes.
     threads : int
     """
-    if save_model is not None and params.verify is None and not by_evidence:
+    if save_model is not None and params.verify is None:
         raise PlanError("--save-model: there is a model only with --verify; give that too")
     if params.verify is not None:
         require_estimator(params.verify)
@@ -103,16 +99,13 @@ def run_pair(
             )
     check_comparable(a.features.parameters, b.features.parameters, path_a, path_b, params.metric)
     matches = match_features(a.features, b.features, params, threads)
-    if by_evidence:
-        matches = verify_by_evidence(matches, params)
     seconds = time.perf_counter() - start
     _write(a, b, matches, output, messages)
     if messages.as_json:
         write_json(_record(a, b, matches, output.path, seconds))
     if not messages.quiet:
-        asked = "auto" if by_evidence else params.verify
         written = "" if output.on_stdout else f"; written to {one_line(str(output.path))}"
-        found = verdict(matches, asked, params.min_inliers)
+        found = verdict(matches, params.verify, params.min_inliers)
         say(f"{_described(a)} and {_described(b)}: {found}{written} in {seconds:.2f} s")
         if (hint := parallax_hint(matches, params)) is not None:
             say(hint)
@@ -121,7 +114,8 @@ def run_pair(
                 say(line)
     if save_model is not None:
         if matches.model is None:
-            say(f"error: {save_model}: not written, no {params.verify or 'model'} was found")
+            kind = "model" if params.verify == "auto" else params.verify
+            say(f"error: {save_model}: not written, no {kind} was found")
             return 1
         make_folder(Path(save_model).parent)
         atomic_write(save_model, _model_text(matches.model), overwrite=output.overwrite)

@@ -41,7 +41,7 @@ def verify_by_evidence(matches: Matches, params: MatchParams) -> Matches:
     matches : Matches
         With coordinates.
     params : MatchParams
-        As of `siftcli.matching.verify.verify`; its `verify` is not looked at.
+        As of `siftcli.matching.verify.verify`; its `verify` is taken as "auto".
 
     Returns
     -------

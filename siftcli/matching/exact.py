@@ -13,6 +13,7 @@ from ..features import Features, Float32
 from ..matches import Matches, Origin, digest_of
 from ..params import MatchParams
 from .descriptor_set import DescriptorSet, rounding, squared_distances
+from .evidence import verify_by_evidence
 from .guided import match_along
 from .neighbours import band_maxima, look_again, nearest_others, ratios, second_largest
 from .places import points_within
@@ -92,7 +93,9 @@ def match_features(a: Features, b: Features, params: MatchParams, threads: int =
     a, b : Features
         With descriptors.
     params : MatchParams
-        The tests; see `match_descriptors`, `siftcli.matching.verify.verify` and `siftcli.matching.guided.match_along`.
+        The tests; see `match_descriptors`, `siftcli.matching.verify.verify`,
+        `siftcli.matching.evidence.verify_by_evidence` for ``verify="auto"``, and
+        `siftcli.matching.guided.match_along`.
     threads : int
         How many may work at once; the result does not depend on it.
 
@@ -108,7 +111,11 @@ def match_sides(a: Side, b: Side, params: MatchParams, threads: int = 1) -> Matc
     """Do the same with images that are prepared with `params.metric`."""
     matches = match_descriptors(a, b, params, threads)
     i, j = matches.indices.T
-    matches = verify(replace(matches, xy_a=a.xy[i], xy_b=b.xy[j]), params, a.image_size, b.image_size)
+    matches = replace(matches, xy_a=a.xy[i], xy_b=b.xy[j])
+    if params.verify == "auto":
+        matches = verify_by_evidence(matches, params)
+    else:
+        matches = verify(matches, params, a.image_size, b.image_size)
     if params.guided and matches.model is not None:
         sizes = a.image_size, b.image_size
         matches = match_along(matches.model, (a.descriptors, b.descriptors), (a.xy, b.xy), sizes, params)

@@ -40,8 +40,11 @@ _FOCAL = 1.2
 
 
 def require_estimator(kind: str) -> None:
-    """Raise ParameterError, with what to install, if a model of this kind cannot be estimated here."""
-    if kind != "similarity":
+    """Raise ParameterError, with what to install, if a model of this kind cannot be estimated here.
+
+    "auto" never fails: without PoseLib, `siftcli.matching.evidence.verify_by_evidence` leaves matches as they are.
+    """
+    if kind not in ("similarity", "auto"):
         _poselib()
 
 
@@ -67,7 +70,7 @@ def verify(
     matches : Matches
         With coordinates.
     params : MatchParams
-        With `verify`; gives the threshold, the seed and the fewest inliers that are evidence.
+        With `verify`, not "auto"; gives the threshold, the seed and the fewest inliers that are evidence.
     size_a, size_b : (width, height), optional
         In pixels; essential matrices need them.
 

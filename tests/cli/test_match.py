@@ -211,6 +211,15 @@ def test_two_images_are_verified_by_what_explains_them(sift: Sift, pair: tuple[s
     assert b" inliers of a homography in " in chosen.stderr
 
 
+def test_two_images_are_matched_along_the_model_that_explains_them(sift: Sift, pair: tuple[str, str]) -> None:
+    pytest.importorskip("poselib")
+    named, chosen = (sift("match", *pair, "--guided", *more) for more in (("--verify", "homography"), ()))
+    assert chosen.returncode == 0, chosen.stderr.decode()
+    assert chosen.stdout == named.stdout
+    assert {r["inlier"] for r in rows_of(chosen.stdout)} == {"1"}
+    assert len(chosen.stdout) > len(sift("match", *pair).stdout)
+
+
 def test_without_poselib_two_images_are_not_verified(sift: Sift, pair: tuple[str, str]) -> None:
     Path("poselib.py").write_text("raise ImportError")
     env = {"PYTHONPATH": os.pathsep.join([".", *filter(None, [os.environ.get("PYTHONPATH")])])}
@@ -267,7 +276,7 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
         (["a", "features.h5", "--rank", "-o", "x.csv"], "--rank and -o"),
         (["a", "b", "--save-model", "H.txt", "--verify", "none"], "--verify"),
         (["a", "b", "--threshold", "2", "--verify", "none"], "--verify"),
-        (["a", "b", "--guided"], "--guided: needs a model to match along; give verify too"),
+        (["a", "b", "--guided", "--verify", "none"], "--guided: needs a model to match along; give verify too"),
         (["a", "b", "--guided-distance", "0.5"], "--guided-distance: is about --guided"),
         (["a", "b", "--fginn-radius", "5"], "--ratio-test fginn"),
         (["a", "b", "--ratio", "2"], "--ratio"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,29 @@ def test_a_second_round_keeps_the_inliers_and_finds_more(
     assert second.sizes == (len(a), len(b))
     assert second.xy_a is not None
     np.testing.assert_array_equal(second.xy_a, a.xy[second.indices[:, 0]])
+
+
+@pytest.mark.parametrize("kind", ["homography", "fundamental"])
+def test_the_second_round_follows_the_model_that_auto_chooses(kind: str) -> None:
+    pytest.importorskip("poselib")
+    places, _ = scene(kind, 300, 60, noise=0.3)
+    random = np.random.default_rng(9)
+    d = random.integers(0, 20, (300, 128)).astype(np.uint8)
+    a, b = features(d, places.xy_a, image_size=SIZE), features(d, places.xy_b, image_size=SIZE)
+    chosen, named = (siftcli.match(a, b, verify=verify, guided=True) for verify in ("auto", kind))
+    assert chosen.model is not None
+    assert chosen.model.kind == kind
+    assert 200 < len(chosen) < 300
+    np.testing.assert_array_equal(chosen.indices, named.indices)
+
+
+def test_auto_without_poselib_leaves_matches_unverified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "poselib", None)
+    a, b = related(np.random.default_rng(7), 40, 40, 20)
+    plain, auto = siftcli.match(features(a), features(b)), siftcli.match(features(a), features(b), verify="auto")
+    assert auto.inliers is None
+    assert len(plain) > 10
+    np.testing.assert_array_equal(auto.indices, plain.indices)
 
 
 def test_without_a_model_there_is_no_second_round() -> None:
