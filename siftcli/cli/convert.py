@@ -9,9 +9,10 @@ import click
 from ..errors import PlanError
 from ..io.files import STDIN
 from ..io.formats import FORMATS
+from .command import SiftCommand
 from .database import database_options, taken_database_options
 from .guard import READ, WRITTEN, guard
-from .options import SiftCommand, option, report_options
+from .options import option, report_options
 from .streams import read_stdin, say, write_json, write_stdout
 
 if TYPE_CHECKING:

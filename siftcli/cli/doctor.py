@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import SiftCommand, option
+from .command import SiftCommand
+from .options import option
 from .streams import write_json, write_stdout
 
 if TYPE_CHECKING:

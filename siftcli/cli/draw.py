@@ -8,17 +8,11 @@ import click
 
 from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
+from .command import SiftCommand
 from .guard import READ, WRITTEN
-from .options import (
-    SiftCommand,
-    all_of,
-    field_options,
-    image_options,
-    option,
-    preset_option,
-    report_options,
-    taken_reading,
-)
+from .options import all_of, field_options, option, report_options
+from .parameter_options import preset_option
+from .shared_options import image_options, taken_reading
 
 __all__ = ["command"]
 

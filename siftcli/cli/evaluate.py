@@ -10,8 +10,10 @@ import click
 from ..errors import PlanError
 from ..params import MatchParams
 from ..presets import PRESETS
+from .command import SiftCommand
+from .config import config_option
 from .guard import READ, WRITTEN
-from .options import SiftCommand, all_of, config_option, field_options, option, report_options
+from .options import all_of, field_options, option, report_options
 
 __all__ = ["command"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 from click.shell_completion import CompletionItem
 
-from .options import SiftCommand
+from .command import SiftCommand
 
 __all__ = ["command"]
 
 
 def _names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from .main import COMMANDS
-
-    return [CompletionItem(name) for name in COMMANDS if name.startswith(incomplete)]
+    group = ctx.find_root().command
+    names = group.list_commands(ctx) if isinstance(group, click.Group) else []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 @click.command("help", cls=SiftCommand, example="sift help detect")
@@ -29,10 +29,8 @@ def command(ctx: click.Context, /, name: str | None) -> None:
     if name is None:
         click.echo(root.get_help())
         return
-    found = group.get_command(root, name) if isinstance(group, click.Group) else None
-    if found is None:
-        from .main import hint
-
-        raise click.UsageError(f"No such command {name!r}.{hint(name)}", root)
+    assert isinstance(group, click.Group)
+    _, found, _ = group.resolve_command(root, [name])
+    assert found is not None  # an unknown name is an error of usage
     with found.make_context(name, ["--help"], parent=root, resilient_parsing=True) as inner:
         click.echo(inner.get_help())

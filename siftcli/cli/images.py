@@ -14,8 +14,8 @@ from ..io.image_kinds import ImageReading
 from ..params import DescriptorParams, DetectorParams
 from .batch import run_batch
 from .database import require_database, taken_database_options
-from .options import taken_reading
 from .run_options import RunOptions
+from .shared_options import taken_reading
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:

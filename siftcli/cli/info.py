@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FormatError, SiftError
+from .command import SiftCommand
 from .guard import READ
-from .options import SiftCommand, option
+from .options import option
 from .streams import read_stdin, say, write_json
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ..io.output import output_error
 from . import INTERRUPTED
 from .streams import say
 
-__all__ = ["COMMANDS", "cli", "hint"]
+__all__ = ["COMMANDS", "cli"]
 
 COMMANDS = {
     "detect": "Detect keypoints in images and describe them.",
@@ -55,7 +55,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not ctx.resilient_parsing:
-            ctx.fail(f"No such command {name!r}.{hint(name)}")
+            ctx.fail(f"No such command {name!r}.{_hint(name)}")
         return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -73,7 +73,7 @@ class _Commands(click.Group):
             ctx.exit(INTERRUPTED)
 
 
-def hint(name: str) -> str:
+def _hint(name: str) -> str:
     """Suggest what may have been meant by the name of a command that there is not."""
     from difflib import get_close_matches
 

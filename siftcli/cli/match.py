@@ -11,11 +11,12 @@ from ..batch.pair_choice import PairChoice
 from ..errors import PlanError
 from ..io.files import STDIN
 from ..machine import cores
+from .command import SiftCommand
 from .database import require_database, taken_database_options
 from .guard import READ
 from .match_options import chosen_tests, match_options
 from .match_output import MatchOutput, Messages
-from .options import SiftCommand, taken_reading
+from .shared_options import taken_reading
 
 __all__ = ["command"]
 

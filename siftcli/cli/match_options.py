@@ -11,17 +11,12 @@ from ..batch.pair_choice import PairChoice
 from ..errors import PlanError
 from ..params import MatchParams
 from ..presets import MATCH_PRESETS
+from .config import config_option
 from .database import database_options
 from .guard import READ, WRITTEN
-from .options import (
-    all_of,
-    config_option,
-    field_options,
-    image_options,
-    option,
-    preset_option,
-    report_options,
-)
+from .options import all_of, field_options, option, report_options
+from .parameter_options import preset_option
+from .shared_options import image_options
 
 __all__ = ["chosen_tests", "match_options"]
 

@@ -11,8 +11,11 @@ from ..draw.palette import THEMES
 from ..errors import ParameterError
 from ..params import DetectorParams
 from ..presets import parameters
+from .command import SiftCommand
 from .guard import READ, WRITTEN
-from .options import SiftCommand, field_options, image_options, option, report_options, start_option, taken_reading
+from .options import field_options, option, report_options
+from .parameter_options import start_option
+from .shared_options import image_options, taken_reading
 
 __all__ = ["command"]
 

@@ -16,9 +16,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 import siftcli.cli
+from siftcli.cli.command import SiftCommand
 from siftcli.cli.detect import command as detect
 from siftcli.cli.main import COMMANDS, cli
-from siftcli.cli.options import SiftCommand, chosen_parameters
+from siftcli.cli.parameter_options import chosen_parameters
 from siftcli.cli.streams import one_line
 from siftcli.params import DescriptorParams, DetectorParams, SelectionParams
 from siftcli.presets import PRESETS

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from siftcli.cli.config import config_values, is_setting
 from siftcli.cli.main import COMMANDS, cli
-from siftcli.cli.options import chosen_parameters
+from siftcli.cli.parameter_options import chosen_parameters
 from siftcli.params import DescriptorParams, DetectorParams, SelectionParams
 
 
@@ -50,7 +50,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def chosen(*args: str) -> dict[str, Any]:
     """What `sift detect` with these arguments makes of the parameters."""
-    params = DETECT.make_context("detect", ["photo.jpg", *args]).params
+    params = DETECT.make_context("detect", ["photo.jpg", *args], parent=click.Context(cli)).params
     names = {
         name for group in (DetectorParams, DescriptorParams, SelectionParams) for name in group.__dataclass_fields__
     }
