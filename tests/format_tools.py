@@ -63,7 +63,7 @@ def of_unit_norm(values: np.ndarray) -> np.ndarray:
 
 def write(path: Path, features: Features, format: str) -> Path:
     """Write features as an image ``a/b.jpg``, replacing what is there."""
-    if format == "colmap-db":  # which would be added to
+    if FORMATS[format].database:  # which would be added to
         path.unlink(missing_ok=True)
     write_features(path, features, format, image="a/b.jpg", overwrite=True)
     return path
@@ -80,8 +80,7 @@ def write_three(path: Path, format: str, n: int = 20) -> dict[str, Features]:
 
 def parts_of(path: Path, format: str) -> list[Path]:
     """The files that belong to a file of a format."""
-    other = {"vlfeat-frame": ".descr", "openmvg": ".desc"}.get(format)
-    return [path, path.with_suffix(other)] if other else [path]
+    return [path.with_suffix(s) for s in FORMATS[format].suffixes] if FORMATS[format].kind == "pair" else [path]
 
 
 def same(a: Features, b: Features, names: tuple[str, ...] = ()) -> None:

@@ -26,7 +26,7 @@ from siftcli.cli.config import config_values
 from siftcli.cli.detect import command as detect
 from siftcli.errors import OutputError, SiftError
 from siftcli.io.hdf5 import collection_writer
-from siftcli.io.match_summary import match_format_of, pairs_of
+from siftcli.io.matches import match_format_of, pairs_of
 from siftcli.io.registry import collection_reader
 
 SECONDS = 2.0

@@ -211,5 +211,5 @@ def described(
 def _located(fault: FrameError, file: FramesFile, count: int) -> FormatError:
     """Say where in a file a frame is."""
     path = file.path if file.image is None else f"{file.path}: {file.image}"
-    line = line_of_frame(file.path, file.format or "", fault.index, count)
+    line = None if file.format is None else line_of_frame(file.path, file.format, fault.index, count)
     return FormatError(path, f"keypoint {fault.index + 1} {fault.reason}", line)

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from ..errors import PlanError
 from ..io.files import STDIN, STDOUT
-from ..io.formats import FORMATS, Format, format_for, format_of_suffix
+from ..io.formats import FORMATS, Format, feature_files, format_for, format_of_suffix
 from ..io.journal import abandoned_journal
-from ..io.pairs import parts
 from .clashes import refuse_clashes
 from .inputs import Inputs
 
@@ -122,11 +121,11 @@ def files_of(jobs: Iterable[Job]) -> tuple[list[str | Path], list[str | Path]]:
     jobs = list(jobs)
     written: list[str | Path] = []
     for output, format in dict.fromkeys((job.output, job.format) for job in jobs if job.output != STDOUT):
-        written += parts(output, format)
+        written += feature_files(output, format)
     read: list[str | Path] = [job.path for job in jobs]
     read += dict.fromkeys(job.mask for job in jobs if job.mask is not None)
     for frames in dict.fromkeys(job.frames.path for job in jobs if job.frames is not None):
-        read += parts(frames)
+        read += feature_files(frames)
     return written, read
 
 

@@ -20,9 +20,9 @@ __all__ = ["are_databases", "convert_databases", "convert_matches"]
 
 def are_databases(sources: Sequence[str], source: str | None, output: str, target: str | None) -> bool:
     """Tell whether all inputs and the output are COLMAP databases, by their formats or suffixes."""
-    database = FORMATS["colmap-db"]
     names = [(path, source) for path in sources] + [(output, target)]
-    return all(name == database.name if name else format_of_suffix(path) is database for path, name in names)
+    formats = (FORMATS.get(name) if name else format_of_suffix(path) for path, name in names)
+    return all(format is not None and format.database for format in formats)
 
 
 def _refuse_existing(output: str, overwrite: bool) -> None:
@@ -81,15 +81,14 @@ def convert_matches(
     quiet: bool,
 ) -> int:
     """Convert a match file of many pairs; return the exit status."""
-    from ..io.match_summary import pairs_of
-    from ..io.matches import match_format_for, write_matches
+    from ..io.matches import match_format_for, pairs_of, write_matches
 
     if len(sources) != 1 or STDIN in sources or output == STDOUT:
         raise PlanError("--matches: converts one file of matches into another; give two names")
     guard([output])
-    source = match_format_for(sources[0], source_format, many=True)
+    source = match_format_for(sources[0], source_format, many=True, reading=True)
     target = match_format_for(output, target_format, many=True)
-    if target.name != "colmap-db":
+    if not target.database:
         _refuse_existing(output, overwrite)
     pairs = [
         (a, b, matches)
@@ -97,9 +96,9 @@ def convert_matches(
         if a is not None and b is not None and keep(a) and keep(b)
     ]
     target.function("check_names")(output, {name for a, b, _ in pairs for name in (a, b)})
-    if target.name == "hloc" and any(matches.sizes is None for _, _, matches in pairs):
-        raise PlanError(f"{sources[0]}: does not tell how many keypoints the images have, which hloc's layout needs")
-    write_matches(output, pairs, target.name, overwrite=overwrite or target.name == "colmap-db")
+    if target.needs_sizes and any(matches.sizes is None for _, _, matches in pairs):
+        raise PlanError(f"{sources[0]}: does not tell how many keypoints the images have, which {target.title} needs")
+    write_matches(output, pairs, target.name, overwrite=overwrite or target.database)
     if not quiet:
         total = sum(len(matches) for _, _, matches in pairs)
         say(f"{one_line(output)}: {len(pairs):,} pair{'s' * (len(pairs) != 1)}, {total:,} matches")

@@ -41,9 +41,9 @@ def read_match_file(path: str, pictures: Sequence[Picture], pair: tuple[str, str
     """
     from ..io.matches import match_format_for, read_matches
 
-    if pair is not None and match_format_for(path).many:
+    if pair is not None and match_format_for(path, reading=True).many:
         return _oriented(path, _of_pair(path, pair), pictures, known=True)
-    if not match_format_for(path).many:
+    if not match_format_for(path, reading=True).many:
         return _oriented(path, read_matches(path), pictures, known=pair is not None)
     try:
         return _oriented(path, read_matches(path), pictures)  # the only pair
@@ -117,7 +117,7 @@ def with_stored_features(path: str, matches: Matches, pictures: Sequence[Picture
     from ..io.matches import match_format_for
     from ..io.registry import collection_reader
 
-    if match_format_for(path).name != "colmap-db" or matches.origins is None:
+    if not match_format_for(path, reading=True).database or matches.origins is None:
         return list(pictures)
     with collection_reader(path) as collection:
         return [

@@ -11,7 +11,7 @@ from ..draw.formats import TRANSPARENT
 from ..draw.style import KeypointStyle, MatchStyle
 from ..errors import PlanError
 from ..io.files import STDIN, STDOUT
-from ..io.pairs import parts
+from ..io.formats import feature_files
 from ..matches import Matches
 from ..words import counted
 from .draw_inputs import Picture, folder_of, read_pictures, sorted_files
@@ -44,12 +44,12 @@ def run(files: Sequence[str], given: Mapping[str, Any], source: MatchSource, rea
         from .draw_folder import run_folder  # and the batch
 
         return run_folder(folder, features, _keypoint_style(given, source), reading, output)
-    images, feature_files = sorted_files(files)
+    images, described = sorted_files(files)
     style = _match_style(given, source) if len(images) > 1 else _keypoint_style(given, source)
     target = target_of(images, output, blink=isinstance(style, MatchStyle) and style.layout == "blink")
     _refuse_options(target, given, style)
-    guard([target.path], (part for path in files if path != STDIN for part in parts(path)))
-    pictures = read_pictures(images, feature_files, reading)
+    guard([target.path], (part for path in files if path != STDIN for part in feature_files(path)))
+    pictures = read_pictures(images, described, reading)
     hint = None
     if isinstance(style, KeypointStyle):
         picture = with_drawn_features(pictures[0], style, target.format, reading)

@@ -77,7 +77,7 @@ class Request(NamedTuple):
         if self.as_json and any(job.output == STDOUT for job in jobs):
             raise PlanError("--json: stdout cannot take both the features and the JSON; give -o a file")
         format = FORMATS[jobs[0].format]
-        require_database(self.database, format.name == "colmap-db")
+        require_database(self.database, format.database)
         if descriptor is not None and descriptor.float_descriptors and "floats" not in format.holds:
             able = ", ".join(dict.fromkeys(f.suffix for f in FORMATS.values() if "floats" in f.holds))
             raise ParameterError("float_descriptors", f"{format.title} has no room for them; give -o one of {able}")

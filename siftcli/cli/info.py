@@ -64,9 +64,10 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
             _failure(path, None, problem, as_json)
             continue
         try:
-            failed |= not _features(path, format, as_json)
-            if format in (None, "colmap-db") and path.lower().endswith(".db"):
-                _matches(path, as_json, of_database=True)
+            known, whole = _features(path, format, as_json)
+            failed |= not whole
+            if known.database:
+                _matches(path, as_json, database=known.name)
         except FormatError as error:
             fault = error
             if format is None and path != _STDIN:
@@ -118,8 +119,8 @@ def _open(path: str, name: str | None) -> tuple[Format, Collection]:
     return format, SingleCollection("stdin", format.function(format.decoder)(read_stdin(), name="<stdin>"))
 
 
-def _features(path: str, name: str | None, as_json: bool) -> bool:
-    """Tell about a feature file; false if an image of it cannot be read."""
+def _features(path: str, name: str | None, as_json: bool) -> tuple[Format, bool]:
+    """Tell about a feature file; return its format, and false if an image of it cannot be read."""
     from ..io.summary import summarise
 
     rows: list[tuple[str, Summary]] = []
@@ -148,24 +149,24 @@ def _features(path: str, name: str | None, as_json: bool) -> bool:
         from .info_table import show_features
 
         show_features(path, format.title, rows, parameters)
-    return whole
+    return format, whole
 
 
-def _matches(path: str, as_json: bool, *, of_database: bool = False) -> bool:
-    """Tell about a match file, or about the matches of a database, if it has any; false if no match file is so named.
+def _matches(path: str, as_json: bool, *, database: str | None = None) -> bool:
+    """Tell about a match file, or the matches of a database if it has any; false if no match file is so named.
 
     Raises
     ------
     FormatError
         If it cannot be read, or is of another kind.
     """
-    from ..io.match_summary import match_format_of, pairs_of
+    from ..io.matches import MATCH_FORMATS, match_format_of, pairs_of
 
-    format = match_format_of(path)
+    format = match_format_of(path) if database is None else MATCH_FORMATS[database]
     if format is None:
         return False
     pairs = list(pairs_of(path, format))
-    if of_database and not pairs:
+    if database is not None and not pairs:
         return True
     if as_json:
         for a, b, matches in pairs:

@@ -56,7 +56,7 @@ def run_collection(
     if target.on_stdout:
         raise PlanError("-o: the matches of a collection need a file; give -o the name of one, such as matches.h5")
     output, format = str(target.path), target.format(many=True)
-    database = format.name == "colmap-db"
+    database = format.database
     guard([output], extended=[features] if database else [])
     if params.verify is not None:
         require_estimator(params.verify)

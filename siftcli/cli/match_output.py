@@ -45,7 +45,7 @@ class MatchOutput(NamedTuple):
     @property
     def is_database(self) -> bool:
         """True if the file is a COLMAP database."""
-        return not self.on_stdout and self.format().name == "colmap-db"
+        return not self.on_stdout and self.format().database
 
 
 class Messages(NamedTuple):

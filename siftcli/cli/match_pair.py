@@ -12,9 +12,9 @@ from ..errors import FormatError, PlanError
 from ..features import Features
 from ..io.exif import read_camera
 from ..io.files import STDIN, STDOUT
+from ..io.formats import feature_files
 from ..io.matches import MATCH_FORMATS, encode_matches, write_matches
 from ..io.output import atomic_write, make_folder
-from ..io.pairs import parts
 from ..io.recorded import check_comparable
 from ..io.registry import collection_reader, format_of_suffix
 from ..matches import Matches, Model
@@ -135,14 +135,14 @@ def _check(path_a: str, path_b: str, output: MatchOutput, messages: Messages, sa
             raise PlanError(
                 f"--format: {output.given_format} needs a file; on stdout there are {', '.join(_streams())}"
             )
-    new = [] if output.on_stdout or output.format().name == "colmap-db" else [output.path]
+    new = [] if output.on_stdout or output.format().database else [output.path]
     for path in filter(None, [*new, save_model]):
         if not output.overwrite and Path(path).is_file():
             raise PlanError(f"{path}: exists already; use --overwrite to replace it, or another name")
 
 
 def _parts(*paths: str) -> list[Path]:
-    return [part for path in paths if path != STDIN for part in parts(path)]
+    return [part for path in paths if path != STDIN for part in feature_files(path)]
 
 
 def _streams() -> list[str]:
@@ -197,7 +197,7 @@ def _write(a: Loaded, b: Loaded, matches: Matches, output: MatchOutput, messages
         [(a.name, b.name, matches)],
         chosen.name,
         features={a.name: a.features, b.name: b.features}.__getitem__,
-        overwrite=output.overwrite or chosen.name == "colmap-db",
+        overwrite=output.overwrite or chosen.database,
         database=output.database,
     )
 

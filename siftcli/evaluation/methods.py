@@ -15,9 +15,8 @@ from ..api import detect
 from ..engine.selection import select
 from ..errors import FormatError, ParameterError
 from ..features import Features, Image, ParameterValue
-from ..io.formats import FORMATS, recognise
+from ..io.formats import FORMATS, feature_files, recognise
 from ..io.image import read_image
-from ..io.pairs import parts
 from ..io.registry import collection_reader, read_features
 from ..params import SelectionParams, plain_values
 from ..presets import PRESETS, all_parameters
@@ -155,7 +154,7 @@ class Files:
         found = set()
         for image in images:
             with suppress(FormatError):  # is told when the pair is measured
-                found.update(parts(self._file(image)))
+                found.update(feature_files(self._file(image)))
         return sorted(found)
 
     def about(self, images: Iterable[SequenceImage]) -> dict[str, ParameterValue]:

@@ -1,21 +1,14 @@
-"""On which line of a text file a frame is."""
+"""The line of a frame in a text file, for messages."""
 
 from __future__ import annotations
 
 import re
 from os import PathLike
-from pathlib import Path
 
+from .formats import FORMATS
 from .text_source import read_blocks
 
 __all__ = ["line_of_frame"]
-
-_ONE_LINE = frozenset({"colmap", "vlfeat", "vlfeat-frame", "ipol", "openmvg", "csv"})
-"""Formats of one line a frame, with something before them at most."""
-_WRAPPED = frozenset({"lowe", "lowe-gz"})
-"""Formats of a header of two words, and frames of so many words each, on any lines."""
-_FRAMES = {".descr": ".frame", ".desc": ".feat"}
-"""Where the frames are that belong to a file of descriptors."""
 
 
 def line_of_frame(path: str | PathLike[str], format: str, index: int, count: int) -> int | None:
@@ -24,31 +17,31 @@ def line_of_frame(path: str | PathLike[str], format: str, index: int, count: int
     Parameters
     ----------
     path : path
-        The file.
+        The file; of a format of two, either.
     format : str
         Its format's name.
     index : int
-        Which frame; the first is 0.
+        Index of the frame, from 0.
     count : int
-        How many frames the file has.
+        Number of frames in the file.
 
     Returns
     -------
     int or None
-        The first line is 1; None for files without lines.
+        The line, from 1; None for files without lines.
 
     Raises
     ------
     FormatError
-        If the file cannot be read any more.
+        If the file can no longer be read.
     """
-    if format not in _ONE_LINE | _WRAPPED:
+    chosen = FORMATS[format]
+    if chosen.lines == "none":
         return None
-    place = Path(path)
-    place = place.with_suffix(_FRAMES.get(place.suffix.lower(), place.suffix))
+    place = chosen.files(path)[0]
     with read_blocks(place, str(place)) as blocks:
         text = b"".join(blocks)
-    if format in _ONE_LINE:
+    if chosen.lines == "own":
         filled = [number for number, line in enumerate(text.split(b"\n"), start=1) if line.strip()]
         return filled[index - count] if len(filled) >= count else None
     words = list(re.finditer(rb"\S+", text))

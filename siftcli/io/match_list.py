@@ -26,7 +26,7 @@ from .limits import MAX_DIGITS, MAX_LINES
 from .output import atomic_file
 from .text_lines import text_lines
 
-__all__ = ["check_names", "encode", "read", "read_pairs", "write"]
+__all__ = ["MatchCollection", "check_names", "encode", "read", "read_pairs", "write"]
 
 _NAME = re.compile(r'"([^"]*)"|(\S+)')
 
@@ -95,6 +95,39 @@ def read(source: Source, *, name: str | None = None) -> Iterator[tuple[str, str,
             indices.extend(map(int, words))
         else:
             raise FormatError(name, f"{line.strip()[:60]!r} is no pair of indices; is a blank line missing?", number)
+
+
+class MatchCollection:
+    """The matches of a match list, all of them in memory; a context manager.
+
+    Attributes
+    ----------
+    pairs : tuple of (str, str)
+        Names of the images of each pair, in the order of the file.
+
+    Raises
+    ------
+    FormatError
+        As for `read`.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self._items = list(read(path))
+        self._matches = {(name_a, name_b): matches for name_a, name_b, matches in self._items}
+        self.pairs = tuple(self._matches)
+
+    def read(self, name_a: str, name_b: str) -> Matches:
+        """Return the matches of a pair; KeyError if there is no such pair."""
+        return self._matches[name_a, name_b]
+
+    def __iter__(self) -> Iterator[tuple[str, str, Matches]]:
+        return iter(self._items)
+
+    def __enter__(self) -> MatchCollection:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
 
 
 def _is_index(word: str) -> bool:

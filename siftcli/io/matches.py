@@ -1,21 +1,27 @@
-"""Match files: which formats there are, and reading and writing any of them.
+"""The table of match formats, and reading and writing any of them.
 
-A format is one module and one entry of `MATCH_FORMATS`.  The module is imported when it is first needed.  Of a format
-of one pair it has ``encode(matches) -> bytes`` and ``decode(source, *, name=None) -> Matches``; of one of many pairs,
-``write(path, pairs, overwrite=)``, which writes the file atomically, `pairs` being an iterable of ``(name_a, name_b,
-Matches)``, and ``check_names(path, names)``, which tells before there are any whether it will be able to.
+A format is one module and one entry of `MATCH_FORMATS`.  The module of a format of one pair has
+
+* ``encode(matches) -> bytes`` and ``decode(source, *, name=None) -> Matches``;
+
+that of a format of many pairs has
+
+* ``write(path, pairs, *, overwrite)``, which writes the file atomically; `pairs` is an iterable of ``(name_a, name_b,
+  Matches)``.  If `MatchFormat.database`, it takes `features` and `database` as well, see `write_matches`;
+* ``check_names(path, names)``, which raises OutputError if the format cannot hold these names of images;
+* ``MatchCollection(path)``, a context manager with `pairs`, a tuple of ``(name_a, name_b)``; ``read(name_a, name_b)
+  -> Matches``; and iteration over ``(name_a, name_b, Matches)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import FormatError, SuffixError
+from .format_types import MatchFormat, by_contents, by_suffix
 from .output import atomic_write
 from .run_lock import RunLock
 
@@ -29,6 +35,8 @@ __all__ = [
     "MatchFormat",
     "encode_matches",
     "match_format_for",
+    "match_format_of",
+    "pairs_of",
     "read_matches",
     "write_matches",
 ]
@@ -36,50 +44,20 @@ __all__ = [
 _Path: TypeAlias = str | PathLike[str]
 
 
-@dataclass(frozen=True)
-class MatchFormat:
-    """A match format.
-
-    Attributes
-    ----------
-    name : str
-        For ``--format``.
-    title : str
-        What it is, in words.
-    suffixes : tuple of str
-        Of its files.
-    module : str
-        In :mod:`siftcli.io`.
-    many : bool
-        Whether one file holds many pairs.
-    """
-
-    name: str
-    title: str
-    suffixes: tuple[str, ...]
-    module: str
-    many: bool = False
-
-    def function(self, name: str) -> Callable[..., Any]:
-        """Return a function of the format's module."""
-        function: Callable[..., Any] = getattr(import_module(f".{self.module}", __package__), name)
-        return function
-
-
 MATCH_FORMATS: dict[str, MatchFormat] = {
     f.name: f
     for f in (
         MatchFormat("csv", "comma-separated values", (".csv",), "match_csv"),
         MatchFormat("npz", "NumPy arrays", (".npz",), "match_npz"),
-        MatchFormat("hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "match_hdf5", many=True),
+        MatchFormat("hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "match_hdf5", many=True, needs_sizes=True),
         MatchFormat("colmap", "COLMAP's raw match list", (".txt",), "match_list", many=True),
-        MatchFormat("colmap-db", "COLMAP database", (".db",), "match_db", many=True),
+        MatchFormat("colmap-db", "COLMAP database", (".db",), "match_db", many=True, database=True),
     )
 }
-"""Every format by its name."""
+"""Every format by its name.  An output gets the first of the formats that share its suffix."""
 
 
-def match_format_for(path: _Path, name: str | None = None, *, many: bool = False) -> MatchFormat:
+def match_format_for(path: _Path, name: str | None = None, *, many: bool = False, reading: bool = False) -> MatchFormat:
     """Return the format of a file.
 
     Parameters
@@ -87,26 +65,41 @@ def match_format_for(path: _Path, name: str | None = None, *, many: bool = False
     path : path
         The file.
     name : str, optional
-        Of the format; by default the suffix says it.
+        Name of the format; by default the suffix determines it.
     many : bool
         It must hold many pairs.
+    reading : bool
+        The file is an input: if several formats share its suffix, its first bytes decide.
 
     Raises
     ------
     OutputError
-        If neither says which, or it holds one pair only.
+        If neither name nor suffix belongs to a format, or the format holds one pair only.
+    FormatError
+        If the first bytes are needed and cannot be read.
     """
-    known = [f for f in MATCH_FORMATS.values() if f.many or not many]
-    lower = PurePath(path).name.lower()
-    by_suffix = (f for f in MATCH_FORMATS.values() if lower.endswith(f.suffixes))
-    found = next(by_suffix, None) if name is None else MATCH_FORMATS.get(name)
+    known = {key: f for key, f in MATCH_FORMATS.items() if f.many or not many}
+    suffixes = ", ".join(f.suffixes[0] for f in known.values())
+    if name is not None:
+        found = MATCH_FORMATS.get(name)
+    else:
+        found = (match_format_of(path) if reading else None) or next(iter(by_suffix(MATCH_FORMATS, path)), None)
     if found is None:
-        suffixes = ", ".join(f.suffixes[0] for f in known)
         raise SuffixError(path, f"its suffix does not say which match format; use one of {suffixes}, or --format")
-    if found not in known:
-        suffixes = ", ".join(f.suffixes[0] for f in known)
+    if found.name not in known:
         raise SuffixError(path, f"{found.title} hold one pair of images; use one of {suffixes}")
     return found
+
+
+def match_format_of(path: _Path) -> MatchFormat | None:
+    """Return the match format of an input by its suffix and, where several share it, by its first bytes, or None.
+
+    Raises
+    ------
+    FormatError
+        If its first bytes are needed and cannot be read.
+    """
+    return by_contents(MATCH_FORMATS, path)
 
 
 def encode_matches(matches: Matches, format: str = "csv") -> bytes:
@@ -160,7 +153,7 @@ def write_matches(
         atomic_write(path, encode_matches(matches.named(name_a, name_b), chosen.name), overwrite=overwrite)
         return
     with RunLock(path, join=True):
-        arguments = {"features": features, "database": database} if chosen.name == "colmap-db" else {}
+        arguments = {"features": features, "database": database} if chosen.database else {}
         chosen.function("write")(Path(path), pairs, overwrite=overwrite, **arguments)
 
 
@@ -181,21 +174,32 @@ def read_matches(path: _Path, format: str | None = None, *, names: tuple[str, st
     FormatError
         If it cannot be read, is not what its format promises, or has no such pair, or several and none is named.
     """
-    chosen = match_format_for(path, format)
+    chosen = match_format_for(path, format, reading=True)
     if not chosen.many:
         matches: Matches = chosen.function("decode")(path)
         return matches
-    if chosen.name == "colmap":
-        pairs: dict[tuple[str, str], Matches] = {(a, b): m for a, b, m in chosen.function("read")(path)}
-        pair = _chosen(path, tuple(pairs), names)
-        return pairs[pair].named(*pair)
     with chosen.function("MatchCollection")(path) as collection:
-        pairs_there = collection.pairs
-        if chosen.name == "colmap-db" and names is not None:  # a pair is in the order of the images' numbers
-            pairs_there = (*pairs_there, *((b, a) for a, b in pairs_there))
-        pair = _chosen(path, pairs_there, names)
+        known = collection.pairs
+        if chosen.database and names is not None:
+            known = (*known, *((b, a) for a, b in known))
+        pair = _chosen(path, known, names)
         found: Matches = collection.read(*pair)
         return found.named(*pair)
+
+
+def pairs_of(path: _Path, format: MatchFormat) -> Iterator[tuple[str | None, str | None, Matches]]:
+    """Yield the pairs of a match file: the images' names, None where the file does not tell them, and the matches.
+
+    Raises
+    ------
+    FormatError
+        If it is no file of matches, or cannot be read.
+    """
+    if not format.many:
+        yield None, None, read_matches(path, format.name)
+        return
+    with format.function("MatchCollection")(path) as collection:
+        yield from collection
 
 
 def _chosen(path: _Path, pairs: tuple[tuple[str, str], ...], names: tuple[str, str] | None) -> tuple[str, str]:

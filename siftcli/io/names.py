@@ -1,4 +1,4 @@
-"""Names of images that come out of files: the one check before such a name becomes a path."""
+"""Names of images and files: above all the one check before a name out of a file becomes a path."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 
-__all__ = ["check_name", "name_fault", "place_below", "shortened", "stem"]
+__all__ = ["check_name", "companion", "name_fault", "place_below", "shortened", "stem"]
 
 _DRIVE = re.compile(r"[A-Za-z]:|[\\/]")
 _PARTS = re.compile(r"[\\/]")
@@ -101,3 +101,9 @@ def stem(name: str) -> str:
     head, separator, last = name.rpartition("/")
     base, dot, _ = last.rpartition(".")
     return f"{head}{separator}{base}" if dot and base else name
+
+
+def companion(path: str | PathLike[str], suffix: str) -> Path:
+    """Return the name of one file of a format of two, given that of either."""
+    path = Path(path)
+    return path if path.suffix.lower() == suffix else path.with_suffix(suffix)

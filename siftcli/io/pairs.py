@@ -1,41 +1,16 @@
-"""Formats of two files for one image: frames in one, descriptors in the other."""
+"""Writing formats of two files for one image: frames in one, descriptors in the other."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
 
 from ..errors import OutputError
+from .names import companion
 from .output import atomic_file
 
-__all__ = ["companion", "parts", "write_pair"]
-
-_SUFFIXES = ((".feat", ".desc"), (".frame", ".descr"))
-"""Suffixes of the two files of each format."""
-
-
-def companion(path: str | PathLike[str], suffix: str) -> Path:
-    """Return the name of one of the two files, given that of either."""
-    path = Path(path)
-    return path if path.suffix.lower() == suffix else path.with_suffix(suffix)
-
-
-def parts(path: str | PathLike[str], format: str | None = None) -> list[Path]:
-    """Return the files that belong to a feature file: itself, or both of a format of two.
-
-    Parameters
-    ----------
-    path : path
-        Of either file.
-    format : str, optional
-        By default the suffix says whether there are two.
-    """
-    path = Path(path)
-    known = {"openmvg": _SUFFIXES[0], "vlfeat-frame": _SUFFIXES[1]}
-    pair = known.get(format or "") or next((p for p in _SUFFIXES if path.suffix.lower() in p), None)
-    return [path] if pair is None else [companion(path, suffix) for suffix in pair]
+__all__ = ["companion", "write_pair"]
 
 
 def write_pair(
@@ -52,7 +27,7 @@ def write_pair(
     path : path
         Of either file.
     frames, descriptors : (suffix, contents)
-        No descriptors, no file; one that is there already would not belong to the frames, and is removed.
+        Without descriptors, their file is not written; an old one, which belongs to other frames, is removed.
     overwrite : bool
         Replace files that exist.
 

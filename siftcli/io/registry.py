@@ -217,7 +217,7 @@ def collection_writer(
     chosen = format_for(path, format)
     if not chosen.many:
         raise OutputError(path, f"is {chosen.title}, which holds one image; give -o a folder")
-    how = {"database": database} if chosen.name == "colmap-db" else {}
+    how = {"database": database} if chosen.database else {}
     writer: CollectionWriter = chosen.function("collection_writer")(
         path, parameters=parameters, resume=resume, overwrite=overwrite, **chosen.arguments, **how
     )

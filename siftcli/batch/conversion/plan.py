@@ -14,10 +14,9 @@ from ...errors import OutputError, PlanError
 from ...features import ParameterValue
 from ...io.colmap_camera import DatabaseOptions
 from ...io.files import STDIN, STDOUT
-from ...io.formats import FORMATS, Format, format_for, format_of_suffix
+from ...io.formats import FORMATS, Format, feature_files, format_for, format_of_suffix
 from ...io.journal import abandoned_journal
 from ...io.names import place_below, stem
-from ...io.pairs import parts
 from ..clashes import refuse_clashes
 from .image_names import ImageFinder, is_image
 from .sources import Item, exists_as_folder, find_sources
@@ -62,14 +61,14 @@ class Conversion:
     def outputs(self) -> list[Path]:
         """All files that are written."""
         outputs = {item.output for item in self.items if item.fault is None} or {self.output}
-        return [part for path in sorted(outputs - {STDOUT}) for part in parts(path, self.target.name)]
+        return [part for path in sorted(outputs - {STDOUT}) for part in feature_files(path, self.target.name)]
 
     @property
     def inputs(self) -> list[Path]:
         """All files that are read."""
         images = [] if self.finder is None else [self.finder.path(item.name) for item in self.items]
         sources = dict.fromkeys(item.path for item in self.items if item.path != STDIN)
-        return [*(part for path in sources for part in parts(path)), *images]
+        return [*(part for path in sources for part in feature_files(path)), *images]
 
 
 def plan_conversion(
@@ -128,7 +127,7 @@ def plan_conversion(
     if keep is not None:
         items = [item for item in items if keep(item.name)]
     target = _target(output, target_format, found.several)
-    if database is not None and target.name != "colmap-db":
+    if database is not None and not target.database:
         raise PlanError("--camera, --camera-model, --camera-params and --colmap-version need an output that is a .db")
     folder = _is_folder(output) or (found.several and not target.many)
     if output == STDOUT:
