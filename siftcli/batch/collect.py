@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError
 from ..features import ParameterValue
 from ..io.output import is_fatal
 from ..io.registry import collection_writer
-from .manifest import recorded
 from .plan import Job
 from .report import Result
 
@@ -57,14 +56,21 @@ class Collector:
         features, bare = result.features, result._replace(features=None, source=None)
         if features is None or self._writer is None:
             return bare
-        source = None if self._signature is None else result.source
         try:
-            with recorded(job, source, self._signature or "", exists=job.name in self._there):
+            with self._recorded(job, result):
                 self._writer.add(job.name, features)
         except OutputError as error:
             return bare._replace(status="failed", keypoints=None, error=str(error), fatal=is_fatal(error))
         self._added = True
         return bare
+
+    def _recorded(self, job: Job, result: Result) -> AbstractContextManager[None]:
+        """Record the image that is added in this block, if the run keeps records."""
+        if self._signature is None or result.source is None:
+            return nullcontext()
+        from .manifest import recorded
+
+        return recorded(job, result.source, self._signature, exists=job.name in self._there)
 
 
 @contextmanager

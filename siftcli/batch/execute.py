@@ -7,21 +7,21 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..io.files import STDOUT
 from ..io.temporary import sweep
 from ..machine import available_memory
 from .collect import collecting
-from .fingerprint import fingerprint
-from .manifest import claimed
 from .plan import Job
 from .report import Result
 from .run import make_folders, run_jobs, store
 from .settings import Settings
-from .states import State, job_states
 from .units import Unit, make_units, predicted_memory, singles
 from .workers import run_tasks
+
+if TYPE_CHECKING:
+    from .states import State
 
 __all__ = ["Batch", "execute", "memory_limit"]
 
@@ -93,6 +93,8 @@ def execute(
     make_folders(jobs)
     with ExitStack() as stack:
         if signature is not None and jobs and not jobs[0].shared:
+            from .manifest import claimed  # most runs on one image keep no records
+
             stack.enter_context(claimed(jobs, shared=batch.sharing))
         try:
             return _carry_out(jobs, settings, on_result, batch)
@@ -111,6 +113,8 @@ def _carry_out(
     with collecting(jobs, settings.parameters, signature, **how, database=settings.database) as collect:
         states: list[tuple[Job, State]] = [(job, "new") for job in jobs]
         if batch.resume and signature is not None:
+            from .states import job_states
+
             states = job_states(jobs, signature, collect.present, overwrite=overwrite)
             settings = replace(settings, overwrite=True)  # stale outputs, and what a killed run's workers still write
         for job in (job for job, state in states if state == "done"):
@@ -140,6 +144,7 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
     memory = partial(predicted_memory, detector=settings.detector, workers=settings.workers)
     if batch.scheduler is not None:
         from .cluster import on_cluster
+        from .fingerprint import fingerprint
 
         with closing(on_cluster(jobs, replace(settings, remote=True), batch.scheduler, batch.ship)) as results:
             for job, result in results:

@@ -85,13 +85,8 @@ def image_key(job: Job) -> str | None:
 
 
 @contextmanager
-def recorded(
-    job: Job, source: Fingerprint | None, signature: str, *, exists: bool, size: int | None = None
-) -> Iterator[None]:
+def recorded(job: Job, source: Fingerprint, signature: str, *, exists: bool, size: int | None = None) -> Iterator[None]:
     """Write an output in this block, and its record at the time that makes a kill harmless."""
-    if source is None:
-        yield
-        return
     if exists:
         forget(job)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +20,6 @@ from ..io.grey import to_bytes
 from ..io.image import LoadedImage, read_image
 from ..io.output import atomic_write, is_fatal, make_folder, reason_line
 from ..io.registry import FORMATS, encode_features, write_features
-from .fingerprint import fingerprint
-from .manifest import recorded
 from .plan import Job
 from .report import Result
 from .settings import Settings
@@ -107,9 +106,7 @@ def store(job: Job, result: Result, settings: Settings) -> Result:
         if job.shared or job.output == STDOUT or result.status != "done":
             return result
         if result.data is not None:
-            with recorded(
-                job, result.source, settings.signature or "", exists=Path(job.output).exists(), size=len(result.data)
-            ):
+            with _recorded(job, result, settings, len(result.data)):
                 atomic_write(job.output, result.data, overwrite=settings.overwrite)
         elif result.features is not None:
             _write(job, result.features, replace(settings, remote=False), result)
@@ -126,6 +123,8 @@ def _attempt(
     try:
         # Before the image is read: if it changes meanwhile, a later run sees that.
         if settings.signature is not None:
+            from .fingerprint import fingerprint
+
             result = result._replace(source=fingerprint(job.path, job.data))
         image = image or read_job(job, settings)
         warnings = tuple(f"{image.name}: {warning}" for warning in image.warnings)
@@ -215,11 +214,19 @@ def _written(job: Job, features: Features, settings: Settings, result: Result) -
 
 def _write(job: Job, features: Features, settings: Settings, result: Result) -> None:
     """Write features to the output of a job, and record that."""
-    exists, signature = Path(job.output).exists(), settings.signature or ""
     if FORMATS[job.format].kind == "stream":
         data = encode_features(features, job.format, name=job.output)
-        with recorded(job, result.source, signature, exists=exists, size=len(data)):
+        with _recorded(job, result, settings, len(data)):
             atomic_write(job.output, data, overwrite=settings.overwrite)
         return
-    with recorded(job, result.source, signature, exists=exists):
+    with _recorded(job, result, settings):
         write_features(job.output, features, job.format, image=job.name, overwrite=settings.overwrite)
+
+
+def _recorded(job: Job, result: Result, settings: Settings, size: int | None = None) -> AbstractContextManager[None]:
+    """Record the output that is written in this block, if the run keeps records."""
+    if result.source is None or settings.signature is None:
+        return nullcontext()
+    from .manifest import recorded  # most runs on one image keep none
+
+    return recorded(job, result.source, settings.signature, exists=Path(job.output).exists(), size=size)

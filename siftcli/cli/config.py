@@ -8,6 +8,7 @@ come before the file, the preset comes after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -15,10 +16,8 @@ import click
 from ..errors import RENAMED, PlanError
 from ..io.files import open_source, why_unreadable
 from ..io.limits import MAX_CONFIG, read_limited
-from .guard import READ
-from .options import CONFIG, option
 
-__all__ = ["config_option", "config_values", "is_setting"]
+__all__ = ["config_values", "is_setting"]
 
 _SHOWN = 80
 """Characters of a value or of a reason that a message shows."""
@@ -90,8 +89,6 @@ def _hint(name: str, known: Any) -> str:
         return ""
     if RENAMED.get(name) in known:
         return f"; use {RENAMED[name]}"
-    from difflib import get_close_matches  # for errors only
-
     near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
@@ -145,34 +142,3 @@ def _shown(value: Any) -> str:
         return "a number of more than 64 bits" if isinstance(value, int) else f"a {type(value).__name__}"
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _configure(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
-    """Use the values of a configuration file as defaults."""
-    if path is not None:
-        ctx.meta[CONFIG] = path
-        ctx.default_map = config_values(path, ctx.command, lambda: _all_commands(ctx))
-
-
-def _all_commands(ctx: click.Context) -> dict[str, click.Command]:
-    """Return all commands of the program that a command belongs to, by their names."""
-    root = ctx.find_root()
-    group = root.command
-    if not isinstance(group, click.Group):
-        return {group.name or "": group}
-    found = {name: group.get_command(root, name) for name in group.list_commands(root)}
-    return {name: command for name, command in found.items() if command is not None}
-
-
-config_option = option(
-    "--config",
-    group="Settings",
-    type=READ,
-    metavar="FILE",
-    is_eager=True,
-    expose_value=False,
-    callback=_configure,
-    help="Read options from a TOML file, such as edge_threshold = 8. Command-line options and environment variables "
-    "such as SIFT_EDGE_THRESHOLD override the file, and the file overrides the preset.",
-)
-"""``--config``."""

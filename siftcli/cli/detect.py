@@ -8,14 +8,13 @@ from typing import Any
 import click
 
 from .command import SiftCommand
-from .config import config_option
 from .database import database_options
 from .guard import READ
 from .images import Request
 from .options import option
 from .parameter_options import chosen_parameters, parameter_options, selection_options
 from .run_options import run_options
-from .shared_options import batch_options, depth_option, image_options, output_options
+from .shared_options import batch_options, config_option, depth_option, image_options, output_options
 
 __all__ = ["command"]
 

@@ -11,9 +11,9 @@ from ..errors import PlanError
 from ..params import MatchParams
 from ..presets import PRESETS
 from .command import SiftCommand
-from .config import config_option
 from .guard import READ, WRITTEN
 from .options import all_of, field_options, option, report_options
+from .shared_options import config_option
 
 __all__ = ["command"]
 

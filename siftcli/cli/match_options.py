@@ -11,12 +11,11 @@ from ..batch.pair_choice import PairChoice
 from ..errors import PlanError
 from ..params import MatchParams
 from ..presets import MATCH_PRESETS
-from .config import config_option
 from .database import database_options
 from .guard import READ, WRITTEN
 from .options import all_of, field_options, option, report_options
 from .parameter_options import preset_option
-from .shared_options import image_options
+from .shared_options import config_option, image_options
 
 __all__ = ["chosen_tests", "match_options"]
 

@@ -11,9 +11,9 @@ from ..errors import ParameterError
 from ..io.formats import FORMATS
 from ..io.image_kinds import DEFAULT_MAX_PIXELS, ImageReading
 from .guard import READ, WRITTEN
-from .options import all_of, option, report_options
+from .options import CONFIG, all_of, option, report_options
 
-__all__ = ["batch_options", "depth_option", "image_options", "output_options", "taken_reading"]
+__all__ = ["batch_options", "config_option", "depth_option", "image_options", "output_options", "taken_reading"]
 
 _FORMATS = ", ".join(f"{f.name} ({f.suffix})" for f in FORMATS.values())
 
@@ -123,3 +123,36 @@ batch_options = all_of(
     ]
 )
 """Inputs of a batch, and its reports."""
+
+
+def _configure(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+    """Use the values of a configuration file as defaults."""
+    if path is not None:
+        from .config import config_values  # most runs have no configuration file
+
+        ctx.meta[CONFIG] = path
+        ctx.default_map = config_values(path, ctx.command, lambda: _all_commands(ctx))
+
+
+def _all_commands(ctx: click.Context) -> dict[str, click.Command]:
+    """Return all commands of the program that a command belongs to, by their names."""
+    root = ctx.find_root()
+    group = root.command
+    if not isinstance(group, click.Group):
+        return {group.name or "": group}
+    found = {name: group.get_command(root, name) for name in group.list_commands(root)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+config_option = option(
+    "--config",
+    group="Settings",
+    type=READ,
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=_configure,
+    help="Read options from a TOML file, such as edge_threshold = 8. Command-line options and environment variables "
+    "such as SIFT_EDGE_THRESHOLD override the file, and the file overrides the preset.",
+)
+"""``--config``."""

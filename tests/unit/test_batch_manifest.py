@@ -73,10 +73,6 @@ def test_a_new_output_is_announced_and_an_old_one_withdrawn(job: Job) -> None:
     with recorded(job, source_of(job), HERE, exists=True):
         assert state(job) == "stale"  # whichever of the two is there
     assert state(job) == "done"
-    Path(job.output).with_name(MANIFEST).unlink()
-    with recorded(job, None, HERE, exists=False):
-        pass
-    assert state(job) == "unknown"
 
 
 def test_images_of_one_output_have_records_of_their_own(job: Job) -> None:
