@@ -25,7 +25,15 @@ def warm() -> None:
 
     for name in COMMANDS:
         importlib.import_module(f"siftcli.cli.{name}")
-    for module in ("batch.execute", "batch.conversion", "batch.match_run", "io.hdf5", "io.npz", "draw.output", "api"):
+    for module in (
+        "batch.execute",
+        "batch.conversion",
+        "batch.match_run",
+        "io.hdf5.features",
+        "io.npz",
+        "draw.output",
+        "api",
+    ):
         importlib.import_module(f"siftcli.{module}")
     for module in ("match_pair", "match_collection", "draw_run", "scalespace_run", "batch", "progress"):
         importlib.import_module(f"siftcli.cli.{module}")

@@ -25,7 +25,7 @@ from siftcli.batch.pairs import from_list
 from siftcli.cli.config import config_values
 from siftcli.cli.detect import command as detect
 from siftcli.errors import OutputError, SiftError
-from siftcli.io.hdf5 import collection_writer
+from siftcli.io.hdf5.features import collection_writer
 from siftcli.io.matches import match_format_of, pairs_of
 from siftcli.io.registry import collection_reader
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ..errors import FormatError, PlanError
 from ..io.files import STDIN, Source, source_name, why_unreadable
-from ..io.text_lines import byte_lines
+from ..io.text.lines import byte_lines
 from .left_out import LeftOut
 
 __all__ = ["Input", "Inputs", "find_inputs", "read_list"]

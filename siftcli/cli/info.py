@@ -107,8 +107,7 @@ def _no_file(path: str) -> FormatError | None:
 
 def _open(path: str, name: str | None) -> tuple[Format, Collection]:
     from ..io.formats import format_for
-    from ..io.registry import collection_reader
-    from ..io.single import SingleCollection
+    from ..io.registry import SingleCollection, collection_reader
 
     if path != _STDIN:
         format = format_for(path, name, reading=True)

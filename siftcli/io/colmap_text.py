@@ -15,8 +15,8 @@ from ..conventions import corner_origin, flip_bins, pixel_origin
 from ..errors import OutputError
 from ..features import Features
 from .files import Source
-from .text_reader import Record, open_text
-from .text_writer import EXACT, encode_records
+from .text.reader import Record, open_text
+from .text.writer import EXACT, encode_records
 from .values import as_bytes_512, require_finite
 
 __all__ = ["decode", "encode"]

@@ -22,9 +22,9 @@ import numpy.typing as npt
 from ..conventions import similarity_of
 from ..features import Features
 from .files import Source, source_name
-from .text_reader import Record, TextReader
-from .text_source import read_blocks
-from .text_writer import EXACT, encode_records
+from .text.reader import Record, TextReader
+from .text.source import read_blocks
+from .text.writer import EXACT, encode_records
 from .units import recognised
 from .values import as_bytes, as_floats, require_finite
 

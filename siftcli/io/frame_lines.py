@@ -6,7 +6,7 @@ import re
 from os import PathLike
 
 from .formats import FORMATS
-from .text_source import read_blocks
+from .text.source import read_blocks
 
 __all__ = ["line_of_frame"]
 

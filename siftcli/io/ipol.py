@@ -14,8 +14,8 @@ import numpy as np
 from ..conventions import ipol_angles, ipol_bins, library_bins, wrapped
 from ..features import Features
 from .files import Source
-from .text_reader import Record, open_text
-from .text_writer import EXACT, encode_records
+from .text.reader import Record, open_text
+from .text.writer import EXACT, encode_records
 from .values import as_bytes, require_finite
 
 __all__ = ["decode", "encode"]

@@ -24,8 +24,8 @@ import numpy as np
 from ..conventions import flip_angles, flip_bins
 from ..features import Features
 from .files import Source
-from .text_writer import compress as gzipped
-from .text_writer import encode_records
+from .text.writer import compress as gzipped
+from .text.writer import encode_records
 from .values import as_bytes, require_finite
 
 __all__ = ["encode_key", "read_key"]
@@ -97,7 +97,7 @@ def read_key(source: Source, *, name: str | None = None) -> Features:
         If the file cannot be read, is cut short, or holds something else than its header promises, numbers, and
         descriptor values 0-255; with the line.
     """
-    from .text_reader import Record, open_text
+    from .text.reader import Record, open_text
 
     with open_text(source, "a Lowe key file", name) as reader:
         count, length = reader.header()

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from ..matches import Matches, Origin
 from .files import Source, source_name
-from .text_lines import text_lines
+from .text.lines import text_lines
 
 __all__ = ["decode", "encode"]
 

@@ -24,7 +24,7 @@ from ..matches import Matches
 from .files import Source, source_name
 from .limits import MAX_DIGITS, MAX_LINES
 from .output import atomic_file
-from .text_lines import text_lines
+from .text.lines import text_lines
 
 __all__ = ["MatchCollection", "check_names", "encode", "read", "read_pairs", "write"]
 

@@ -49,7 +49,7 @@ MATCH_FORMATS: dict[str, MatchFormat] = {
     for f in (
         MatchFormat("csv", "comma-separated values", (".csv",), "match_csv"),
         MatchFormat("npz", "NumPy arrays", (".npz",), "match_npz"),
-        MatchFormat("hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "match_hdf5", many=True, needs_sizes=True),
+        MatchFormat("hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "hdf5.matches", many=True, needs_sizes=True),
         MatchFormat("colmap", "COLMAP's raw match list", (".txt",), "match_list", many=True),
         MatchFormat("colmap-db", "COLMAP database", (".db",), "match_db", many=True, database=True),
     )

@@ -21,8 +21,8 @@ from ..conventions import flip_bins, wrapped
 from ..errors import FormatError, OutputError
 from ..features import Features
 from .files import Source, source_name
-from .text_source import read_blocks
-from .text_writer import EXACT, encode_records
+from .text.source import read_blocks
+from .text.writer import EXACT, encode_records
 from .units import recognised
 from .values import as_bytes, finite_frames, require_finite
 

@@ -16,8 +16,8 @@ from ..errors import FormatError
 from ..features import Features
 from .files import why_unreadable
 from .pairs import companion, write_pair
-from .text_reader import Record, open_text
-from .text_writer import EXACT, encode_records
+from .text.reader import Record, open_text
+from .text.writer import EXACT, encode_records
 from .values import as_bytes, require_finite
 
 __all__ = ["read", "write"]

@@ -1,17 +1,17 @@
-"""Features of any format: read, written, converted by the one table of :mod:`siftcli.io.formats`."""
+"""Read and write features of any format of the table in :mod:`siftcli.io.formats`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import PurePath
+from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import FormatError, OutputError
 from ..features import Features, ParameterValue
 from .formats import FORMATS, Conventions, Format, format_for, format_of_suffix
 from .output import atomic_write
-from .single import SingleCollection
 
 if TYPE_CHECKING:
     from .collection import Collection, CollectionWriter
@@ -21,6 +21,7 @@ __all__ = [
     "FORMATS",
     "Conventions",
     "Format",
+    "SingleCollection",
     "collection_reader",
     "collection_writer",
     "encode_features",
@@ -137,6 +138,39 @@ def write_features(
 
 
 # --- many images
+
+
+class SingleCollection:
+    """The features of a file of one image, as a `Collection` of one.
+
+    Parameters
+    ----------
+    name : str
+        Name of the image.
+    features : Features
+    """
+
+    def __init__(self, name: str, features: Features) -> None:
+        self.names: tuple[str, ...] = (name,)
+        self.parameters = features.parameters
+        self._features = features
+
+    def read(self, name: str) -> Features:
+        """Return the features; KeyError for another name."""
+        if name not in self.names:
+            raise KeyError(name)
+        return self._features
+
+    def __iter__(self) -> Iterator[tuple[str, Features]]:
+        yield self.names[0], self._features
+
+    def __enter__(self) -> SingleCollection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
 
 
 def collection_reader(path: _Path, format: str | None = None) -> Collection:

@@ -26,7 +26,7 @@ from format_tools import make
 from siftcli.batch.fingerprint import Fingerprint
 from siftcli.batch.manifest import record
 from siftcli.batch.plan import Job
-from siftcli.io.hdf5 import collection_writer
+from siftcli.io.hdf5.features import collection_writer
 from siftcli.io.matches import write_matches
 from siftcli.matches import Matches, Model
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from siftcli.errors import OutputError
-from siftcli.io.hdf5_writer import create_hdf5
+from siftcli.io.hdf5.writer import create_hdf5
 
 IMAGES = 5
 
@@ -25,7 +25,7 @@ sys.path[:0] = sys.argv[3:]
 from pathlib import Path
 from format_tools import PARAMETERS, make
 from siftcli.errors import OutputError
-from siftcli.io import hdf5
+from siftcli.io.hdf5 import features as hdf5
 folder, kind = Path(sys.argv[1]), sys.argv[2]
 images = [(f"{i % 3}/{i}.jpg", make(15, i)) for i in range(5)]
 write, calls, failing = os.write, 0, None

@@ -32,14 +32,7 @@ ANYWHERE = {"numpy"}
 PACKAGES: dict[str, tuple[str, ...]] = {
     "scipy": ("engine", "matching", "evaluation"),
     "PIL": ("io.image", "io.exif", "draw"),
-    "h5py": (
-        "io.hdf5",
-        "io.hdf5_file",
-        "io.hdf5_reader",
-        "io.hdf5_writer",
-        "io.match_hdf5",
-        "io.match_hdf5_reader",
-    ),
+    "h5py": ("io.hdf5",),
     "click": ("cli",),
     "rich": ("cli",),
 }
@@ -91,7 +84,7 @@ LATE = {
     "siftcli.io.collection",
     "siftcli.io.fields",
     "siftcli.io.npz",
-    "siftcli.io.text_reader",
+    "siftcli.io.text.reader",
 }
 """Modules that the detection in a single image does without: together they take longer to import than it takes."""
 

@@ -12,7 +12,7 @@ from cli_tools import SIFT
 from format_tools import make
 
 from siftcli.features import Camera
-from siftcli.io.match_hdf5_reader import MatchCollection
+from siftcli.io.hdf5.matches_reader import MatchCollection
 from siftcli.io.registry import collection_writer
 from siftcli.matching.positions import cartesian, near_pairs
 

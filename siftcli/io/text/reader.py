@@ -13,38 +13,16 @@ from itertools import chain
 from typing import NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
-from ..errors import FormatError
-from .files import Source, source_name
-from .text_source import read_blocks
+from ...errors import FormatError
+from ..files import Source, source_name
+from .source import read_blocks
+from .values import SPACE, WHOLE, Float64, Index, UInt8, byte_classes, bytes_from, numbers_from, shown
 
 __all__ = ["Record", "TextReader", "open_text"]
 
-UInt8 = npt.NDArray[np.uint8]
-Float64 = npt.NDArray[np.float64]
-Index = npt.NDArray[np.intp]
-
 _LONGEST = 1 << 20
 """The most bytes that one record may take."""
-
-_SPACE, _OTHER = 0, 255
-"""Classes of bytes; that of a digit is the digit + 1."""
-
-
-def _classes() -> bytes:
-    classes = bytearray([_OTHER]) * 256
-    for byte in b" \t\n\r\v\f":
-        classes[byte] = _SPACE
-    for digit in range(10):
-        classes[ord("0") + digit] = digit + 1
-    return bytes(classes)
-
-
-_CLASSES = _classes()
-_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_IN_NUMBERS = b"0123456789+-.eE \t\n\r\v\f"
-_WHOLE = re.compile(rb"[+-]?\d{1,18}")
 
 
 @dataclass(frozen=True)
@@ -54,15 +32,15 @@ class Record:
     Attributes
     ----------
     numbers : tuple of str
-        The names of its numbers, for messages.
+        Names of its numbers, for messages.
     positive : tuple of int
-        Which of them must not be below zero.
+        Indices of the numbers that must not be below zero.
     integers : int
-        How many integers 0-255 follow.
+        Number of integers 0-255 that follow.
     after : tuple of str
-        The names of numbers that follow them, and are checked but not returned.
+        Names of further numbers, which are checked but not returned.
     one_line : bool
-        Whether a record is exactly one line, or wrapped as it may be.
+        A record is exactly one line; otherwise lines may break anywhere.
     """
 
     numbers: tuple[str, ...]
@@ -73,7 +51,7 @@ class Record:
 
     @property
     def width(self) -> int:
-        """How many tokens it has."""
+        """Number of tokens."""
         return len(self.numbers) + self.integers + len(self.after)
 
 
@@ -102,11 +80,6 @@ def open_text(source: Source, what: str, name: str | None = None) -> Iterator[Te
     name = source_name(source, name)
     with read_blocks(source, name) as blocks:
         yield TextReader(blocks, what, name)
-
-
-def _shown(token: bytes) -> str:
-    """Show a token in a message: printable, and short."""
-    return ascii(token[:24].decode("latin-1") + ("..." if len(token) > 24 else ""))
 
 
 class TextReader:
@@ -158,8 +131,8 @@ class TextReader:
                 break
             self._text += block
         tokens = self._text.split(None, 2)[:2]
-        if len(tokens) < 2 or not all(_WHOLE.fullmatch(token) for token in tokens):
-            found = _shown(b" ".join(tokens)) if tokens else "nothing"
+        if len(tokens) < 2 or not all(WHOLE.fullmatch(token) for token in tokens):
+            found = shown(b" ".join(tokens)) if tokens else "nothing"
             self.fail(f"begins with {found} instead of a count and 128; this is not {self.what}")
         count, length = map(int, tokens)
         if count < 0:
@@ -232,8 +205,8 @@ class TextReader:
         """Read the whole records at the start of the text, at most `most`; return where the last one ends."""
         text, split = self._text, len(record.numbers)
         width = record.width
-        codes = np.frombuffer(text.translate(_CLASSES), np.uint8)
-        ends = np.flatnonzero((codes[:-1] != _SPACE) & (codes[1:] == _SPACE))  # the last byte of each token
+        codes = byte_classes(text)
+        ends = np.flatnonzero((codes[:-1] != SPACE) & (codes[1:] == SPACE))  # the last byte of each token
         n = len(ends) // width
         n = n if most is None else min(n, most)
         if not n:
@@ -245,12 +218,13 @@ class TextReader:
         if split:
             starts = [0, *(last[:-1, -1] + 1).tolist()]
             spans = list(zip(starts, (last[:, split - 1] + 1).tolist(), strict=True))
-            numbers = self._numbers(record.numbers, record.positive, spans)
+            numbers = numbers_from(text, record.numbers, record.positive, spans, self.fail)
         stop = split + record.integers
         if record.after:
             spans = list(zip((last[:, stop - 1] + 1).tolist(), (last[:, -1] + 1).tolist(), strict=True))
-            self._numbers(record.after, (), spans)
-        return numbers, self._integers(codes, last, split, stop), int(last[-1, -1]) + 1
+            numbers_from(text, record.after, (), spans, self.fail)
+        integers = bytes_from(text, codes, last, slice(split, stop), self.fail)
+        return numbers, integers, int(last[-1, -1]) + 1
 
     def _check_lines(self, record: Record, last: Index) -> None:
         """See that every record is one line, given the last byte of every token."""
@@ -268,58 +242,3 @@ class TextReader:
         values = len(self._text[start : stop if stop >= 0 else None].split()) + (0 if start else self._on_line)
         width = record.width
         self.fail(f"has {values} values on a line where {width} belong; get the whole file", position)
-
-    def _numbers(self, names: tuple[str, ...], positive: tuple[int, ...], spans: list[tuple[int, int]]) -> Float64:
-        """Read the numbers in each span of the text."""
-        joined = b" ".join([self._text[i:j] for i, j in spans])
-        if not joined.translate(None, _IN_NUMBERS):
-            try:
-                numbers = np.array(list(map(float, joined.split()))).reshape(len(spans), -1)
-            except ValueError:
-                pass
-            else:
-                with np.errstate(over="ignore"):
-                    finite = np.isfinite(numbers.astype(np.float32)).all()
-                if finite and (numbers[:, positive] >= 0).all():
-                    return numbers
-        for begin, end in spans:
-            for column, token in enumerate(re.finditer(rb"\S+", self._text[begin:end])):
-                self._check_number(names[column], column in positive, token[0], begin + token.start())
-        raise AssertionError("numbers were refused without a reason")
-
-    def _check_number(self, what: str, positive: bool, token: bytes, position: int) -> None:
-        if b"," in token and _NUMBER.fullmatch(token.replace(b",", b".")):
-            self.fail(f"{_shown(token)} has a decimal comma; write numbers with a point", position)
-        if not _NUMBER.fullmatch(token):
-            self.fail(f"{_shown(token)} is not a number, as the {what}", position)
-        with np.errstate(over="ignore"):
-            value = np.float32(float(token))
-        if not np.isfinite(value):
-            self.fail(f"{_shown(token)} is too large for the {what}", position)
-        if positive and value < 0:
-            self.fail(f"{_shown(token)} is below zero, as the {what}", position)
-
-    def _integers(self, codes: UInt8, last: Index, split: int, stop: int) -> UInt8:
-        """Read the integers 0-255 from column `split` of the tokens to before `stop`, given every token's last byte."""
-        at = last[:, split:stop].copy()
-        ones = codes[at]
-        at -= 1
-        tens = codes[at]
-        at -= 1
-        hundreds = codes[at] * (tens != _SPACE)
-        at -= 1
-        longer = codes[at] * (hundreds != _SPACE)
-        values = ones.astype(np.int16) - 1
-        values += 10 * np.maximum(tens, 1).astype(np.int16) - 10
-        values += 100 * np.maximum(hundreds, 1).astype(np.int16) - 100
-        bad = (values > 255) | (longer != _SPACE)
-        bad |= np.maximum(np.maximum(ones, tens), hundreds) == _OTHER
-        for i, j in zip(*np.nonzero(bad), strict=True):
-            position = int(last[i, j + split])
-            begin = int(last.flat[i * last.shape[1] + j + split - 1]) + 1 if i or j or split else 0
-            token = self._text[begin : position + 1].strip()
-            digits = token.lstrip(b"0") or b"0"
-            if not token.isdigit() or len(digits) > 3 or int(digits) > 255:
-                self.fail(f"{_shown(token)} is not a whole number from 0 to 255, as a descriptor has", position)
-            values[i, j] = int(digits)
-        return values.astype(np.uint8)

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..errors import OutputError
-from ..signals import uninterrupted
-from .output import atomic_file
+from ...errors import OutputError
+from ...signals import uninterrupted
+from ..output import atomic_file
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]

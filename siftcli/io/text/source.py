@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from ..errors import FormatError
-from .files import Source, open_source, why_unreadable
-from .limits import BLOCK, MAX_SMALL_TEXT, expanded
+from ...errors import FormatError
+from ..files import Source, open_source, why_unreadable
+from ..limits import BLOCK, MAX_SMALL_TEXT, expanded
 
 __all__ = ["read_blocks"]
 

@@ -1,4 +1,4 @@
-"""Reading HDF5 files of features, in either layout of :mod:`siftcli.io.hdf5`."""
+"""Reading HDF5 files of features, in either layout of :mod:`siftcli.io.hdf5.features`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import flip_bins, wrapped
-from ..errors import FormatError
-from ..features import Features, ParameterValue
-from .fields import NAMES, check_array, features_from, plain_parameters
-from .hdf5_file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
+from ...conventions import flip_bins, wrapped
+from ...errors import FormatError
+from ...features import Features, ParameterValue
+from ..fields import NAMES, check_array, features_from, plain_parameters
+from .file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]

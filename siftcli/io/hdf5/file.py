@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError, SiftWarning
-from .files import why_unreadable
-from .limits import expanded
+from ...errors import FormatError, SiftWarning
+from ..files import why_unreadable
+from ..limits import expanded
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]

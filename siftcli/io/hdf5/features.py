@@ -35,16 +35,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import flip_bins
-from ..errors import OutputError
-from ..features import Features, ParameterValue
-from .collection import JournalWriter
-from .fields import arrays_of, plain_parameters
-from .hdf5_reader import FORMAT, VERSION, H5Collection, collection_reader
-from .hdf5_writer import create_hdf5
-from .output import exists_error, followed
-from .run_lock import RunLock
-from .values import as_floats
+from ...conventions import flip_bins
+from ...errors import OutputError
+from ...features import Features, ParameterValue
+from ..collection import JournalWriter
+from ..fields import arrays_of, plain_parameters
+from ..output import exists_error, followed
+from ..run_lock import RunLock
+from ..values import as_floats
+from .features_reader import FORMAT, VERSION, H5Collection, collection_reader
+from .writer import create_hdf5
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import FormatError
-from .files import Source, open_source, source_name, why_unreadable
-from .limits import BLOCK, MAX_LINE, MAX_LINES, MAX_LIST
+from ...errors import FormatError
+from ..files import Source, open_source, source_name, why_unreadable
+from ..limits import BLOCK, MAX_LINE, MAX_LINES, MAX_LIST
 
 __all__ = ["byte_lines", "text_lines"]
 

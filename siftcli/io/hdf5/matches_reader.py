@@ -1,4 +1,4 @@
-"""Reading matches of many pairs from HDF5, in the layout of :mod:`siftcli.io.match_hdf5`, whoever wrote them."""
+"""Reading matches of many pairs from HDF5, in the layout of :mod:`siftcli.io.hdf5.matches`, whoever wrote them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
-from ..matches import MODELS, Matches, Model, Origin
-from .hdf5_file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
+from ...errors import FormatError
+from ...matches import MODELS, Matches, Model, Origin
+from .file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]

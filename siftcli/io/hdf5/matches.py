@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import OutputError
-from ..matches import Matches
-from .hdf5_writer import create_hdf5
-from .match_hdf5_reader import MatchCollection
-from .names import check_name
+from ...errors import OutputError
+from ...matches import Matches
+from ..names import check_name
+from .matches_reader import MatchCollection
+from .writer import create_hdf5
 
 if TYPE_CHECKING:
     import h5py  # type: ignore[import-untyped]

@@ -1,0 +1,1 @@
+"""Text files: lists line by line (`lines`); tables of numbers block by block (`reader`, `values`, `writer`)."""
