@@ -13,7 +13,7 @@ from ..presets import PRESETS
 from .command import SiftCommand
 from .guard import READ, WRITTEN
 from .options import all_of, field_options, option, report_options
-from .shared_options import config_option
+from .shared_options import config_option, image_options, taken_reading
 
 __all__ = ["command"]
 
@@ -109,6 +109,7 @@ _output_options = all_of(
 @_features_options
 @_pairs_options
 @field_options(MatchParams, "Matching", without=WITHOUT)
+@image_options
 @_output_options
 @config_option
 @click.pass_context
@@ -130,6 +131,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], agreement: bool, **g
         raise PlanError("--json and --csv exclude each other")
     if given["jobs"] < 1:
         raise PlanError(f"--jobs: must be at least 1, not {given['jobs']}")
+    reading = taken_reading(given)
     tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__ if name not in WITHOUT}
     if agreement:
         for option, value in (("--preset", "presets"), ("-o", "output"), ("--points", "points")):
@@ -141,5 +143,6 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], agreement: bool, **g
         return
     from .evaluate_run import EvaluateOptions, run_evaluation
 
-    options = EvaluateOptions(**given, tests={name: value for name, value in tests.items() if value is not None})
+    chosen = {name: value for name, value in tests.items() if value is not None}
+    options = EvaluateOptions(**given, tests=chosen, reading=reading)
     ctx.exit(run_evaluation(inputs, options))

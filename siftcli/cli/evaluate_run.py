@@ -6,7 +6,7 @@ import shlex
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..evaluation.pairs import Measurer
 from ..evaluation.run import Evaluation, journal_for, measure_pairs, settings_of
 from ..evaluation.sequences import LAYOUTS, ImagePair, find_pairs, pair_of_points
 from ..io.formats import format_of_suffix
-from ..io.image_kinds import IMAGE_SUFFIXES
+from ..io.image_kinds import IMAGE_SUFFIXES, ImageReading
 from ..io.output import atomic_write, make_folder
 from ..words import counted
 from .guard import guard
@@ -49,6 +49,8 @@ class EvaluateOptions:
         Kind of output to print.
     tests : dict
         Fields of `MatchParams` that were given.
+    reading : ImageReading
+        How images are read.
     """
 
     presets: tuple[str, ...]
@@ -64,6 +66,7 @@ class EvaluateOptions:
     quiet: bool
     verbose: bool
     tests: dict[str, Any]
+    reading: ImageReading
 
 
 def run_evaluation(inputs: tuple[str, ...], options: EvaluateOptions) -> int:
@@ -79,7 +82,7 @@ def run_evaluation(inputs: tuple[str, ...], options: EvaluateOptions) -> int:
         raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
     pairs, features = _sorted(inputs, options)
     methods = _methods(features, options)
-    settings = settings_of(options.tests, options.budget)
+    settings = replace(settings_of(options.tests, options.budget), reading=options.reading)
     journal = None
     if output is not None:
         images = [image for pair in pairs for image in (pair.a, pair.b)]

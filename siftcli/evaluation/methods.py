@@ -16,7 +16,8 @@ from ..engine.selection import select
 from ..errors import FormatError, ParameterError
 from ..features import Features, Image, ParameterValue
 from ..io.formats import FORMATS, feature_files, recognise
-from ..io.image import read_image
+from ..io.image import LoadedImage, read_image
+from ..io.image_kinds import ImageReading
 from ..io.registry import collection_reader, read_features
 from ..params import SelectionParams, plain_values
 from ..presets import PRESETS, all_parameters
@@ -41,11 +42,14 @@ class Extracted(NamedTuple):
         That the extraction took; None where they were read.
     memory : float or None
         Peak memory of this process during it, in MB; None where it cannot be told.
+    warnings : tuple of str
+        About the image, with its name.
     """
 
     features: Features
     seconds: float | None = None
     memory: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Method(Protocol):
@@ -55,8 +59,8 @@ class Method(Protocol):
     def name(self) -> str:
         """Name of the method, in tables."""
 
-    def extract(self, image: SequenceImage) -> Extracted:
-        """Return the features of an image."""
+    def extract(self, image: SequenceImage, reading: ImageReading) -> Extracted:
+        """Return the features of an image that is read in this way."""
 
     def files(self, images: Iterable[SequenceImage]) -> list[Path]:
         """Return the feature files of these images that are there."""
@@ -73,12 +77,10 @@ class Preset:
     preset: str
     workers: int = 1
 
-    def extract(self, image: SequenceImage) -> Extracted:
+    def extract(self, image: SequenceImage, reading: ImageReading) -> Extracted:
         """Extract the features of an image."""
-        loaded = read_image(image.path)
-        return _measured(
-            lambda pixels: detect(pixels, self.preset, mask=loaded.mask, workers=self.workers), loaded.pixels
-        )
+        loaded = read_image(image.path, **reading._asdict())
+        return _measured(lambda pixels: detect(pixels, self.preset, mask=loaded.mask, workers=self.workers), loaded)
 
     def files(self, images: Iterable[SequenceImage]) -> list[Path]:
         """Return nothing: no file is read."""
@@ -96,9 +98,9 @@ class Function:
     name: str
     function: Callable[[Image], Features]
 
-    def extract(self, image: SequenceImage) -> Extracted:
+    def extract(self, image: SequenceImage, reading: ImageReading) -> Extracted:
         """Call the function with the pixels of an image."""
-        return _measured(self.function, read_image(image.path).pixels)
+        return _measured(self.function, read_image(image.path, **reading._asdict()))
 
     def files(self, images: Iterable[SequenceImage]) -> list[Path]:
         """Return nothing: no file is read."""
@@ -116,7 +118,7 @@ class Files:
     name: str
     path: Path
 
-    def extract(self, image: SequenceImage) -> Extracted:
+    def extract(self, image: SequenceImage, reading: ImageReading) -> Extracted:
         """Read the features of an image.
 
         Raises
@@ -205,7 +207,7 @@ def budgeted(features: Features, budget: int | None) -> Features:
     return select(features, strongest if features.scores is not None else replace(strongest, keep="largest"))
 
 
-def _measured(work: Callable[[Image], Features], pixels: Image) -> Extracted:
+def _measured(work: Callable[[Image], Features], image: LoadedImage) -> Extracted:
     """Call a function and measure its time and, on Linux, the peak memory of this process."""
     try:
         _CLEAR.write_text("5")  # resets the peak
@@ -213,9 +215,10 @@ def _measured(work: Callable[[Image], Features], pixels: Image) -> Extracted:
     except OSError:
         resettable = False
     start = time.perf_counter()
-    features = work(pixels)
+    features = work(image.pixels)
     seconds = time.perf_counter() - start
-    return Extracted(features, seconds, _peak() if resettable else None)
+    warnings = tuple(f"{image.name}: {words}" for words in image.warnings)
+    return Extracted(features, seconds, _peak() if resettable else None, warnings)
 
 
 def _peak() -> float | None:

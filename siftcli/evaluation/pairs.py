@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError
-from ..features import Features
-from ..io.image import read_size
+from ..features import Features, Image
+from ..io.image import read_image, read_size
+from ..io.image_kinds import ImageReading
 from ..matches import Matches
 from ..matching.exact import Side, match_sides
 from ..matching.verify import require_estimator
@@ -50,11 +51,14 @@ class Settings:
         Most keypoints of an image.
     estimate : bool
         Estimate homographies and poses, which needs PoseLib.
+    reading : ImageReading
+        How images are read.
     """
 
     match: MatchParams
     budget: int | None = None
     estimate: bool = True
+    reading: ImageReading = field(default_factory=ImageReading)
 
 
 def can_estimate() -> bool:
@@ -95,8 +99,8 @@ class Measurer:
         self._methods, self._pairs, self._settings = methods, pairs, settings
         self._kept: OrderedDict[tuple[int, SequenceImage], _Image] = OrderedDict()
 
-    def __call__(self, task: tuple[int, int]) -> tuple[Measured, float]:
-        """Measure a method, by its number, on a pair, by its number; also return the seconds that took."""
+    def __call__(self, task: tuple[int, int]) -> tuple[Measured, float, tuple[str, ...]]:
+        """Measure a method, by its number, on a pair, by its number; also return the seconds it took, and warnings."""
         start = time.perf_counter()
         method, number = task
         pair = self._pairs[number]
@@ -109,7 +113,11 @@ class Measurer:
         timed = [image.extracted for image in (a, b)]
         found["seconds"] = _mean([t.seconds for t in timed])
         found["memory"] = max((t.memory for t in timed if t.memory is not None), default=None)
-        return found, time.perf_counter() - start
+        return found, time.perf_counter() - start, (*a.extracted.warnings, *b.extracted.warnings)
+
+    def pixels(self, image: SequenceImage) -> Image:
+        """Read an image in grey."""
+        return read_image(image.path, **self._settings.reading._asdict()).pixels
 
     def matches(self, method: int, number: int) -> Matches:
         """Match a pair again; inliers are the correct matches."""
@@ -125,17 +133,23 @@ class Measurer:
     def _image(self, method: int, image: SequenceImage) -> _Image:
         key = (method, image)
         if key not in self._kept:
-            extracted = self._methods[method].extract(image)
+            extracted = self._methods[method].extract(image, self._settings.reading)
             features = budgeted(extracted.features, self._settings.budget)
             side = None
             if features.descriptors is not None:
                 side = Side.of(features, self._settings.match.metric)
             extracted = extracted._replace(features=features)
-            self._kept[key] = _Image(extracted, features, side, read_size(image.path))
+            self._kept[key] = _Image(extracted, features, side, self._size(image))
             while sum(kept.bytes for kept in self._kept.values()) > _CACHE and len(self._kept) > 2:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def _size(self, image: SequenceImage) -> tuple[int, int]:
+        if not self._settings.reading.exif_orientation:
+            return read_size(image.path)
+        height, width = self.pixels(image).shape
+        return width, height
 
     def _match(self, truth: Truth, a: Side, b: Side) -> Matches:
         """Match, and estimate the geometry if that is asked for."""

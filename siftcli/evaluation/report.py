@@ -16,7 +16,6 @@ from ..draw.matches import match_scene, matched_images
 from ..draw.style import MatchStyle
 from ..draw.svg import data_url
 from ..errors import ParameterError
-from ..io.image import read_image
 from ..words import counted
 from .charts import Chart, Line, chart_height, chart_svg
 from .pairs import ACCURACY_THRESHOLDS, Measurer
@@ -198,7 +197,7 @@ def _pictures(evaluation: Evaluation, measurer: Measurer, pairs: list[ImagePair]
     for title, (value, number) in chosen.items():
         pair = pairs[number]
         matches = measurer.matches(0, number)
-        images = matched_images(read_image(pair.a.path).pixels, read_image(pair.b.path).pixels, matches)
+        images = matched_images(measurer.pixels(pair.a), measurer.pixels(pair.b), matches)
         picture = match_scene(images, MatchStyle(zoom=_zoom(images.a.width + images.b.width))).render()
         name = f"{title} of {evaluation.methods[0]}: {pair.sequence}, {pair.a.name} and {pair.b.name}, {value:.3f}"
         found[name] = data_url(picture)

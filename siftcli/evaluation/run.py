@@ -225,6 +225,7 @@ def measure_pairs(
         Number of processes; the measures do not depend on it, but for times and memory.
     """
     found: dict[tuple[int, int], PairRecord] = {}
+    warnings: dict[str, None] = {}
     tasks = []
     for task in ((m, p) for m in range(len(methods)) for p in range(len(pairs))):
         key = _key(task)
@@ -242,13 +243,14 @@ def measure_pairs(
             found[task] = _record(methods, pairs, task, {}, error)
             on_result(PairResult(task[1], names, "failed", error=error))
             continue
-        measured, seconds = outcome.result
+        measured, seconds, warned = outcome.result
+        warnings |= dict.fromkeys(warned)
         if journal is not None:
             journal.add(_key(task), json.dumps(measured).encode())
         found[task] = _record(methods, pairs, task, measured)
         matches, correct = (int(measured.get(name) or 0) for name in ("matches", "correct"))  # type: ignore[arg-type]
         on_result(PairResult(task[1], names, "done", matches, correct, seconds))
-    return _evaluation(methods, pairs, settings, found)
+    return _evaluation(methods, pairs, settings, found, tuple(warnings))
 
 
 def _key(task: tuple[int, int]) -> bytes:
@@ -271,6 +273,7 @@ def _evaluation(
     pairs: Sequence[ImagePair],
     settings: Settings,
     found: Mapping[tuple[int, int], PairRecord],
+    warnings: tuple[str, ...],
 ) -> Evaluation:
     whole = [p for p in range(len(pairs)) if all(found[m, p].error is None for m in range(len(methods)))]
     summaries = summarise([[found[m, p].measures for p in whole] for m in range(len(methods))], settings.match.seed)
@@ -285,7 +288,7 @@ def _evaluation(
         records=tuple(found[m, p] for p in range(len(pairs)) for m in range(len(methods))),
         summary={method.name: summary for method, summary in zip(methods, summaries, strict=True)},
         parameters=parameters,
-        notes=tuple(notes),
+        notes=(*notes, *warnings),
     )
 
 

@@ -7,12 +7,15 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from cli_tools import Sift
 from evaluation_tools import write_plane
+from PIL import Image
 
 import siftcli
 
@@ -196,3 +199,41 @@ def test_what_cannot_be_done(
     assert re.search(message, run.stderr.decode())
     assert run.stderr.count(b"\n") == 1
     assert b"Traceback" not in run.stderr
+
+
+def deeper(path: Path) -> None:
+    """Store 8 bits as the upper ones of 12 in 16, without a word about it."""
+    with Image.open(path) as image:
+        values = np.asarray(image.convert("L"), np.uint16) * 16
+    Image.fromarray(values).save(path)
+
+
+def turned(path: Path) -> None:
+    """Store an image lying on its side, with the EXIF orientation that says so."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("L"))
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(pixels))).save(path, exif=exif)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "note"),
+    [(deeper, ("--levels", "0,4080"), "--levels 0,4095"), (turned, ("--exif-orientation",), "EXIF orientation 6")],
+)
+def test_images_are_read_as_the_options_say(
+    sift: Sift, sequences: Path, tmp_path: Path, change: Callable[[Path], None], options: tuple[str, ...], note: str
+) -> None:
+    """Oracle: the same images in 8 bits, upright."""
+    shutil.copytree(sequences / "one", tmp_path / "one")
+    for path in (tmp_path / "one").glob("*.png"):
+        change(path)
+    expected, found = (
+        json.loads(sift("evaluate", *args, "--json").stdout)["pairs"]
+        for args in ((sequences / "one",), (tmp_path / "one", *options))
+    )
+    for a, b in zip(expected, found, strict=True):
+        assert b == a | {name: b[name] for name in MACHINE}
+    run = sift("evaluate", tmp_path / "one", "--csv")
+    assert note in run.stderr.decode()
+    assert "img1.png: " in run.stderr.decode()
