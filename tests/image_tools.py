@@ -60,6 +60,8 @@ def heic(values: npt.NDArray[Any], bits: int = 8) -> bytes:
 def dng(grey: npt.NDArray[np.float64], *, mosaic: bool, orientation: int = 1) -> bytes:
     """A DNG of a grey scene in [0, 1] on the sRGB curve, by tifffile: 16 linear bits, neutral white balance.
 
+    Without a mosaic, the scene may have three bands.
+
     The camera's colours are linear sRGB: ColorMatrix1 leads from XYZ (D65) there. [DNG 1.4]
     """
     linear = np.where(grey <= 0.04045, grey / 12.92, ((grey + 0.055) / 1.055) ** 2.4)
@@ -76,6 +78,7 @@ def dng(grey: npt.NDArray[np.float64], *, mosaic: bool, orientation: int = 1) ->
         (274, 3, 1, orientation, True),
     ]
     if not mosaic:
-        return by_tifffile(np.stack([raw] * 3, -1), photometric=_LINEAR_RAW, extratags=tags, planarconfig="contig")
+        bands = np.stack([raw] * 3, -1) if raw.ndim == 2 else raw
+        return by_tifffile(bands, photometric=_LINEAR_RAW, extratags=tags, planarconfig="contig")
     tags += [(33421, 3, 2, (2, 2), True), (33422, 1, 4, (0, 1, 1, 2), True)]  # CFA: red, green, green, blue
     return by_tifffile(raw, photometric=_CFA, extratags=tags)

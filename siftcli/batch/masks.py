@@ -38,7 +38,8 @@ def with_masks(jobs: Sequence[Job], inputs: Inputs, mask: str) -> list[Job]:
     Raises
     ------
     PlanError
-        If there is no such file or folder, or standard input is to find its mask in a folder.
+        If there is no such file or folder, what has the name of a mask is a pipe or a device, or standard input is to
+        find its mask in a folder.
     """
     place = Path(mask)
     if not place.is_dir():
@@ -55,8 +56,11 @@ def with_masks(jobs: Sequence[Job], inputs: Inputs, mask: str) -> list[Job]:
 
 def _found(image: Path) -> Path:
     """Return the mask of an image that lay here, or its first name if there is none."""
-    whole, short = image.with_name(f"{image.name}.png"), image.with_suffix(".png")
-    return short if short.is_file() and not whole.is_file() else whole
+    names = image.with_name(f"{image.name}.png"), image.with_suffix(".png")
+    found = next((path for path in names if path.exists()), names[0])
+    if found.exists() and not found.is_file() and not found.is_dir():  # opening a pipe would wait for a writer
+        raise PlanError(f"--mask: {found} is a pipe or a device, not a file; replace it, or move it away")
+    return found
 
 
 def mask_of(path: str, image: str, shape: tuple[int, ...], **how: Any) -> npt.NDArray[np.bool_]:

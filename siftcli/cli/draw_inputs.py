@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..api import describe
 from ..draw.picture import Picture as Pixels
-from ..draw.picture import read_rgb
 from ..errors import FormatError, PlanError
 from ..features import Features
 from ..io.files import STDIN
 from ..io.formats import format_of_suffix
 from ..io.names import stem
 from ..io.recorded import parameters_of, recorded_orientation
-from .one_image import Opened, Reading, features_of, open_image
+from .one_image import Opened, Reading, coloured, features_of, open_image
 from .streams import say
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def extracted(picture: Picture, reading: Reading, *, descriptors: bool = True) -
 def read_picture(path: str, reading: Reading) -> Picture:
     """Read an image, in grey and in colour."""
     opened = open_image(path, reading)
-    rgb = read_rgb(opened.source, opened.image.pixels, exif_orientation=reading.images.exif_orientation)
+    rgb = coloured(opened, reading.images.exif_orientation)
     return Picture(path, opened.name, opened.source, opened.image, rgb)
 
 

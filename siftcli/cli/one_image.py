@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from ..batch.plan import Job
 from ..batch.run import detect_image, read_job
@@ -16,7 +17,10 @@ from ..io.image_kinds import ImageReading
 from ..presets import all_parameters
 from .streams import read_stdin, say
 
-__all__ = ["Opened", "Reading", "features_of", "open_image"]
+if TYPE_CHECKING:
+    from ..draw.picture import Picture
+
+__all__ = ["Opened", "Reading", "coloured", "features_of", "open_image"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,17 @@ def open_image(path: str, reading: Reading) -> Opened:
         for warning in image.warnings:
             say(f"warning: {image.name}: {warning}")
     return Opened(path, name, path if data is None else data, image)
+
+
+def coloured(opened: Opened, exif_orientation: bool) -> Picture:
+    """Return an image as RGB of 8 bits, on the grid of its pixels; grey where it has no colour."""
+    from ..draw.picture import read_rgb, to_rgb  # imports Pillow
+    from ..io.image import read_colour
+
+    pixels = read_colour(opened.source, name=opened.image.name, exif_orientation=exif_orientation)
+    if pixels is not None and pixels.shape[:2] == opened.image.pixels.shape:
+        return to_rgb(pixels)
+    return read_rgb(opened.source, opened.image.pixels, exif_orientation=exif_orientation)
 
 
 def features_of(image: LoadedImage, reading: Reading, *, descriptors: bool = True) -> Features:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..draw.output import encode, encode_picture
 from ..draw.palette import THEMES
-from ..draw.picture import Picture, float_picture, read_rgb
+from ..draw.picture import Picture, float_picture
 from ..draw.scale_space import FATES, ContactSheet, dog_picture, extrema_scene, gaussian_picture
 from ..draw.scene import halo_width, line_width
 from ..engine.inspect import OctaveView, inspect
@@ -22,7 +22,7 @@ from ..io.output import atomic_write, make_folder
 from ..io.registry import write_features
 from ..params import DetectorParams
 from .guard import guard
-from .one_image import Reading, open_image
+from .one_image import Reading, coloured, open_image
 from .streams import one_line, say, write_json
 
 __all__ = ["Output", "run"]
@@ -95,7 +95,7 @@ def run(image: str, detector: DetectorParams, reading: Reading, output: Output) 
 
     stages = inspect(opened.image.pixels, detector, visit)
     _write(folder / "scalespace.png", sheet.render(), output)
-    ground = read_rgb(opened.source, opened.image.pixels, exif_orientation=reading.images.exif_orientation)
+    ground = coloured(opened, reading.images.exif_orientation)
     line = line_width(*ground.size)
     scene = extrema_scene(ground, {name: stages[name].xy for name in FATES}, 3 * line, halo_width(line), theme)
     atomic_write(folder / "extrema.png", encode(scene, "png"), overwrite=output.overwrite)

@@ -70,7 +70,7 @@ def turned(image: npt.NDArray[_Scalar], orientation: int) -> npt.NDArray[_Scalar
 
     Parameters
     ----------
-    image : (H, W) array
+    image : (H, W) or (H, W, C) array
         As stored.
     orientation : int
         Of EXIF, 1 to 8: where the first stored row and column are seen: 1 top and left, 2 top and right, 3 bottom and
@@ -79,11 +79,11 @@ def turned(image: npt.NDArray[_Scalar], orientation: int) -> npt.NDArray[_Scalar
 
     Returns
     -------
-    (H, W) or (W, H) array
+    (H, W) or (W, H) array, or with C
         Contiguous.
     """
     if orientation >= 5:
-        image = image.T  # the first stored row becomes a column
+        image = image.swapaxes(0, 1)  # the first stored row becomes a column
     right = orientation in (2, 3, 6, 7)
     bottom = orientation in (3, 4, 7, 8)
     return np.ascontiguousarray(image[:: -1 if bottom else 1, :: -1 if right else 1])

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from cli_tools import Sift, blobs
+from image_tools import dng, heic
 from PIL import Image
 
 import siftcli
@@ -52,6 +53,18 @@ def error_of(sift: Sift, *args: str, status: int) -> str:
 
 
 # --- keypoints
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".dng"])
+def test_telephones_and_cameras_are_shown_in_colour(sift: Sift, tmp_path: Path, suffix: str) -> None:
+    """Oracle: the colours that libheif and tifffile wrote; few keypoints, so most pixels stay."""
+    grey = blobs() / blobs().max()  # LibRaw takes the largest value for white
+    colours = np.stack([grey, 0.5 * grey, 1 - grey], -1)
+    data = heic(np.rint(colours * 255).astype(np.uint8)) if suffix == ".heic" else dng(colours, mosaic=False)
+    (tmp_path / f"photo{suffix}").write_bytes(data)
+    assert sift("draw", f"photo{suffix}", "-o", "out.png", "--zoom", "1", "--theme", "none").returncode == 0
+    shown = pixels("out.png")[:60, :90] / 255
+    assert np.median(np.abs(shown - colours)) < 0.01
 
 
 def test_the_picture_is_beside_the_image(sift: Sift, photo: Path) -> None:

@@ -6,13 +6,15 @@ Oracles: the features without a mask, and the mask itself.
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cli_tools import Sift, blobs
+from cli_tools import SIFT, Sift, blobs
 from PIL import Image
 
 import siftcli
@@ -230,3 +232,18 @@ def test_max_image_size(sift: Sift, photo: Path) -> None:
     assert len(expected) > 0
     assert same("out.npz", expected)
     assert siftcli.read_features("out.npz").image_size == (90, 60)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="NO PIPES: this system has no named pipes")
+@pytest.mark.parametrize("name", ["photo.png", "photo.png.png"])
+def test_a_pipe_that_has_the_name_of_a_mask_is_refused(photo: Path, name: str) -> None:
+    """Opening it would wait for a writer."""
+    Path("masks").mkdir()
+    os.mkfifo(Path("masks") / name)
+    command = [*SIFT, "detect", "photo.png", "-o", "out.key", "--mask", "masks"]
+    result = subprocess.run(command, capture_output=True, timeout=60)
+    assert result.returncode == 2
+    assert result.stderr.decode() == (
+        f"sift: error: --mask: {Path('masks', name)} is a pipe or a device, not a file; replace it, or move it away\n"
+    )
+    assert not Path("out.key").exists()

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ...errors import ImageError
 from ...features import Image
 from ..files import Source, open_source, source_name, why_unreadable
@@ -19,7 +22,7 @@ from ..image_kinds import DEFAULT_MAX_PIXELS, READABLE, kind_of
 from ..levels import Levels, check_levels, graded
 from .opened import DAMAGE, EXIF_DAMAGE, Decoded, Mask, Opened, damaged, listening
 
-__all__ = ["DEFAULT_MAX_PIXELS", "LoadedImage", "Needs", "decode_image", "read_image", "read_size"]
+__all__ = ["DEFAULT_MAX_PIXELS", "LoadedImage", "Needs", "decode_image", "read_colour", "read_image", "read_size"]
 
 Needs = Callable[[int, int], int]
 """Width and height to the bytes that it takes to work on such an image."""
@@ -152,6 +155,35 @@ def decode_image(
             visible=None if visible is None else turned(visible, image.orientation),
         )
     return image._replace(notes=tuple(notes))
+
+
+def read_colour(
+    source: Source, *, name: str | None = None, exif_orientation: bool = False
+) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | None:
+    """Read an image in colour, to be shown, of a kind that Pillow alone does not read: HEIC and camera raw.
+
+    Parameters
+    ----------
+    source, name, exif_orientation
+        As for `read_image`, which has read the image.
+
+    Returns
+    -------
+    (H, W, 3) uint8 or uint16, or None
+        RGB over the whole range of the type; None for other kinds, and for grey.
+
+    Raises
+    ------
+    ImageError
+        As of `read_image`.
+    """
+    name = source_name(source, name)
+    with _reading(source, name) as stream, listening():
+        file = _opened(stream, name)
+        if file.colour is None:
+            return None
+        pixels, orientation = file.colour()
+    return turned(pixels, orientation) if exif_orientation else pixels
 
 
 def read_size(source: Source, *, name: str | None = None) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..grey import grey_and_alpha
 from ..image_kinds import missing_extra
-from .opened import Decoded, Opened, package
+from .opened import Array, Decoded, Opened, package
 from .pillow import decoded, decoding_memory, registered
 
 __all__ = ["opened"]
@@ -30,12 +30,21 @@ def opened(stream: BinaryIO, name: str) -> Opened:
     file = library.open_heif(stream, convert_hdr_to_8bit=False, hdr_to_16bit=False)
     image = file[file.primary_index]
     width, height = image.size
-    return Opened(width, height, float(width) * height * 24, partial(_decode, image, len(file)))
+    colour = partial(_colour, image) if image.mode.startswith("RGB") else None
+    return Opened(width, height, float(width) * height * 24, partial(_decode, image, len(file)), colour)
+
+
+def _depth(image: Any) -> int:
+    return int(image.info.get("bit_depth") or 8)
+
+
+def _colour(image: Any) -> tuple[Array, int]:
+    bits, pixels = _depth(image), np.asarray(image)[..., :3]
+    return pixels << (16 - bits) if bits > 8 else pixels, 1
 
 
 def _decode(image: Any, count: int) -> Decoded:
-    bits = int(image.info.get("bit_depth") or 8)
-    pixels = np.asarray(image)
+    bits, pixels = _depth(image), np.asarray(image)
     grey, visible = grey_and_alpha(pixels[..., None] if pixels.ndim == 2 else pixels)
     full = None if bits in (8, 16) else (0.0, float((1 << bits) - 1))
     notes = ("has several images; only the primary one is used",) if count > 1 else ()

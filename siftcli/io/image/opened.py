@@ -78,12 +78,16 @@ class Opened(NamedTuple):
         Bytes that decoding will take at its peak, predicted.
     decode : callable
         Reads the pixels.
+    colour : callable or None
+        Returns the stored pixels in colour, (H, W, 3) uint8 or uint16, and their EXIF orientation; None where there are
+        none, or Pillow reads them.
     """
 
     width: int
     height: int
     memory: float
     decode: Callable[[], Decoded]
+    colour: Callable[[], tuple[Array, int]] | None = None
 
 
 DAMAGE = (

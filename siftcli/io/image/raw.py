@@ -6,11 +6,10 @@ the sRGB curve, 16 bits, and luma: what a JPEG of the camera looks like before i
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, BinaryIO
 
 from ..grey import grey_and_alpha
-from .opened import Decoded, Opened, package
+from .opened import Array, Decoded, Opened, package
 from .streams import errors_of_libraries
 
 __all__ = ["opened"]
@@ -40,10 +39,20 @@ def opened(stream: BinaryIO, name: str) -> Opened:
         raise _plain(error) from error
     sizes = raw.sizes
     memory = float(sizes.raw_width) * sizes.raw_height * _BYTES
-    return Opened(sizes.width, sizes.height, memory, partial(_decode, library, raw, _ORIENTATIONS.get(sizes.flip, 1)))
+    orientation = _ORIENTATIONS.get(sizes.flip, 1)
+
+    def decode() -> Decoded:
+        developed, said = _developed(library, raw)
+        return Decoded(grey_and_alpha(developed, alpha=-1)[0], orientation=orientation, damage=said)
+
+    def colour() -> tuple[Array, int]:
+        return _developed(library, raw)[0], orientation
+
+    return Opened(sizes.width, sizes.height, memory, decode, colour)
 
 
-def _decode(library: Any, raw: Any, orientation: int) -> Decoded:
+def _developed(library: Any, raw: Any) -> tuple[Array, tuple[str, ...]]:
+    """Return RGB of 16 bits, and what LibRaw said."""
     try:
         with errors_of_libraries(True) as said, raw:
             developed = raw.postprocess(
@@ -56,7 +65,7 @@ def _decode(library: Any, raw: Any, orientation: int) -> Decoded:
             )
     except library.LibRawError as error:
         raise _plain(error) from error
-    return Decoded(grey_and_alpha(developed, alpha=-1)[0], orientation=orientation, damage=tuple(said))
+    return developed, tuple(said)
 
 
 def _plain(error: Exception) -> ValueError:
