@@ -238,12 +238,13 @@ def test_max_image_size(sift: Sift, photo: Path) -> None:
 @pytest.mark.parametrize("name", ["photo.png", "photo.png.png"])
 def test_a_pipe_that_has_the_name_of_a_mask_is_refused(photo: Path, name: str) -> None:
     """Opening it would wait for a writer."""
-    Path("masks").mkdir()
-    os.mkfifo(Path("masks") / name)
+    folder = photo.parent
+    (folder / "masks").mkdir()
+    os.mkfifo(folder / "masks" / name)
     command = [*SIFT, "detect", "photo.png", "-o", "out.key", "--mask", "masks"]
-    result = subprocess.run(command, capture_output=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, timeout=60, cwd=folder)
     assert result.returncode == 2
     assert result.stderr.decode() == (
         f"sift: error: --mask: {Path('masks', name)} is a pipe or a device, not a file; replace it, or move it away\n"
     )
-    assert not Path("out.key").exists()
+    assert not (folder / "out.key").exists()
