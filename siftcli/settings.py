@@ -24,6 +24,7 @@ def setting(
     high: float | None = None,
     above: float | None = None,
     choices: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
     kind: type | None = None,
     parts: tuple[str, ...] = (),
 ) -> Any:
@@ -41,6 +42,8 @@ def setting(
         Range of a number: `low` and `high` inclusive, `above` exclusive.
     choices : tuple of str
         The values that a word may have.
+    words : tuple of str
+        Values that a shell completes, of a setting that takes other words too.
     kind : type, optional
         bool, int, float or str; by default the type of `default`.
     parts : tuple of str
@@ -48,7 +51,7 @@ def setting(
         are given.
     """
     metadata = {"help": help, "unit": unit, "low": low, "high": high, "above": above, "choices": choices}
-    return field(default=default, metadata={**metadata, "kind": kind or type(default), "parts": parts})
+    return field(default=default, metadata={**metadata, "words": words, "kind": kind or type(default), "parts": parts})
 
 
 def check(settings: Any) -> None:

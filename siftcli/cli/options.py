@@ -111,6 +111,8 @@ def _parameter_option(field: Field[Any], group: str) -> Callable[[_F], _F]:
         return option(flag, type=click.Choice(meta["choices"]), **attrs)
     if meta["parts"]:
         return option(flag, type=numbers, metavar=",".join(meta["parts"]).upper(), **attrs)
+    if meta["words"]:
+        attrs["values"] = lambda: meta["words"]
     return option(flag, type=meta["kind"], **attrs)
 
 

@@ -10,7 +10,7 @@ from string import hexdigits
 
 from ..errors import ParameterError
 
-__all__ = ["COLORINGS", "HALO", "INLIER", "OUTLIER", "PLAIN", "THEMES", "Theme", "parse_color"]
+__all__ = ["COLORINGS", "COLOR_NAMES", "HALO", "INLIER", "OUTLIER", "PLAIN", "THEMES", "Theme", "parse_color"]
 
 HALO = (0, 0, 0)
 PLAIN = (255, 226, 77)
@@ -64,6 +64,9 @@ _NAMES = {
     "blue": INLIER,
     "magenta": (255, 120, 230),
 }
+
+
+COLOR_NAMES = tuple(_NAMES)
 
 
 def parse_color(text: str, option: str = "color", others: tuple[str, ...] = ()) -> tuple[int, int, int]:

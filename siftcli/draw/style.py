@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import ParameterError
 from ..settings import check, setting
-from .palette import COLORINGS, THEMES, parse_color
+from .palette import COLOR_NAMES, COLORINGS, THEMES, parse_color
 
 __all__ = ["KeypointStyle", "MatchStyle", "PictureStyle"]
 
@@ -69,6 +69,7 @@ class KeypointStyle(PictureStyle):
         "scale",
         f"What colour shows ({', '.join(COLORINGS)}), or one colour (yellow, #ffe24d). Colours of scale and response "
         "are spread over the keypoints.",
+        words=(*COLORINGS, *COLOR_NAMES),
     )
     region: tuple[float, float, float, float] | None = setting(
         None, "Draw only this part of the image.", unit="px", kind=float, parts=("x", "y", "w", "h")
@@ -99,9 +100,12 @@ class MatchStyle(PictureStyle):
     )
     show: str = setting("all", "Matches to draw, if they were verified.", choices=("all", "inliers", "outliers"))
     line_color: str | None = setting(
-        None, "Colour of matches, or of inliers where matches were verified; by default blue, or by ratio.", kind=str
+        None,
+        "Colour of matches, or of inliers where matches were verified; by default blue, or by ratio.",
+        words=COLOR_NAMES,
+        kind=str,
     )
-    outlier_color: str = setting("orange", "Colour of outliers.")
+    outlier_color: str = setting("orange", "Colour of outliers.", words=COLOR_NAMES)
 
     def __post_init__(self) -> None:
         super().__post_init__()

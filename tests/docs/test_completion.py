@@ -14,6 +14,7 @@ from cli_tools import SIFT
 from doc_tools import ROOT
 
 from siftcli.cli.main import COMMANDS
+from siftcli.draw.style import KeypointStyle, MatchStyle
 
 PAGE = (ROOT / "docs" / "index.md").read_text()
 
@@ -103,6 +104,17 @@ def test_what_takes_a_name_completes_names(name: str) -> None:
         if param.metavar == "NAME":
             offered = [item.value for item in param.shell_complete(click.Context(command), "")]
             assert {"html", "lowe", "npz"} & set(offered), param.opts
+
+
+@pytest.mark.parametrize("option", ["color", "line_color", "outlier_color"])
+def test_colours_complete(option: str) -> None:
+    command = import_module("siftcli.cli.draw").command
+    (param,) = (param for param in command.params if param.name == option)
+    offered = [item.value for item in param.shell_complete(click.Context(command), "")]
+    assert {"red", "yellow"} < set(offered)
+    for value in offered:
+        (KeypointStyle if option == "color" else MatchStyle)(**{option: value})  # does not refuse it
+    assert [item.value for item in param.shell_complete(click.Context(command), "yel")] == ["yellow"]
 
 
 def test_starting_a_completion_does_not_import_numpy(programs: Path) -> None:
