@@ -50,13 +50,23 @@ def show_features(
         for name, summary in rows:
             lines += _block(_terms(name, summary, several=len(rows) > 1))
     else:
+        cameras = {_camera(summary.camera) for _, summary in rows}
+        same = cameras.pop() if len(cameras) == 1 else ""
         lines += _table(
             ["image", "size", "keypoints", "median sigma", "descriptors"],
             [
-                (name, _size(s), f"{s.keypoints:,}", _number(s.scales), s.descriptors or "none", _remarks(s))
+                (
+                    name,
+                    _size(s),
+                    f"{s.keypoints:,}",
+                    _number(s.scales),
+                    s.descriptors or "none",
+                    _remarks(s, camera=not same),
+                )
                 for name, s in rows
             ],
         )
+        lines += _block([("camera", same)])
     if parameters:
         lines += _block([("parameters", ", ".join(f"{key}={value}" for key, value in parameters.items()))])
     _print(lines)
@@ -85,10 +95,7 @@ def show_matches(path: str, title: str, pairs: Sequence[tuple[str | None, str | 
                 ]
             )
     else:
-        cells = [
-            (f"{a}, {b}", f"{len(m):,}", _inliers(m), "" if m.model is None else m.model.kind, _distances(m), "")
-            for a, b, m in pairs
-        ]
+        cells = [(f"{a}, {b}", f"{len(m):,}", _inliers(m), m.kind or "", _distances(m), "") for a, b, m in pairs]
         lines += _table(["images", "matches", "inliers", "model", "distance"], cells)
     _print(lines)
 
@@ -119,8 +126,9 @@ def _terms(name: str, s: Summary, *, several: bool) -> list[tuple[str, str]]:
     ]
 
 
-def _remarks(s: Summary) -> str:
-    remarks = {"problems": "; ".join(s.problems), "camera": _camera(s.camera)}
+def _remarks(s: Summary, *, camera: bool) -> str:
+    """Return what is particular about an image; `camera` says whether its camera is."""
+    remarks = {"problems": "; ".join(s.problems), "camera": _camera(s.camera) if camera else ""}
     return "\n".join(f"{term}: {text}" for term, text in remarks.items() if text)
 
 
@@ -160,7 +168,7 @@ def _inliers(matches: Matches, *, words: bool = False) -> str:
     if matches.inliers is None:
         return "not verified" if words else ""
     count = f"{int(matches.inliers.sum()):,}"
-    return f"{count} of {MODELS[matches.model.kind]}" if words and matches.model is not None else count
+    return f"{count} of {MODELS[matches.kind]}" if words and matches.kind is not None else count
 
 
 def _distances(matches: Matches) -> str:
