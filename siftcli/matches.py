@@ -107,6 +107,8 @@ class Matches:
         Numbers of keypoints of a and b.
     origins : (Origin, Origin) or None
         The images a and b.
+    model_kind : str or None
+        Kind of the model in a file that names it without its matrix, such as CSV; see `kind`.
 
     An attribute is None if it was not computed or not stored.
     """
@@ -120,6 +122,7 @@ class Matches:
     model: Model | None = None
     sizes: tuple[int, int] | None = None
     origins: tuple[Origin, Origin] | None = None
+    model_kind: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.indices)
@@ -137,6 +140,11 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def kind(self) -> str | None:
+        """Kind of the model that the inliers agree with, a key of `MODELS`; None if there is none or it is unknown."""
+        return self.model_kind if self.model is None else self.model.kind
 
     def named(self, name_a: str, name_b: str) -> Matches:
         """Return these matches with the names of the two images."""

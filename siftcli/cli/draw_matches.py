@@ -134,6 +134,6 @@ def summary(matches: Matches, style: MatchStyle, source: MatchSource) -> str:
 
 def hint_on(matches: Matches, style: MatchStyle) -> str | None:
     """Return a hint where outliers of a homography are drawn that are due to parallax, or None."""
-    if style.layout in _WARPED or matches.model is None or matches.model.kind != "homography":
+    if style.layout in _WARPED or matches.kind != "homography":
         return None
     return parallax_hint(matches, MatchParams(verify="homography"))

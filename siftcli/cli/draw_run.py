@@ -130,5 +130,5 @@ def _matches(matches: Matches) -> dict[str, object]:
     return {
         "matches": len(matches),
         "inliers": None if matches.inliers is None else int(matches.inliers.sum()),
-        "model": None if matches.model is None else matches.model.kind,
+        "model": matches.kind,
     }

@@ -170,8 +170,7 @@ def _matches(path: str, as_json: bool, *, database: str | None = None) -> bool:
     if as_json:
         for a, b, matches in pairs:
             inliers = None if matches.inliers is None else int(matches.inliers.sum())
-            model = None if matches.model is None else matches.model.kind
-            _print_json(path, format.name, images=[a, b], matches=len(matches), inliers=inliers, model=model)
+            _print_json(path, format.name, images=[a, b], matches=len(matches), inliers=inliers, model=matches.kind)
     else:
         from .info_table import show_matches
 

@@ -31,8 +31,8 @@ def verdict(matches: Matches, verify: str | None, min_inliers: int = 15) -> str:
             return f"{count}, not verified (that needs PoseLib: pip install 'siftcli[geometry]')"
         return f"{count}; neither a homography nor a fundamental matrix explains them"
     inliers = counted(int(np.count_nonzero(matches.inliers)), "inlier")
-    if matches.model is not None:
-        return f"{count}, {inliers} of {MODELS[matches.model.kind]}"
+    if matches.kind is not None:
+        return f"{count}, {inliers} of {MODELS[matches.kind]}"
     if verify in MODELS:
         return f"{count}; no {MODELS[verify].split(' ', 1)[1]} found (fewer than {min_inliers} inliers)"
     return f"{count}, {inliers}"

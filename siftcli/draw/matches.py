@@ -155,7 +155,7 @@ def _verdicts(matches: Matches, shown: Matches, drawn: npt.NDArray[np.intp], sty
     """Explain the colours of inliers and outliers: how many of each are drawn, and how many are not."""
     if matches.inliers is None or shown.inliers is None:
         return []
-    model = "" if matches.model is None else f" of {MODELS[matches.model.kind]}"
+    model = "" if matches.kind is None else f" of {MODELS[matches.kind]}"
     inliers = int(np.count_nonzero(matches.inliers))
     totals = {"inliers": inliers, "outliers": len(matches) - inliers}
     seen = int(np.count_nonzero(shown.inliers[drawn]))

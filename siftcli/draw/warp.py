@@ -69,7 +69,8 @@ def homography_of(matches: Matches) -> _Array:
     model, inliers = matches.model, matches.inliers
     if model is not None and model.kind in ("homography", "similarity"):
         return model.matrix
-    if inliers is None or model is not None or matches.xy_a is None or matches.xy_b is None:
+    flat = matches.kind in (None, "homography", "similarity")
+    if inliers is None or not flat or matches.xy_a is None or matches.xy_b is None:
         raise ParameterError("layout", "needs matches verified by a homography; match with --verify homography")
     if int(inliers.sum()) < _FEWEST:
         raise ParameterError("layout", f"needs {_FEWEST} inliers of a homography, and there are {int(inliers.sum())}")

@@ -3,8 +3,8 @@
 ``index_a,index_b,x_a,y_a,x_b,y_b,distance,ratio,inlier``: the places of the keypoints in their files, from 0; their
 centres, that of the first pixel being (0, 0); the distance of the descriptors in units of their norm; that distance
 over the one to the second nearest; 1 or 0, or nothing where matches were not verified.  What is not known is left
-empty.  Where the images are known, ``image_a,size_a,image_b,size_b`` follow, the same on each line: their names, and
-their sizes as ``640x480``.
+empty.  Two groups of columns may follow, the same on each line: ``model``, the kind of the model that inliers obey,
+such as ``homography``; and ``image_a,size_a,image_b,size_b``, the names of the images, and their sizes as ``640x480``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from ..matches import Matches, Origin
+from ..matches import MODELS, Matches, Origin
 from .files import Source, source_name
 from .text.lines import text_lines
 
 __all__ = ["decode", "encode"]
 
 _COLUMNS = ("index_a", "index_b", "x_a", "y_a", "x_b", "y_b", "distance", "ratio", "inlier")
+_MODEL = ("model",)
 _IMAGES = ("image_a", "size_a", "image_b", "size_b")
+_HEADERS = {(*_COLUMNS, *model, *images): len(model) for model in ((), _MODEL) for images in ((), _IMAGES)}
+"""Header to the number of its columns about the model."""
 _ROWS = 4096
 """Lines that are turned into numbers at a time."""
 
@@ -46,10 +49,12 @@ def encode(matches: Matches) -> bytes:
         *_column(matches.inliers, 1, n, "%d"),
     ]
     header: tuple[str, ...] = _COLUMNS
-    names = ""
+    same = ""
+    if matches.kind is not None:
+        header, same = (*header, *_MODEL), f",{matches.kind}"
     if matches.origins is not None and all(origin.name for origin in matches.origins):
-        header, names = (*_COLUMNS, *_IMAGES), "," + _image_cells(matches.origins)
-    lines = [",".join(header), *(",".join(row) + names for row in zip(*columns, strict=True))]
+        header, same = (*header, *_IMAGES), f"{same},{_image_cells(matches.origins)}"
+    lines = [",".join(header), *(",".join(row) + same for row in zip(*columns, strict=True))]
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
 
 
@@ -94,22 +99,33 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
     parts: list[npt.NDArray[np.float64]] = [np.empty((0, len(_COLUMNS)))]
     try:
         header = tuple(next(rows, ()))
-        if header not in (_COLUMNS, (*_COLUMNS, *_IMAGES)):
+        if header not in _HEADERS:
             raise FormatError(name, f"is not a CSV file of matches, which begins with {','.join(_COLUMNS)}", 1)
-        filled, images = filter(None, rows), set[tuple[str, ...]]()
+        filled, same = filter(None, rows), set[tuple[str, ...]]()
         while part := list(islice(filled, _ROWS)):
             parts.append(np.array([_numbers(row, len(header), name, rows.line_num) for row in part], np.float64))
-            images.update(tuple(row[len(_COLUMNS) :]) for row in part)
-            if len(images) > 1:
-                raise FormatError(name, "has matches of several pairs of images; keep those of one", rows.line_num)
+            same.update(tuple(row[len(_COLUMNS) :]) for row in part)
+            if len(same) > 1:
+                raise FormatError(
+                    name, "has matches of several pairs of images or models; keep those of one", rows.line_num
+                )
     except csv.Error as error:
         raise FormatError(name, f"is no CSV ({error})", rows.line_num) from error
-    return replace(_matches(np.concatenate(parts), name), origins=_origins(images, name))
+    cells, about_model = next(iter(same), ()), _HEADERS[header]
+    kind = _kind(cells[:about_model], name)
+    return replace(_matches(np.concatenate(parts), name), model_kind=kind, origins=_origins(cells[about_model:], name))
 
 
-def _origins(images: set[tuple[str, ...]], name: str) -> tuple[Origin, Origin] | None:
+def _kind(cells: tuple[str, ...], name: str) -> str | None:
+    """Return the kind of the model that inliers obey; None where the file does not tell."""
+    kind = "".join(cells)
+    if kind and kind not in MODELS:
+        raise FormatError(name, f"names a model {kind[:40]!r}, which is none of {', '.join(MODELS)}", 2)
+    return kind or None
+
+
+def _origins(cells: tuple[str, ...], name: str) -> tuple[Origin, Origin] | None:
     """Return the images that the lines are of; None where the file does not tell."""
-    cells = next(iter(images), ())
     if not cells:
         return None
     origins = []

@@ -196,7 +196,9 @@ def pairs_of(path: _Path, format: MatchFormat) -> Iterator[tuple[str | None, str
         If it is no file of matches, or cannot be read.
     """
     if not format.many:
-        yield None, None, read_matches(path, format.name)
+        matches = read_matches(path, format.name)
+        a, b = matches.origins or (Origin(), Origin())
+        yield a.name, b.name, matches
         return
     with format.function("MatchCollection")(path) as collection:
         yield from collection

@@ -98,7 +98,7 @@ def verify(
         inliers = errors(model, a, b, size_a, size_b) <= model.threshold
         if np.count_nonzero(inliers) < params.min_inliers:
             model, inliers = None, np.zeros(len(a), bool)
-    return replace(matches, model=model, inliers=inliers)
+    return replace(matches, model=model, model_kind=None, inliers=inliers)
 
 
 def errors(

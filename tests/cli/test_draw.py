@@ -252,6 +252,16 @@ def test_matches_of_a_file(sift: Sift, pair: Path) -> None:
     np.testing.assert_array_equal(pixels("out.png"), np.asarray(expected))
 
 
+def test_a_csv_of_matches_names_the_model(sift: Sift, pair: Path) -> None:
+    sift("match", "a.png", "b.png", "--verify", "fundamental", "-o", "m.csv")
+    shown = sift("draw", "a.png", "b.png", "--matches", "m.csv", "-o", "out.svg", "--json")
+    assert json.loads(shown.stdout)["model"] == "fundamental"
+    assert "inliers of a fundamental matrix; drawn to out.svg" in last(shown.stderr)
+    assert "inliers of a fundamental matrix" in Path("out.svg").read_text()
+    line = error_of(sift, "a.png", "b.png", "--matches", "m.csv", "--layout", "overlay", status=2)
+    assert line.startswith("--layout: needs matches verified by a homography")
+
+
 def test_features_and_matches_of_collections(sift: Sift, pair: Path) -> None:
     assert sift("detect", "a.png", "b.png", "-o", "f.h5").returncode == 0
     assert sift("match", "f.h5", "--exhaustive", "-o", "m.h5").returncode == 0

@@ -6,6 +6,7 @@ Oracles: counts of features that were made to have them; the exit status.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cli_tools import Sift
 from format_tools import PARAMETERS, SINGLE, make, write, write_three
 
 from siftcli.cli.info_table import sparkline
-from siftcli.features import Features
+from siftcli.features import Camera, Features
 from siftcli.io.formats import FORMATS
 from siftcli.io.matches import write_matches
 from siftcli.io.registry import write_features
@@ -180,6 +181,18 @@ def test_nothing_is_cut_in_a_pipe(sift: Sift, tmp_path: Path) -> None:
     assert [row[-6:-2] for row in rows] == [["640", "x", "480", "3"]] * 3
 
 
+@pytest.mark.parametrize("others", [1400.0, 700.0])
+def test_a_camera_of_all_images_is_told_once(sift: Sift, tmp_path: Path, others: float) -> None:
+    from siftcli.io.registry import collection_writer
+
+    with collection_writer(tmp_path / "f.h5") as collection:
+        for name, focal in (("a.jpg", 1400.0), ("b.jpg", others), ("c.jpg", others)):
+            collection.add(name, replace(make(3), camera=Camera("Pinhole 1", focal)))
+    lines = [line.split() for line in sift("info", "f.h5").stdout.decode().splitlines() if "Pinhole" in line]
+    assert len(lines) == (1 if others == 1400 else 3)
+    assert lines[0][:2] in (["camera", "Pinhole"], ["camera:", "Pinhole"])
+
+
 def test_pairs_are_a_table_where_there_are_many(sift: Sift, tmp_path: Path) -> None:
     matches = Matches(np.array([[0, 1], [2, 3]], np.int32), sizes=(5, 6))
     write_matches(tmp_path / "m.h5", [("a.jpg", f"b{k}.jpg", matches) for k in range(4)])
@@ -213,4 +226,4 @@ def test_match_files(sift: Sift, tmp_path: Path, suffix: str) -> None:
     assert b"1 pair, 3 matches\n" in result.stdout
     record = json.loads(sift("info", "--json", f"m{suffix}").stdout)
     assert record["matches"] == 3
-    assert record["images"] in (["a.jpg", "b.jpg"], [None, None])
+    assert record["images"] == ["a.jpg", "b.jpg"]

@@ -64,14 +64,26 @@ NOTHING = Matches(np.empty((0, 2), np.int32), np.empty(0), np.empty(0), sizes=(4
 
 def test_csv_is_as_described(matches: Matches) -> None:
     rows = list(csv.reader(match_csv.encode(matches).decode().splitlines()))
-    assert rows[0] == ["index_a", "index_b", "x_a", "y_a", "x_b", "y_b", "distance", "ratio", "inlier"]
-    assert rows[2] == ["2", "0", "2.5", "3.0", "7.0", "6.25", "0.500000", "0.750000", "0"]
+    assert rows[0] == ["index_a", "index_b", "x_a", "y_a", "x_b", "y_b", "distance", "ratio", "inlier", "model"]
+    assert rows[2] == ["2", "0", "2.5", "3.0", "7.0", "6.25", "0.500000", "0.750000", "0", "homography"]
     assert len(rows) == 6
 
 
 def test_csv_gives_back_what_it_got(matches: Matches) -> None:
     back = match_csv.decode(match_csv.encode(matches))
     assert equal(back, matches, "indices", "distances", "ratios", "xy_a", "xy_b", "inliers")
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_csv_names_the_model(matches: Matches, images: bool) -> None:
+    named = matches.named("a.png", "b.png") if images else matches
+    verified = replace(named, model=Model("fundamental", np.eye(3), 3.0))
+    rows = csv.DictReader(match_csv.encode(verified).decode().splitlines())
+    assert [row["model"] for row in rows] == ["fundamental"] * len(matches)
+    back = match_csv.decode(match_csv.encode(verified))
+    assert (back.kind, back.model) == ("fundamental", None)
+    assert match_csv.encode(back) == match_csv.encode(verified)
+    assert back.swapped().only_inliers().kind == "fundamental"
 
 
 def test_csv_leaves_empty_what_is_not_known(matches: Matches) -> None:
@@ -116,6 +128,8 @@ def test_no_matches_are_a_whole_file(name: str, tmp_path: Path) -> None:
         (b"HEAD\n1,2,nan,0,0,0,0,0,1\n", 2, "not finite"),
         (b"HEAD\n1,2,0,0,0,0,0,0,2\n", None, "neither 0 nor 1"),
         (b"HEAD\n1,2,0,0,0,0,0,0,\n2,2,0,0,0,0,0,0,1\n", None, "has no inlier"),
+        (b"HEAD,model\n1,2,0,0,0,0,0,0,1,plane\n", 2, "names a model 'plane', which is none of homography"),
+        (b"HEAD,model\n1,2,,,,,,,1,homography\n3,4,,,,,,,1,essential\n", 3, "several pairs of images or models"),
         (b"\xff\xfe\x00", None, "is in UTF-16"),
     ],
 )
@@ -492,7 +506,7 @@ def test_files_tell_the_images(suffix: str, kept: tuple[str, ...], tmp_path: Pat
 
 def test_a_csv_of_two_pairs_is_refused() -> None:
     a, b = (match_csv.encode(of_images().named(*names)).decode() for names in (("a", "b"), ("a", "c")))
-    with pytest.raises(FormatError, match="has matches of several pairs of images; keep those of one"):
+    with pytest.raises(FormatError, match="has matches of several pairs of images or models; keep those of one"):
         match_csv.decode((a + b.split("\n", 1)[1]).encode())
 
 
