@@ -197,8 +197,8 @@ def pairs_of(path: _Path, format: MatchFormat) -> Iterator[tuple[str | None, str
     """
     if not format.many:
         matches = read_matches(path, format.name)
-        a, b = matches.origins or (Origin(), Origin())
-        yield a.name, b.name, matches
+        a, b = (None, None) if matches.origins is None else (origin.name for origin in matches.origins)
+        yield a, b, matches
         return
     with format.function("MatchCollection")(path) as collection:
         yield from collection
