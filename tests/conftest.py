@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "benchmarks"))  # the measures that the documented figures and the tests share
+sys.path.insert(0, str(ROOT))  # for tests.benchmarks, whose measures the tests share, and docs.tools
 
 from fork_tools import ForkServer  # noqa: E402
 

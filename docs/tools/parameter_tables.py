@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -149,7 +150,7 @@ def _range(parameter: Field[Any]) -> str:
     return ", ".join(part for part in (low, high) if part)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
@@ -179,7 +180,8 @@ def _presets() -> str:
     """Table of the values in which presets differ from the default."""
     names = [name for name in PRESETS if name != "default"]
     rows = []
-    for group, default in enumerate(PRESETS["default"]):
+    defaults: tuple[Any, ...] = PRESETS["default"]
+    for group, default in enumerate(defaults):
         for f in fields(default):
             values = [getattr(PRESETS[name][group], f.name) for name in names]
             if any(value != f.default for value in values):

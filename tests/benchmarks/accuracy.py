@@ -1,6 +1,6 @@
 """Measure the tables of docs/accuracy.md: Lowe's files, matches on boat, other programs, blobs.
 
-    python tests/benchmarks/accuracy.py [--update] [DATA]
+    python -m tests.benchmarks.accuracy [--update] [DATA]
 
 prints them, or with --update puts them into the document.  DATA holds ``lowe/{box,library,basmati}.{pgm,key}`` and
 ``boat/img1..6.pgm, H1to2p..H1to6p``; SIFTCLI_ORACLE_DATA names it when it is not given.  Needs the extra ``bench``.
@@ -14,15 +14,17 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import peers
-from key_lines import lines
 
 import siftcli
 from siftcli import Agreement, Features, encode_key, read_key
 from siftcli.evaluation.agreement import agreement
+
+from . import peers
+from .key_lines import lines
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "accuracy.md"
@@ -91,7 +93,7 @@ def boat_table(boat: Path) -> str:
     records = siftcli.evaluate(boat, PROGRAMS).records
     rows = []
     for name in PROGRAMS:
-        found = [record.measures for record in records if record.method == name]
+        found: list[dict[str, Any]] = [dict(record.measures) for record in records if record.method == name]
         pairs = (f"{m['correct']} ({m['precision']:.0%})" for m in found)
         rows.append((name, found[0]["keypoints_a"], *pairs, f"{mean(m['correct'] for m in found):.0f}"))
     return table(("program", "keypoints in 1", *(f"1 to {k}" for k in range(2, 7)), "mean"), rows)

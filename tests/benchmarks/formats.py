@@ -2,9 +2,9 @@
 
 ::
 
-    python tests/benchmarks/formats.py speed           # keypoints per second, written and read
-    python tests/benchmarks/formats.py compression     # HDF5 with the filters that it brings
-    python tests/benchmarks/formats.py folder          # 1,000 images of 2,000 keypoints in HDF5, beside extracting them
+    python -m tests.benchmarks.formats speed           # keypoints per second, written and read
+    python -m tests.benchmarks.formats compression     # HDF5 with the filters that it brings
+    python -m tests.benchmarks.formats folder          # 1,000 images of 2,000 keypoints in HDF5, beside extracting them
 
 The features are those of the sample photographs, repeated as often as needed.  Times are of the processor, medians of
 five; of one for the folder.

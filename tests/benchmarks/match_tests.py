@@ -1,6 +1,6 @@
 """Measure the tests of a match on image sequences with known homographies: the table of docs/matching.md.
 
-    python tests/benchmarks/match_tests.py [--preset NAME] FOLDER...
+    python -m tests.benchmarks.match_tests [--preset NAME] FOLDER...
 
 A folder holds ``img1.* .. img6.*`` and ``H1to2p .. H1to6p``.  Rows are means of image 1 with each of the others:
 correct matches (within 3 px), distinct pairs of places among them, shares of all matches that are right within 3 and

@@ -1,6 +1,6 @@
 """Measure the presets beside the programs whose defaults they have: the table in docs/presets.md.
 
-    python tests/benchmarks/presets.py [--update]
+    python -m tests.benchmarks.presets [--update]
 
 prints it, or with --update puts it into the document.  Needs the extra ``bench``.
 """
@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import peers
-from accuracy import ROOT, pixels, table
 
 import siftcli
 from siftcli import Agreement, Features
 from siftcli.evaluation.agreement import agreement
+
+from . import peers
+from .accuracy import ROOT, pixels, table
 
 __all__ = ["IMAGES", "PROGRAMS", "beside"]
 

@@ -178,14 +178,14 @@ def matching(plan: Plan) -> Table:
     a, b = (siftcli.detect(view, max_keypoints=plan.descriptors) for view in (image, turned))
     assert a.descriptors is not None
     assert b.descriptors is not None
-    floats = [np.asarray(one.descriptors, np.float32) for one in (a, b)]
+    left, right = (np.asarray(one.descriptors, np.float32) for one in (a, b))
     cv2.setNumThreads(2)
     matcher = cv2.BFMatcher(cv2.NORM_L2)
     times = alternate(
         {
             "l2": clock(lambda: siftcli.match(a, b)),
             "root": clock(lambda: siftcli.match(a, b, metric="root")),
-            "opencv": clock(lambda: (matcher.knnMatch(*floats, 2), matcher.knnMatch(*floats[::-1], 1))),
+            "opencv": clock(lambda: (matcher.knnMatch(left, right, 2), matcher.knnMatch(right, left, 1))),
         },
         plan.rounds,
     )

@@ -1,6 +1,6 @@
 """Measure structure from motion by every route into COLMAP: the tables of docs/reconstruction.md.
 
-    python tests/benchmarks/reconstruct.py FOLDER [--side 500] [--seeds 3] [--results FILE]
+    python -m tests.benchmarks.reconstruct FOLDER [--side 500] [--seeds 3] [--results FILE]
 
 FOLDER holds photographs of one scene, which are reduced to a longer side of so many pixels.  Features take routes:
 a database whose features pycolmap matches, by its index or by brute force; ``sift match``; text files that the program
@@ -124,7 +124,7 @@ def by_text(work: Path, name: str, seed: int) -> Path:
 
 ROUTES: dict[str, Callable[[Path, str, int], Path]] = {
     "pycolmap, index": by_pycolmap,
-    "pycolmap, brute force": lambda *cell: by_pycolmap(*cell, brute=True),
+    "pycolmap, brute force": lambda work, name, seed: by_pycolmap(work, name, seed, brute=True),
     "`sift match`": by_sift,
     "text, `colmap`": by_text,
 }

@@ -1,6 +1,6 @@
 """Measure structure from motion with the features of presets and of COLMAP: the table of docs/presets.md.
 
-    python tests/benchmarks/reconstruct_presets.py FOLDER
+    python -m tests.benchmarks.reconstruct_presets FOLDER
 
 FOLDER holds photographs of one scene.  All features are matched alike: every pair, ratio 0.8, mutual, verified by a
 fundamental matrix; pycolmap's incremental mapper, three seeds, makes the model.
@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
-from which_preset import PROGRAMS
 
 import siftcli
+
+from .which_preset import PROGRAMS
 
 CHOSEN = ("default, RootSIFT", "accurate", "accurate-affine", "COLMAP", "COLMAP, pooled and affine")
 

@@ -1,6 +1,6 @@
 """Evaluate the presets and other programs on the Oxford sequences.
 
-    python tests/benchmarks/sequences.py [DATA]
+    python -m tests.benchmarks.sequences [DATA]
 
 prints two tables in Markdown: of all keypoints, and of the 2,000 strongest of each image.  DATA holds the sequences
 ``boat``, ``leuven`` and ``wall``; SIFTCLI_ORACLE_DATA names it when it is not given.  Needs the extras ``bench`` and
@@ -13,12 +13,12 @@ import argparse
 import os
 from pathlib import Path
 
-import peers
-from accuracy import table
-
 import siftcli
 from siftcli.evaluation.summary import Interval
 from siftcli.presets import PRESETS
+
+from . import peers
+from .accuracy import table
 
 SEQUENCES = ("boat", "leuven", "wall")
 BUDGET = 2000

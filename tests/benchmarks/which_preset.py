@@ -1,6 +1,6 @@
 """Measure what presets give and cost, beside COLMAP and OpenCV: the tables and the plot of docs/presets.md.
 
-    python tests/benchmarks/which_preset.py [--plot FILE] FOLDER...
+    python -m tests.benchmarks.which_preset [--plot FILE] FOLDER...
 
 A folder holds ``img1.* .. img6.*`` and ``H1to2p .. H1to6p``.  All features are matched alike: mutual nearest neighbours
 of Euclidean distance, ratio 0.8.  Rows are means over image 1 with each of the others: correct matches (within 3 px),
@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import peers
 import pycolmap
-from match_tests import judged
 
 import siftcli
 from siftcli import Features
+
+from . import peers
+from .match_tests import judged
 
 _ROOT = {**peers.LOWES, "normalization": pycolmap.Normalization.L1_ROOT}
 _BEST = {**_ROOT, "domain_size_pooling": True, "estimate_affine_shape": True}

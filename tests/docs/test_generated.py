@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -19,12 +18,9 @@ import pytest
 from doc_tools import ROOT
 
 import siftcli
+from docs.tools import conventions_figure, generate
 from siftcli.cli.main import COMMANDS
 from siftcli.conventions import flip_bins, ipol_bins
-
-sys.path.insert(0, str(ROOT))
-
-from docs.tools import conventions_figure, generate
 
 
 def test_nothing_is_out_of_date() -> None:

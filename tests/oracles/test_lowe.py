@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tolerances
-from key_lines import lines
 
 import siftcli
 from siftcli import Agreement, Features, encode_key, read_key
 from siftcli.evaluation.agreement import agreement
 from siftcli.evaluation.truth import Homography
+from tests.benchmarks.key_lines import lines
 
 Detected = Callable[[Path, str], Features]
 IMAGES = ("box", "library", "basmati")

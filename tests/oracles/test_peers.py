@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import peers
 import pytest
 import tolerances
 from engine_tools import field
@@ -15,6 +14,7 @@ from engine_tools import field
 import siftcli
 from siftcli import Features
 from siftcli.evaluation.agreement import agreement, common
+from tests.benchmarks import peers
 
 IMAGES = ("astronaut.jpg", "camera.png", "chelsea.jpg", "coffee.jpg", "pair_astronaut_b.jpg")
 Pixels = Callable[[str], npt.NDArray[np.uint8]]

@@ -7,15 +7,15 @@ from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
-import peers
 import pytest
 import tolerances
-from presets import IMAGES, PROGRAMS, beside
 
 import siftcli
 from siftcli import Agreement
 from siftcli.evaluation.agreement import agreement
 from siftcli.presets import PRESETS, all_parameters
+from tests.benchmarks import peers
+from tests.benchmarks.presets import IMAGES, PROGRAMS, beside
 
 Pixels = Callable[[str], npt.NDArray[np.uint8]]
 Both = tuple[str, Agreement, Agreement]

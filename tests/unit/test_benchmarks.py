@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pycolmap")
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from tests.benchmarks import pictures, timing
+from tests.benchmarks.__main__ import markdown, update
+from tests.benchmarks.questions import QUESTIONS, Table
 
-from tests.benchmarks import pictures, timing  # noqa: E402
-from tests.benchmarks.__main__ import markdown, update  # noqa: E402
-from tests.benchmarks.questions import QUESTIONS, Table  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_mosaic_of_one_grey_has_no_seams() -> None:

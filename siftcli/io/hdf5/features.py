@@ -47,7 +47,7 @@ from .features_reader import FORMAT, VERSION, H5Collection, collection_reader
 from .writer import create_hdf5
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 __all__ = ["H5Collection", "collection_reader", "collection_writer", "write_hdf5", "write_hloc"]
 

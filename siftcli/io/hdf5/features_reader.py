@@ -17,7 +17,7 @@ from ..fields import NAMES, check_array, features_from, plain_parameters
 from .file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 __all__ = ["FORMAT", "VERSION", "H5Collection", "collection_reader"]
 

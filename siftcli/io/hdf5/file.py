@@ -28,7 +28,7 @@ from ..files import why_unreadable
 from ..limits import expanded
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 __all__ = ["Link", "attributes_of", "child", "damage_named", "links_of", "open_hdf5", "read_array"]
 

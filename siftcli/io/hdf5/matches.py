@@ -28,7 +28,7 @@ from .matches_reader import MatchCollection
 from .writer import create_hdf5
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 __all__ = ["MatchCollection", "check_names", "group_name", "write"]
 

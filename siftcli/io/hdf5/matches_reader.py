@@ -15,7 +15,7 @@ from ...matches import MODELS, Matches, Model, Origin
 from .file import attributes_of, child, damage_named, links_of, open_hdf5, read_array
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 __all__ = ["MatchCollection"]
 

@@ -18,7 +18,7 @@ from ...signals import uninterrupted
 from ..output import atomic_file
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
 __all__ = ["HDF5Output", "create_hdf5"]
 
