@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ..io.files import STDOUT
 from ..words import counted
+from .tally import Tally
 
 if TYPE_CHECKING:
     from ..features import Features
@@ -71,7 +73,7 @@ class Result(NamedTuple):
         }
 
 
-class Report:
+class Report(Tally[Result]):
     """The account of a batch: its counts and, from these, its summary and its exit status.
 
     Parameters
@@ -81,39 +83,41 @@ class Report:
     """
 
     def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-        self.failed = 0
-        self.skipped = 0
+        super().__init__(total, "image")
         self.again = 0
         self.keypoints = 0
         self.pixels = 0
 
     def add(self, result: Result) -> None:
         """Count one job."""
-        if result.status == "skipped":
-            self.skipped += 1
-        elif result.status == "done":
-            self.done += 1
+        super().add(result)
+        if result.status == "done":
             self.again += result.again
             self.keypoints += result.keypoints or 0
             self.pixels += result.pixels
-        else:
-            self.failed += 1
 
-    @property
-    def exit_status(self) -> int:
-        """0 if nothing failed, else 1."""
-        return 1 if self.failed else 0
+    def line(self, result: Result) -> str:
+        """Describe a result in one line: the image, its keypoints, where they went."""
+        where = "" if result.output == STDOUT else f" to {result.output}"
+        return f"{result.path}: {counted(result.keypoints or 0, 'keypoint')}{where} in {result.seconds:.2f} s"
+
+    def warnings(self, result: Result) -> tuple[str, ...]:
+        """Return the warnings about an image."""
+        return result.warnings
+
+    def note(self, seconds: float) -> str:
+        """Sum up keypoints, speed, and images that were skipped or failed."""
+        parts = [counted(self.keypoints, "keypoint")]
+        if self.pixels and seconds > 0:
+            parts.append(f"{self.pixels / seconds / 1e6:.1f} MP/s")
+        if self.skipped:
+            parts.append(f"{self.skipped:,} skipped")
+        if self.failed:
+            parts.append(f"{self.failed:,} failed")
+        return ", ".join(parts)
 
     def summary(self, seconds: float) -> str:
-        """Sum the batch up in one line.
-
-        Parameters
-        ----------
-        seconds : float
-            Duration of the batch.
-        """
+        """Sum the batch up in one line."""
         if self.skipped == self.total > 0:
             return f"nothing to do: {counted(self.skipped, 'image')} up to date"
         parts = [f"{counted(self.done, 'image')} done"]
@@ -126,8 +130,3 @@ class Report:
         if self.left:
             parts.append(f"{self.left:,} not reached")
         return f"{', '.join(parts)}: {counted(self.keypoints, 'keypoint')} in {seconds:.1f} s"
-
-    @property
-    def left(self) -> int:
-        """Number of jobs that have no result yet."""
-        return self.total - self.done - self.failed - self.skipped

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..batch.pair_report import PairReport
 from ..errors import FormatError, PlanError
 from ..evaluation.methods import Method, methods_of
 from ..evaluation.pairs import Measurer
@@ -20,7 +21,7 @@ from ..io.image_kinds import IMAGE_SUFFIXES, ImageReading
 from ..io.output import atomic_write, make_folder
 from ..words import counted
 from .guard import guard
-from .match_progress import PairDisplay
+from .progress import Display
 from .streams import say, write_stdout
 from .table import cells, print_table, table_of
 
@@ -91,25 +92,25 @@ def run_evaluation(inputs: tuple[str, ...], options: EvaluateOptions) -> int:
         journal = journal_for(output, methods, pairs, settings, resume=options.resume, overwrite=options.overwrite)
     with journal or nullcontext():
         done = 0 if journal is None else len(journal)
-        shown = PairDisplay(len(pairs) * len(methods), "pair", done=done, quiet=options.quiet, verbose=options.verbose)
+        tally = PairReport(len(pairs) * len(methods), skipped=done)
         try:
-            with shown:
+            with Display(tally, "pairs", quiet=options.quiet, verbose=options.verbose, summary=False) as shown:
                 evaluation = measure_pairs(
                     methods, pairs, settings, journal=journal, on_result=shown.show, jobs=options.jobs
                 )
         except KeyboardInterrupt:
             if journal is not None:
-                say(f"{len(journal):,} of {shown.total:,} pairs are in {journal.path}; go on with --resume")
+                say(f"{len(journal):,} of {tally.total:,} pairs are in {journal.path}; go on with --resume")
             raise
         if output is not None:
             measurer = Measurer(methods, pairs, settings)
             command = shlex.join(["sift", "evaluate", *sys.argv[2:]])
             data = report.encode_report(evaluation, output, measurer, pairs, command)
             atomic_write(output, data, overwrite=True)
-        if journal is not None and not shown.failed:
+        if journal is not None and not tally.failed:
             journal.remove()
     _print(evaluation, options)
-    return shown.exit_status
+    return tally.exit_status
 
 
 def _print(evaluation: Evaluation, options: EvaluateOptions) -> None:

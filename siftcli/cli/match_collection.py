@@ -11,7 +11,9 @@ from ..batch.choose_pairs import choose_pairs
 from ..batch.match_run import PairResult, journal_for, match_pairs, write_journal
 from ..batch.match_source import Source
 from ..batch.pair_choice import PairChoice
+from ..batch.pair_report import PairReport
 from ..batch.pairs import Pairs
+from ..batch.tally import Tally
 from ..errors import PlanError
 from ..io.files import STDIN
 from ..io.output import make_folder
@@ -20,7 +22,7 @@ from ..matching.verify import require_estimator
 from ..params import MatchParams
 from .guard import guard
 from .match_output import MatchOutput, Messages
-from .match_progress import PairDisplay
+from .progress import Display
 from .streams import read_stdin, say, write_json
 
 __all__ = ["run_collection"]
@@ -80,21 +82,19 @@ def run_collection(
     with journal:
         if not (target.overwrite or resume or database) and Path(output).is_file():
             raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
-        shown = PairDisplay(len(pairs), "pair", done=len(journal), quiet=messages.quiet, verbose=messages.verbose)
+        report = PairReport(len(pairs), skipped=len(journal), verified=params.verify is not None)
         try:
-            with shown:
+            with Display(report, "pairs", quiet=messages.quiet, verbose=messages.verbose) as shown:
                 match_pairs(source, pairs, params, journal, _teller(shown, messages), workers)
         except KeyboardInterrupt:
             say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; go on with --resume")
             raise
         write_journal(journal, pairs, output, source, format.name, overwrite=True, database=target.database)
-        if not shown.failed:
+        if not report.failed:
             journal.remove()
-    if not messages.quiet:
-        say(shown.summary(params.verify is not None))
-    if shown.failed:
+    if report.failed:
         say(f"{output} lacks the pairs that failed; to try those again, repeat the command with --resume")
-    return shown.exit_status
+    return report.exit_status
 
 
 def _new_pairs(pairs: Pairs, source: Source, output: str, *, verified: bool) -> tuple[Pairs, int]:
@@ -110,7 +110,7 @@ def _new_pairs(pairs: Pairs, source: Source, output: str, *, verified: bool) -> 
     return Pairs(pairs.names, pairs.index[new], pairs.notes), int(np.count_nonzero(~new))
 
 
-def _teller(shown: PairDisplay, messages: Messages) -> Callable[[PairResult], None]:
+def _teller(shown: Display, messages: Messages) -> Callable[[PairResult], None]:
     def tell(result: PairResult) -> None:
         shown.show(result)
         if messages.as_json:
@@ -125,5 +125,5 @@ def _chosen(source: Source, choice: PairChoice, seed: int, messages: Messages) -
         choice = choice._replace(pairs=read_stdin())
     if choice.retrieve is None:
         return choose_pairs(source, choice, seed)
-    with PairDisplay(2 * len(source.names()), "read", quiet=messages.quiet) as shown:
+    with Display(Tally(2 * len(source.names()), "read"), "reads", quiet=messages.quiet, summary=False) as shown:
         return choose_pairs(source, choice, seed, shown.step)

@@ -7,7 +7,9 @@ import io
 
 from ..batch.match_run import PairResult
 from ..batch.match_source import Source
+from ..batch.pair_report import PairReport
 from ..batch.similar import rank, similar_images
+from ..batch.tally import Tally
 from ..errors import PlanError
 from ..io.files import STDIN
 from ..io.recorded import check_comparable, parameters_of
@@ -15,9 +17,9 @@ from ..matching.verify import require_estimator
 from ..params import MatchParams
 from .match_output import Messages
 from .match_pair import load
-from .match_progress import PairDisplay
 from .one_image import Reading
-from .streams import say, write_json, write_stdout
+from .progress import Display
+from .streams import write_json, write_stdout
 
 __all__ = ["run_rank"]
 
@@ -64,16 +66,14 @@ def run_rank(
     loaded = load(query, None, reading)
     check_comparable(loaded.features.parameters, parameters_of(features), query, features, params.metric)
     if retrieve is not None:
-        with PairDisplay(2 * len(names), "read", quiet=messages.quiet) as reads:
+        with Display(Tally(2 * len(names), "read"), "reads", quiet=messages.quiet, summary=False) as reads:
             found = similar_images(source, names, retrieve, params.seed, loaded.features, reads.step)
         names = tuple(names[i] for i in found[0])
-    shown = PairDisplay(len(names), "image", quiet=messages.quiet, verbose=messages.verbose)
-    with shown:
+    report = PairReport(len(names), "image", verified=params.verify is not None)
+    with Display(report, "images", quiet=messages.quiet, verbose=messages.verbose) as shown:
         results = rank(loaded.features, source, names, params, shown.show, workers)
     _print(results[:top], messages)
-    if not messages.quiet:
-        say(shown.summary(params.verify is not None))
-    return shown.exit_status
+    return report.exit_status
 
 
 def _print(results: list[PairResult], messages: Messages) -> None:

@@ -1,4 +1,4 @@
-"""Display of a batch on stderr: progress on a terminal, and lines for errors, warnings and results."""
+"""Display of a run on stderr: progress on a terminal, and lines for errors, warnings and results."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..batch.report import Report, Result
+from ..batch.tally import Tally
 from ..words import counted
 from .streams import one_line, say
 
@@ -18,35 +18,46 @@ if TYPE_CHECKING:
 __all__ = ["Display"]
 
 _PATIENCE = 1.0
-"""Seconds that one image may take before progress is shown."""
+"""Seconds that a single item may take before progress is shown."""
 INTERVAL = 5.0
 """Seconds between lines of progress, where there is no terminal."""
 
 
+class _Result(Protocol):
+    @property
+    def status(self) -> str: ...
+    @property
+    def error(self) -> str | None: ...
+
+
 class Display:
-    """The account of a batch as the user sees it; a context manager around the batch.
+    """Progress and messages of a run; a context manager around the run.
 
     Parameters
     ----------
-    report : Report
-        Counts what is told to `show`.
+    report : Tally
+        Counts the results, and words what is said about them.
     label : str
         What is being worked on.
     quiet : bool
-        Errors only.
+        Print errors only.
     verbose : bool
-        A line for each result.
+        Print a line for each result.
+    summary : bool
+        Print a summary at the end; for a single item, its line instead.
     """
 
-    def __init__(self, report: Report, label: str, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, report: Tally[Any], label: str, *, quiet: bool = False, verbose: bool = False, summary: bool = True
+    ) -> None:
         self.report = report
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._label, self._quiet = label, quiet
-        # A single image has its line instead of a summary.
-        self._each = verbose or (report.total == 1 and not quiet)
+        self._each = verbose or (report.total == 1 and summary and not quiet)
+        self._summary = summary and report.total > 1 and not quiet
         self._progress: Progress | None = None
         self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()  # progress may start in the timer's thread while the batch ends
+        self._lock = threading.Lock()  # progress may start in the timer's thread while the run ends
         self._closed = False
         self._start = self._told = time.perf_counter()
 
@@ -70,49 +81,51 @@ class Display:
             if self._progress is not None:
                 self._progress.stop()
                 self._progress = None
-        finished = kind is None or issubclass(kind, KeyboardInterrupt)
-        if finished and not self._quiet and self.report.total > 1:
-            self._say(self.report.summary(time.perf_counter() - self._start))
+        if self._summary and (kind is None or issubclass(kind, KeyboardInterrupt)):
+            self._say(self.report.summary(self._seconds()))
 
-    def show(self, result: Result) -> None:
-        """Count a result and tell what there is to tell about it."""
+    def show(self, result: _Result) -> None:
+        """Count a result, and print what there is to say about it."""
         self.report.add(result)
         if not self._quiet:
-            for warning in result.warnings:
+            for warning in self.report.warnings(result):
                 self._say(f"warning: {warning}")
         if result.error is not None:
             self._say(f"error: {result.error}")
         elif self._each and result.status == "done":
-            where = "" if result.output == "-" else f" to {result.output}"
-            self._say(f"{result.path}: {counted(result.keypoints or 0, 'keypoint')}{where} in {result.seconds:.2f} s")
+            self._say(self.report.line(result))
+        self._advance()
+
+    def step(self) -> None:
+        """Count an item that has no result to show."""
+        self.report.done += 1
+        self._advance()
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    def _advance(self) -> None:
+        """Move the bar, or print a line of progress if it is time for one."""
+        report = self.report
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], advance=1, note=self._note())
-        elif (
-            not self._terminal and not self._quiet and self.report.left and time.perf_counter() - self._told >= INTERVAL
-        ):
+            done = report.total - report.left
+            self._progress.update(self._progress.task_ids[0], completed=done, note=report.note(self._seconds()))
+        elif not self._terminal and not self._quiet and report.left and time.perf_counter() - self._told >= INTERVAL:
             self._told = time.perf_counter()
             self._say(self._line())
 
     def _line(self) -> str:
-        """Sum up how far the batch is."""
-        report = self.report
-        seen = report.total - report.left
-        seconds = self._told - self._start
+        """Sum up how far the run is."""
+        report, seconds = self.report, self._told - self._start
         rate = (report.done + report.failed) / seconds
-        rest = f", about {_duration(report.left / rate)} to go" if rate and report.left else ""
-        return f"{seen:,} of {counted(report.total, 'image')}, {self._note()}, {rate:.1f} images/s{rest}"
-
-    def _note(self) -> str:
-        report = self.report
-        parts = [counted(report.keypoints, "keypoint")]
-        seconds = time.perf_counter() - self._start
-        if report.pixels and seconds > 0:
-            parts.append(f"{report.pixels / seconds / 1e6:.1f} MP/s")
-        if report.skipped:
-            parts.append(f"{report.skipped:,} skipped")
-        if report.failed:
-            parts.append(f"{report.failed:,} failed")
-        return ", ".join(parts)
+        parts = [
+            f"{report.total - report.left:,} of {counted(report.total, report.unit)}",
+            report.note(self._seconds()),
+        ]
+        parts.append(f"{rate:.1f} {report.unit}s/s")
+        if rate:
+            parts.append(f"about {_duration(report.left / rate)} to go")
+        return ", ".join(filter(None, parts))
 
     def _say(self, line: str) -> None:
         if self._progress is None:
@@ -137,13 +150,15 @@ class Display:
 
         columns: list[ProgressColumn]
         text = TextColumn("{task.description}", markup=False)
-        if self.report.total > 1:
+        report = self.report
+        if report.total > 1:
             note = TextColumn("{task.fields[note]}", markup=False)
             columns = [text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), note]
         else:
             columns = [SpinnerColumn(), text, TimeElapsedColumn()]
         progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        progress.add_task(one_line(self._label), total=self.report.total, note=self._note())
+        note_now, done = report.note(self._seconds()), report.total - report.left
+        progress.add_task(one_line(self._label), total=report.total, completed=done, note=note_now)
         with self._lock:
             if not self._closed:
                 progress.start()
