@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -38,6 +38,11 @@ PROGRAMS: dict[str, Callable[[Pixels], Features]] = {
     "COLMAP (VLFeat)": peers.colmap,
     "OpenCV": peers.opencv,
 }
+PRESETS: dict[str, Callable[[Pixels], Features]] = {
+    "preset `accurate`": lambda image: siftcli.detect(image, "accurate"),
+    "preset `accurate-affine`": lambda image: siftcli.detect(image, "accurate-affine"),
+}
+"""Those that are to find more matches, not the keypoints of Lowe's program."""
 
 
 def pixels(path: Path) -> Pixels:
@@ -50,6 +55,17 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     head = list(head)
     lines = [head, ["---" if i < 2 else "---:" for i in range(len(head))], *rows]
     return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def write_tables(document: Path, tables: Mapping[str, str]) -> None:
+    """Replace the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in a document."""
+    text = document.read_text(encoding="utf-8")
+    for name, content in tables.items():
+        parts = re.compile(f"(?s)(<!-- {name} -->\n).*?(<!-- end -->)")
+        text, count = parts.subn(lambda found, content=content: f"{found[1]}{content}{found[2]}", text)
+        if count != 1:
+            raise SystemExit(f"{document.name} has no place for the table {name}")
+    document.write_text(text, encoding="utf-8")
 
 
 def lowe_table(data: Path) -> str:
@@ -90,9 +106,10 @@ def lines_table(data: Path) -> str:
 
 def boat_table(boat: Path) -> str:
     """Correct matches, and their share of all matches, from the first image to each of the others."""
-    records = siftcli.evaluate(boat, PROGRAMS).records
+    programs = {**PROGRAMS, **PRESETS}
+    records = siftcli.evaluate(boat, programs).records
     rows = []
-    for name in PROGRAMS:
+    for name in programs:
         found: list[dict[str, Any]] = [dict(record.measures) for record in records if record.method == name]
         pairs = (f"{m['correct']} ({m['precision']:.0%})" for m in found)
         rows.append((name, found[0]["keypoints_a"], *pairs, f"{mean(m['correct'] for m in found):.0f}"))
@@ -151,10 +168,7 @@ def main() -> None:
         "blobs": blob_table(),
     }
     if given.update:
-        text = DOCUMENT.read_text(encoding="utf-8")
-        for name, content in tables.items():
-            text = re.sub(f"(?s)(<!-- {name} -->\n).*?(<!-- end -->)", rf"\g<1>{content}\g<2>", text)
-        DOCUMENT.write_text(text, encoding="utf-8")
+        write_tables(DOCUMENT, tables)
     else:
         print("\n".join(tables.values()))
 

@@ -8,9 +8,7 @@ prints it, or with --update puts it into the document.  Needs the extra ``bench`
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +18,7 @@ from siftcli import Agreement, Features
 from siftcli.evaluation.agreement import agreement
 
 from . import peers
-from .accuracy import ROOT, pixels, table
+from .accuracy import ROOT, pixels, table, write_tables
 
 __all__ = ["IMAGES", "PROGRAMS", "beside"]
 
@@ -63,10 +61,7 @@ def main() -> None:
     if not arguments.update:
         print(measured)
         return
-    text = Path(DOCUMENT).read_text()
-    new, count = re.subn(r"(?s)(<!-- measured -->\n).*?(<!-- end -->)", rf"\g<1>{measured}\g<2>", text)
-    assert count == 1
-    Path(DOCUMENT).write_text(new)
+    write_tables(DOCUMENT, {"measured": measured})
 
 
 if __name__ == "__main__":
