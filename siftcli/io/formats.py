@@ -23,6 +23,7 @@ __all__ = ["FORMATS", "Conventions", "Format", "feature_files", "format_for", "f
 
 _Path: TypeAlias = str | PathLike[str]
 
+_SHAPES = frozenset({"descriptors", "affine"})
 _ROWS = frozenset({"descriptors", "floats", "scores", "octaves", "levels", "sources", "affine"})
 _ALL = _ROWS | {"image_size", "camera", "parameters"}
 _COLMAP = Conventions(origin=0.5, bins="Lowe's")
@@ -85,7 +86,7 @@ FORMATS: dict[str, Format] = {
             conventions=_COLMAP,
             database=True,
         ),
-        Format("vlfeat", "VLFeat's frames and descriptors", (".sift",), "vlfeat", lines="own"),
+        Format("vlfeat", "VLFeat's frames and descriptors", (".sift",), "vlfeat", lines="own", holds=_SHAPES),
         Format(
             "vlfeat-frame",
             "VLFeat's frames, and descriptors beside them",
@@ -93,6 +94,7 @@ FORMATS: dict[str, Format] = {
             "vlfeat",
             kind="pair",
             lines="own",
+            holds=_SHAPES,
         ),
         Format(
             "visualsfm",

@@ -1,18 +1,22 @@
 """The ascii files of VLFeat's ``sift``: ``.sift``, or ``.frame`` and ``.descr`` side by side.
 
 A line of ``.sift`` is ``x y sigma theta`` and 128 integers 0-255, one of ``.frame`` the first four, one of ``.descr``
-the integers; there is no header.  Coordinates, angles and bins are the library's.  Numbers are written so that every
-float32 comes back; VLFeat itself writes six digits.  Without descriptors, ``.sift`` has the lines of ``.frame``.
+the integers; there is no header.  Affine frames are VLFeat's oriented ellipses [``vl_plotframe``]: ``x y a11 a21 a12
+a22``, the columns of A, in which ``x y sigma theta`` is ``A = sigma R(theta)``.  Coordinates, angles and bins are the
+library's.  Numbers are written so that every float32 comes back; VLFeat itself writes six digits.  Without descriptors,
+``.sift`` has the lines of ``.frame``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from ..conventions import similarity_of
 from ..errors import FormatError
 from ..features import Features
 from .files import Source
@@ -23,9 +27,15 @@ from .values import as_bytes, require_finite
 
 __all__ = ["decode", "encode", "read", "write"]
 
-_TEMPLATE = " ".join([EXACT] * 4)
-_FRAME = Record(("x", "y", "sigma", "theta"), positive=(2,), one_line=True)
-_WHOLE = Record(("x", "y", "sigma", "theta"), positive=(2,), integers=128, one_line=True)
+_CIRCLE = ("x", "y", "sigma", "theta")
+_ELLIPSE = ("x", "y", "a11", "a21", "a12", "a22")
+_RECORDS = {
+    4: Record(_CIRCLE, positive=(2,), one_line=True),
+    6: Record(_ELLIPSE, one_line=True),
+    132: Record(_CIRCLE, positive=(2,), integers=128, one_line=True),
+    134: Record(_ELLIPSE, integers=128, one_line=True),
+}
+"""Records by the number of values in a line."""
 _DESCRIPTOR = Record((), integers=128, one_line=True)
 
 
@@ -45,7 +55,7 @@ def encode(features: Features, *, name: str | PathLike[str] = "<sift>") -> bytes
         If a number is not finite, or a descriptor negative.
     """
     descriptors = None if features.descriptors is None else as_bytes(features.descriptors, name)
-    return encode_records(_TEMPLATE, _frames(features, name), descriptors)
+    return _encoded(features, descriptors, name)
 
 
 def decode(source: Source, *, name: str | None = None) -> Features:
@@ -61,14 +71,15 @@ def decode(source: Source, *, name: str | None = None) -> Features:
     Raises
     ------
     FormatError
-        If it cannot be read, or a line holds something else than 4 numbers, or 4 numbers and 128 integers 0-255.
+        If it cannot be read, or a line holds something else than 4 or 6 numbers, and 128 integers 0-255 or none.
     """
     with open_text(source, "VLFeat's text", name) as reader:
         values = len(reader.peek_line().split())
-        if values not in (0, 4, 132):
-            reader.fail(f"begins with a line of {values} values instead of 4 or 132; this is not VLFeat's text")
-        numbers, descriptors = reader.records(_FRAME if values == 4 else _WHOLE)
-    return _features(numbers, None if values == 4 else descriptors)
+        if values and values not in _RECORDS:
+            reader.fail(f"begins with a line of {values} values instead of 4, 6, 132 or 134; this is not VLFeat's text")
+        record = _RECORDS[values or 132]
+        numbers, descriptors = reader.records(record)
+    return _features(numbers, descriptors if record.integers else None)
 
 
 def write(path: str | PathLike[str], features: Features, *, overwrite: bool = False) -> None:
@@ -91,8 +102,7 @@ def write(path: str | PathLike[str], features: Features, *, overwrite: bool = Fa
     descriptors = None
     if features.descriptors is not None:
         descriptors = encode_records("", np.empty((len(features), 0)), as_bytes(features.descriptors, path))
-    frames = encode_records(_TEMPLATE, _frames(features, path))
-    write_pair(path, (".frame", frames), (".descr", descriptors), overwrite=overwrite)
+    write_pair(path, (".frame", _encoded(features, None, path)), (".descr", descriptors), overwrite=overwrite)
 
 
 def read(path: str | PathLike[str]) -> Features:
@@ -111,7 +121,7 @@ def read(path: str | PathLike[str]) -> Features:
     features = decode(companion(path, ".frame"))
     beside = companion(path, ".descr")
     if not (beside.exists() or Path(path) == beside):
-        return Features(features.xy, features.scales, features.orientations)
+        return features.without_descriptors()
     with open_text(beside, "VLFeat's descriptors") as reader:
         _, descriptors = reader.records(_DESCRIPTOR)
     if len(descriptors) != len(features):
@@ -119,19 +129,26 @@ def read(path: str | PathLike[str]) -> Features:
             beside,
             f"has {len(descriptors)} descriptors for {len(features)} frames; the two files do not belong together",
         )
-    return Features(features.xy, features.scales, features.orientations, descriptors=descriptors)
+    return replace(features, descriptors=descriptors)
 
 
-def _frames(features: Features, name: str | PathLike[str]) -> npt.NDArray[np.float64]:
+def _encoded(features: Features, descriptors: npt.NDArray[np.uint8] | None, name: str | PathLike[str]) -> bytes:
+    """Return the lines of frames, with descriptors unless these are None."""
     require_finite(features, name)
-    return np.column_stack((features.xy.astype(np.float64), features.scales, features.orientations))
+    if features.affine is None:
+        numbers = np.column_stack((features.xy.astype(np.float64), features.scales, features.orientations))
+    else:
+        columns = features.affine.transpose(0, 2, 1).reshape(-1, 4)
+        numbers = np.column_stack((features.xy, columns)).astype(np.float64)
+    return encode_records(" ".join([EXACT] * numbers.shape[1]), numbers, descriptors)
 
 
 def _features(numbers: npt.NDArray[np.float64], descriptors: npt.NDArray[np.uint8] | None) -> Features:
-    frames = numbers.astype(np.float32)
-    return Features(
-        xy=np.ascontiguousarray(frames[:, :2]),
-        scales=frames[:, 2].copy(),
-        orientations=frames[:, 3].copy(),
-        descriptors=descriptors,
-    )
+    frames, affine = numbers.astype(np.float32), None
+    if frames.shape[1] == 6:
+        affine = np.ascontiguousarray(frames[:, 2:].reshape(-1, 2, 2).transpose(0, 2, 1))
+        scales, orientations = similarity_of(affine)
+    else:
+        scales, orientations = frames[:, 2].copy(), frames[:, 3].copy()
+    xy = np.ascontiguousarray(frames[:, :2])
+    return Features(xy, scales, orientations, descriptors=descriptors, affine=affine)

@@ -138,7 +138,7 @@ def test_a_format_is_told_by_suffix_and_contents(tmp_path: Path, name: str) -> N
     same(read_features(path), read_features(path, name))
 
 
-@pytest.mark.parametrize("name", ["hdf5", "npz", "csv", "colmap-db"])
+@pytest.mark.parametrize("name", ["hdf5", "npz", "csv", "colmap-db", "vlfeat", "vlfeat-frame"])
 def test_affine_frames_are_kept(tmp_path: Path, name: str) -> None:
     features = make(6, affine=True)
     back = read_features(write(path_for(tmp_path, FORMATS[name]), features, name))

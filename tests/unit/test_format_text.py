@@ -58,6 +58,32 @@ def test_vlfeat_reads_what_its_program_prints() -> None:
     check_one(vlfeat.decode(f"12.5 3.25 2 0.5 {INTEGERS} \n".encode()))
 
 
+@pytest.mark.parametrize("described", [True, False])
+def test_vlfeats_oriented_ellipses(described: bool) -> None:
+    """The columns of A one below the other, as `vl_plotframe` documents them."""
+    shape = np.array([[[1, -2], [3, 4]]], np.float32)
+    features = one(affine=shape) if described else one(affine=shape, descriptors=None)
+    text = "12.5 3.25 1 3 -2 4" + (f" {INTEGERS}" if described else "")
+    assert vlfeat.encode(features) == f"{text}\n".encode()
+    back = vlfeat.decode(f"{text} \n".encode())
+    assert back.affine is not None
+    assert back.affine.tolist() == shape.tolist()
+    assert (back.descriptors is not None) == described
+    np.testing.assert_allclose(back.scales, [np.sqrt(10)], rtol=1e-6)
+    np.testing.assert_allclose(back.orientations, [np.arctan2(3, 1)], rtol=1e-6)
+
+
+def test_vlfeats_circle_and_its_ellipse_are_one_frame() -> None:
+    """Closed form, of `vl_frame2oell`: the ellipse of sigma and theta is (c, s, -s, c)."""
+    c, s = 2 * math.cos(0.5), 2 * math.sin(0.5)
+    ellipse = vlfeat.decode(f"12.5 3.25 {c} {s} {-s} {c}\n".encode())
+    circle = vlfeat.decode(b"12.5 3.25 2 0.5\n")
+    np.testing.assert_allclose(ellipse.scales, circle.scales, rtol=1e-6)
+    np.testing.assert_allclose(ellipse.orientations, circle.orientations, rtol=1e-6)
+    assert ellipse.affine is not None
+    np.testing.assert_allclose(ellipse.affine, conventions.affine_of(circle.scales, circle.orientations), rtol=1e-6)
+
+
 def test_vlfeats_pair(tmp_path: Path) -> None:
     write_features(tmp_path / "a.frame", one())
     assert (tmp_path / "a.frame").read_bytes() == b"12.5 3.25 2 0.5\n"
