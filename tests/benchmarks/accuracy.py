@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import mean
@@ -61,10 +60,11 @@ def write_tables(document: Path, tables: Mapping[str, str]) -> None:
     """Replace the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in a document."""
     text = document.read_text(encoding="utf-8")
     for name, content in tables.items():
-        parts = re.compile(f"(?s)(<!-- {name} -->\n).*?(<!-- end -->)")
-        text, count = parts.subn(lambda found, content=content: f"{found[1]}{content}{found[2]}", text)
-        if count != 1:
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
             raise SystemExit(f"{document.name} has no place for the table {name}")
+        text = "".join((before, mark, content, end, after))
     document.write_text(text, encoding="utf-8")
 
 
