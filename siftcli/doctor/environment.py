@@ -27,7 +27,7 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
             "rawpy": "rawpy",
         },
     ),
-    "jpeg": ("warnings about damaged JPEG files", {"simplejpeg": "simplejpeg"}),
+    "jpeg": ("warnings about corrupt JPEG data", {"simplejpeg": "simplejpeg"}),
     "tiff": ("TIFF of any type and compression", {"tifffile": "tifffile", "imagecodecs": "imagecodecs"}),
     "deep": ("colour of more than 8 bits", {"imagecodecs": "imagecodecs"}),
     "heif": ("HEIC", {"pillow-heif": "pillow_heif"}),

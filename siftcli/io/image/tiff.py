@@ -51,9 +51,9 @@ from .tiff_tags import (
     both,
     first,
     is_data,
-    jpeg_damage,
     no_data_value,
     stated_range,
+    strip_damage,
 )
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _by_pillow(im: ImageFile, tags: Tags, stream: BinaryIO, name: str) -> Decode
         white_is_zero=photometric == WHITE_IS_ZERO and (bits > 8 or kind == SIGNED),
         orientation=orientation,
         notes=tuple(notes),
-        damage=tuple(said) + jpeg_damage(stream, tags),
+        damage=tuple(said) + strip_damage(stream, tags),
         exif_in_tags=True,
     )
 
@@ -211,7 +211,7 @@ def _decode(file: Any, page: Any) -> Decoded:
         white_is_zero=int(page.photometric) == WHITE_IS_ZERO,
         orientation=orientation if orientation in range(2, 9) else 1,
         notes=tuple(notes),
-        damage=jpeg_damage(file.filehandle, tags | {STARTS: page.dataoffsets, SIZES: page.databytecounts}),
+        damage=strip_damage(file.filehandle, tags | {STARTS: page.dataoffsets, SIZES: page.databytecounts}),
         exif_in_tags=True,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -42,9 +43,9 @@ __all__ = [
     "both",
     "first",
     "is_data",
-    "jpeg_damage",
     "no_data_value",
     "stated_range",
+    "strip_damage",
 ]
 
 SUBFILE_TYPE, WIDTH, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 254, 256, 258, 259, 262, 274
@@ -62,10 +63,12 @@ UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 """Sample formats."""
 WHITE_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 2, 3, 5, 6
 """Photometric interpretations."""
-JPEG = 7
-"""Compression."""
+JPEG, DEFLATE = 7, (8, 32946)
+"""Compressions."""
 UNSUPPORTED = "not configured"
 """Message of libtiff about a compression that it does not support."""
+_BLOCK = 1 << 20
+"""Bytes that are inflated at a time."""
 SMALL_TAGS = (COMPRESSION, ORIENTATION, JPEG_TABLES, *(tag for pair in LIMITS for tag in pair))
 
 Tags = Mapping[int, Any]
@@ -121,16 +124,30 @@ def both(*masks: Mask | None) -> Mask | None:
     return None if kept is None or kept.all() else kept
 
 
-def jpeg_damage(stream: BinaryIO, tags: Tags) -> tuple[str, ...]:
-    """Ask libjpeg about the JPEGs in a TIFF."""
-    if first(tags, COMPRESSION, 1) != JPEG:
+def strip_damage(stream: BinaryIO, tags: Tags) -> tuple[str, ...]:
+    """Ask libjpeg about the JPEGs in a TIFF, and compare the checksums of deflated data, which libtiff does not."""
+    compression = first(tags, COMPRESSION, 1)
+    if compression != JPEG and compression not in DEFLATE:
         return ()
     tables = bytes(tags.get(JPEG_TABLES) or b"")[:-2]
     starts, sizes = (tags.get(a, tags.get(b, ())) for a, b in ((TILE_STARTS, STARTS), (TILE_SIZES, SIZES)))
     for start, size in zip(starts, sizes, strict=False):
         stream.seek(start)
         data = stream.read(size)
-        warning = decoder_warning(tables + data[2:] if tables else data)
+        jpeg = tables + data[2:] if tables else data
+        warning = decoder_warning(jpeg) if compression == JPEG else _zlib_warning(data)
         if warning is not None:
             return (warning,)
     return ()
+
+
+def _zlib_warning(data: bytes) -> str | None:
+    """Return what zlib says of deflated data, None if it is complete and has the checksum that it should have."""
+    inflate = zlib.decompressobj()
+    try:
+        while data and not inflate.eof:
+            inflate.decompress(data, _BLOCK)
+            data = inflate.unconsumed_tail
+    except zlib.error as error:
+        return str(error).partition(": ")[2] or str(error)
+    return None if inflate.eof else "incomplete deflated data"
