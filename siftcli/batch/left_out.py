@@ -55,7 +55,7 @@ class LeftOut:
         if self._irregular:
             parts.append(f"{_number(self._irregular, 'pipe or device', 'pipes or devices')}")
         if self._folders:
-            parts.append(_number(self._folders, "folder that was not searched", "folders that were not searched"))
+            parts.append(f"{_number(self._folders, 'folder', 'folders')}, not searched without --recursive")
         return "; ".join(parts)
 
 

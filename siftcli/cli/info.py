@@ -58,10 +58,10 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
     """
     failed = False
     for path in files:
-        problem = _no_file(path)
-        if problem is not None:
+        if _is_folder(path):
             failed = True
-            _failure(path, None, problem, as_json)
+            reason = "is a folder; sift info tells about feature and match files, such as"
+            _failure(path, None, FormatError(path, f"{reason} {path.rstrip('/')}/photo.key"), as_json)
             continue
         try:
             known, whole = _features(path, format, as_json)
@@ -81,28 +81,10 @@ def command(ctx: click.Context, /, files: tuple[str, ...], format: str | None, a
     ctx.exit(1 if failed else 0)
 
 
-def _no_file(path: str) -> FormatError | None:
-    """Return what is wrong with a name that cannot be that of a feature or match file, or None."""
-    from ..io.files import why_unreadable
+def _is_folder(path: str) -> bool:
     from ..io.formats import format_of_suffix
-    from ..io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
 
-    if path == _STDIN:
-        return None
-    place = Path(path)
-    try:
-        place.stat()
-    except OSError as error:
-        return FormatError(path, why_unreadable(error))
-    except ValueError as error:
-        return FormatError(path, str(error))
-    if place.is_dir() and format_of_suffix(path) is None:
-        return FormatError(
-            path, f"is a folder; sift info tells about feature and match files, such as {path.rstrip('/')}/photo.key"
-        )
-    if place.suffix.lower() in {*IMAGE_SUFFIXES, *EXTRA_SUFFIXES}:
-        return FormatError(path, "is an image; sift detect finds its features, which sift info then tells about")
-    return None
+    return path != _STDIN and Path(path).is_dir() and format_of_suffix(path) is None
 
 
 def _open(path: str, name: str | None) -> tuple[Format, Collection]:

@@ -25,7 +25,7 @@ def verdict(matches: Matches, verify: str | None, min_inliers: int = 15) -> str:
     """
     count = counted(len(matches), "match")
     if matches.inliers is None:
-        if verify != "auto":
+        if verify != "auto" or not len(matches):
             return count
         if not can_verify():
             return f"{count}, not verified (that needs PoseLib: pip install 'siftcli[geometry]')"

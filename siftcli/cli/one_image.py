@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from ..batch.plan import Job
 from ..batch.run import detect_image, read_job
 from ..batch.settings import Settings
 from ..batch.units import workers_for_size
+from ..errors import PlanError
 from ..features import Features
 from ..io.files import STDIN, STDOUT
 from ..io.image import LoadedImage
@@ -78,6 +79,8 @@ class Opened:
 
 def open_image(path: str, reading: Reading) -> Opened:
     """Read an image file, or standard input, and print its warnings."""
+    if path != STDIN and Path(path).is_dir():
+        raise PlanError(f"{path}: is a folder; name one of its images")
     data = read_stdin() if path == STDIN else None
     name = "stdin" if path == STDIN else PurePath(path).name
     image = read_job(Job(path, STDOUT, "", name, data=data), reading.settings())

@@ -87,7 +87,10 @@ def find_pairs(path: str | PathLike[str], listed: Source | None = None) -> list[
     if path.is_file() and path.name.endswith("H.txt"):
         return [_beside(path)]
     if not path.is_dir():
-        raise FormatError(path, f"is no sequence: a folder with {LAYOUTS}" if path.exists() else "no such folder")
+        raise FormatError(
+            path,
+            f"is no sequence: a folder with {LAYOUTS}" if path.exists() else "no such file or folder; check the path",
+        )
     try:
         pairs = list(_pairs_of(path, listed))
         if not pairs:

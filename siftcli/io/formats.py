@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ..errors import FormatError, ParameterError, SuffixError
+from .files import why_unreadable
 from .format_types import Conventions, Format, by_contents, by_suffix, listed_suffixes
+from .image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES
 
 __all__ = ["FORMATS", "Conventions", "Format", "feature_files", "format_for", "format_of_suffix", "recognise"]
 
@@ -172,11 +174,20 @@ def format_for(path: _Path, name: str | None = None, *, reading: bool = False) -
     if found is None:
         known = listed_suffixes(FORMATS)
         if reading:
-            raise FormatError(
-                path, f"its suffix does not say which format; use one of {known} (convert and info: or give --from)"
-            )
+            raise FormatError(path, _no_features(path, known))
         raise SuffixError(path, f"its suffix does not say which format; use one of {known}, or give --format")
     return (recognise(path) if reading else None) or found
+
+
+def _no_features(path: _Path, known: str) -> str:
+    """Say why a file whose suffix is of no format cannot be read."""
+    try:
+        Path(path).stat()
+    except OSError as error:
+        return why_unreadable(error)
+    if Path(path).suffix.lower() in {*IMAGE_SUFFIXES, *EXTRA_SUFFIXES}:
+        return "is an image, not a feature file; sift detect finds its features"
+    return f"its suffix does not say which format; use one of {known} (convert and info: or give --from)"
 
 
 def recognise(path: _Path) -> Format | None:

@@ -227,7 +227,9 @@ def test_what_cannot_be_meant_is_refused_before_any_work(
     [
         ("none.key", "no such file"),
         ("none.h5", "no such file"),
-        ("photo.jpg", "its suffix does not say which format"),
+        ("photo.jpg", "is an image, not a feature file; sift detect finds its features"),
+        ("notes.xyz", "its suffix does not say which format"),
+        ("none", "no such file"),
         ("bad.h5", "is not HDF5"),
         ("x" * 300 + ".key", "too long"),
     ],
@@ -235,6 +237,7 @@ def test_what_cannot_be_meant_is_refused_before_any_work(
 def test_inputs_that_cannot_be_read(sift: Sift, tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "bad.h5").write_bytes(b"rubbish")
     (tmp_path / "photo.jpg").write_bytes(b"")
+    (tmp_path / "notes.xyz").write_bytes(b"")
     before = tree(tmp_path)
     result = sift("convert", name, "out.npz")
     assert result.returncode == 1

@@ -132,3 +132,34 @@ def test_a_single_image_of_the_plural(sift: Sift, tmp_path: Path) -> None:
     result = sift("detect", "one.png", "--max-orientations", "1")
     assert b"one.png: 1 keypoint to one.key in " in result.stderr
     assert b"1 image, 1 keypoint\n" in sift("info", "one.key").stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("detect", "a.key", "-o", "x.key"),
+        ("describe", "a.key", "--keypoints", "b.key", "-o", "x.key"),
+        ("scalespace", "a.key", "-o", "x"),
+    ],
+    ids=lambda args: args[0],
+)
+def test_a_feature_file_is_no_image(sift: Sift, files: Path, args: tuple[str, ...]) -> None:
+    result = sift(*args)
+    assert result.returncode == 1
+    assert result.stderr.decode() == (
+        "sift: error: a.key: is not an image; its suffix is that of a feature file (Lowe's key file)\n"
+    )
+
+
+def test_a_folder_has_no_scale_space(sift: Sift, files: Path) -> None:
+    (files / "photos").mkdir()
+    result = sift("scalespace", "photos", "-o", "x")
+    assert (result.returncode, result.stderr) == (2, b"sift: error: photos: is a folder; name one of its images\n")
+
+
+def test_no_matches_need_no_explanation(sift: Sift, files: Path) -> None:
+    Image.new("L", (1, 1)).save("one.png")
+    result = sift("match", "one.png", "a.png", "-o", "m.csv")
+    assert result.returncode == 0
+    assert result.stderr.decode().startswith("sift: one.png (0) and a.png (")
+    assert "): 0 matches; written to m.csv in " in result.stderr.decode()

@@ -98,7 +98,7 @@ def test_a_searched_folder_tells_what_is_left_out(
     assert told == (
         "sift: photos: left out: 2 files (.heic 2), which siftcli[heif] reads: pip install 'siftcli[heif]'; "
         "1 file (.dng 1), which siftcli[raw] reads: pip install 'siftcli[raw]'; "
-        "3 files (.txt 2, no suffix 1) of other kinds; 1 folder that was not searched"
+        "3 files (.txt 2, no suffix 1) of other kinds; 1 folder, not searched without --recursive"
     )
     assert b"left out" not in sift("detect", "photos", "-o", "out/", "--overwrite", "-q").stderr
     deep = sift("detect", "photos", "-r", "-o", "deep/")

@@ -151,7 +151,7 @@ def test_one_bad_file_costs_itself_alone(sift: Sift, tmp_path: Path) -> None:
     [
         ("nosuch", "nosuch: no such file; check the path"),
         ("folder/", "folder/: is a folder; sift info tells about feature and match files, such as folder/photo.key"),
-        ("photo.png", "photo.png: is an image; sift detect finds its features, which sift info then tells about"),
+        ("photo.png", "photo.png: is an image, not a feature file; sift detect finds its features"),
         ("notes.xyz", "notes.xyz: its suffix does not say which format; use"),
     ],
 )

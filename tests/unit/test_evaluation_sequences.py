@@ -94,7 +94,7 @@ def test_missing_and_several_images(tmp_path: Path) -> None:
 
 def test_folders_that_are_no_sequence(tmp_path: Path) -> None:
     assert find_pairs(tmp_path) == []
-    with pytest.raises(FormatError, match="no such folder"):
+    with pytest.raises(FormatError, match="no such file or folder"):
         find_pairs(tmp_path / "nothing")
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ...errors import ImageError
 from ...features import Image
 from ..files import Source, open_source, source_name, why_unreadable
+from ..formats import format_of_suffix
 from ..grey import inverted, turned
 from ..image_kinds import DEFAULT_MAX_PIXELS, READABLE, kind_of
 from ..levels import Levels, check_levels, graded
@@ -265,6 +266,8 @@ def _opened(stream: BinaryIO, name: str) -> Opened:
         return pillow.opened(stream, kind, name)
     plugin = pillow.registered(stream)
     if plugin is None:
+        if (format := format_of_suffix(name)) is not None:
+            raise ImageError(name, f"is not an image; its suffix is that of a feature file ({format.title})")
         raise ImageError(name, f"is not an image that can be read ({READABLE}); convert it to one of these")
     return pillow.opened_by(plugin, stream)
 
