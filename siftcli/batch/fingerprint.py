@@ -1,4 +1,4 @@
-"""What an output is made of: the fingerprint of its image, and the signature of everything else."""
+"""Fingerprint of the sources of an output: its image, and the signature of everything else."""
 
 from __future__ import annotations
 
