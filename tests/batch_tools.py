@@ -14,11 +14,11 @@ from PIL import Image
 __all__ = ["children", "fill", "make_bad", "make_odd", "outputs", "start"]
 
 
-def fill(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (60, 90)) -> list[str]:
-    """Make so many different images with keypoints; return their names."""
+def fill(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (60, 90), first: int = 0) -> list[str]:
+    """Make so many different images with keypoints, with names that are numbers from `first`; return the names."""
     folder.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed)
-    names = [f"{i:04}.png" for i in range(count)]
+    names = [f"{i:04}.png" for i in range(first, first + count)]
     for name in names:
         pixels = blobs(*size) + noise.normal(0, 12, size)
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name, compress_level=1)

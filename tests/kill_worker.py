@@ -1,4 +1,7 @@
-"""Writes an HDF5 file of many images, to be killed while it does.  Usage: kill_worker.py FILE."""
+"""Writes an HDF5 file of many images, to be killed while it does.
+
+Usage: kill_worker.py FILE [BYTES].  With BYTES, the system kills it when it writes beyond so many of a file.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import h5py  # before "ready", so that the time after it goes to writing
 import numpy as np
+from limited import limit_files
 
 from siftcli.features import Features
 from siftcli.io.registry import collection_writer
@@ -40,4 +44,6 @@ def run(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[2:]:
+        limit_files(int(sys.argv[2]))
     run(Path(sys.argv[1]))

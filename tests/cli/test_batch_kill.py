@@ -81,9 +81,8 @@ def test_killed_at_random_moments_it_goes_on(sift: Sift, tmp_path: Path, output:
 
     The moments are told by the records, not by the clock, so that they are in the work however fast it goes.
     """
-    names = fill(tmp_path / "in", 2 * IMAGES, size=(70, 90))
+    names = fill(tmp_path / "in", IMAGES, size=(70, 90))
     command = ("detect", "in", "-r", "-o", output, "--jobs", "2", "-q", "--resume")
-    manifest = tmp_path / ("out" if output == "out/" else "") / MANIFEST
     manifest = tmp_path / ("out" if output == "out/" else "") / MANIFEST
     moments, kills = random.Random(output), 0
 
@@ -92,15 +91,17 @@ def test_killed_at_random_moments_it_goes_on(sift: Sift, tmp_path: Path, output:
             assert path.read_bytes().endswith(b"\n")
         if Path("all.h5").exists():  # whole, if it is there
             with siftcli.collection_reader("all.h5") as collection:
-                assert len(list(collection)) == len(names)
+                assert len(list(collection)) in finished
 
-    for _ in range(8):
+    finished = {len(names)}
+    while kills < 4:
         goal = size(manifest) + moments.randint(0, 1000)  # bytes of records, about 170 for an image
-        if not is_killed(command, lambda goal=goal: size(manifest) > goal):
-            break
-        kills += 1
+        if is_killed(command, lambda goal=goal: size(manifest) > goal):
+            kills += 1
+        else:  # it came to its end first: this machine was busy with something else; more images, more work
+            names += fill(tmp_path / "in", IMAGES, seed=len(names), size=(70, 90), first=len(names))
+            finished.add(len(names))
         check()
-    assert kills >= 3
     if output == "all.h5":  # once more while the file is written from what was kept
         is_killed(command, Path("all.h5.tmp").exists)
         check()

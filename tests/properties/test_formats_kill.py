@@ -12,52 +12,54 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import kill_worker
 import pytest
 
-from siftcli.io.registry import collection_reader, collection_writer
+from siftcli.io.registry import collection_writer
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
 KILLS = 20
 
 
-@contextmanager
-def started(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a run in a process of its own, and wait until it is about to write; it is killed at the end."""
+def start(path: Path, limit: int | None = None) -> subprocess.Popen[str]:
+    """Start a run in a process of its own, and wait until it is about to write."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, kill_worker.__file__, path], stdout=subprocess.PIPE, text=True, env=env
-    ) as run:
-        assert run.stdout is not None
-        assert run.stdout.readline().startswith("ready")
-        yield run
+    command = [sys.executable, kill_worker.__file__, str(path), *([] if limit is None else [str(limit)])]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+    assert run.stdout is not None
+    assert run.stdout.readline().startswith("ready")
+    return run
+
+
+def killed_at_byte(path: Path, limit: int) -> None:
+    """Let the system kill a run when it writes beyond this many bytes of a file."""
+    with start(path, limit) as run:
+        pass
+    assert run.returncode == -signal.SIGXFSZ
+
+
+def killed_after(path: Path, seconds: float) -> None:
+    """Kill a run after some time; it may have come to its end."""
+    with start(path) as run:
+        time.sleep(seconds)
         run.kill()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, float]:
-    """The file of a run that is left alone, and how many seconds it took."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a run that is left alone."""
     path = tmp_path_factory.mktemp("undisturbed") / "f.h5"
-    with started(path) as run:
-        begin = time.perf_counter()
-        assert run.stdout is not None
-        assert run.stdout.readline() == "done\n"
-        seconds = time.perf_counter() - begin
-    with collection_reader(path) as collection:
-        assert len(collection.names) == kill_worker.IMAGES
-    return path.read_bytes(), seconds
+    kill_worker.run(path)
+    return path.read_bytes()
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_killed_at_random_moments(tmp_path: Path, undisturbed: tuple[bytes, float], old: bool) -> None:
-    whole, seconds = undisturbed
+def test_killed_at_random_moments(tmp_path: Path, undisturbed: bytes, old: bool) -> None:
+    """Most kills are at a byte of a file, so they come while it is written; a few at any time, also when it is done."""
     rng = random.Random(old)
-    unfinished = 0
     for kill in range(KILLS):
         folder = tmp_path / str(kill)
         folder.mkdir()
@@ -66,30 +68,27 @@ def test_killed_at_random_moments(tmp_path: Path, undisturbed: tuple[bytes, floa
             with collection_writer(path) as writer:
                 writer.add("old.jpg", kill_worker.image(99))
         before = path.read_bytes() if old else None
-        with started(path):
-            time.sleep(rng.uniform(0, seconds))
-        after = path.read_bytes() if path.exists() else None
-        assert after in (before, whole)
-        unfinished += (folder / "f.h5.sift.journal").exists()
+        if kill % 4:  # every second of these in the last pages of the new file, when the journal is complete
+            killed_at_byte(path, rng.randint(len(undisturbed) - 20_000 if kill % 2 else 50_000, len(undisturbed) - 1))
+            assert (path.read_bytes() if old else path.exists()) == (before if old else False)
+            assert (folder / "f.h5.sift.journal").exists()
+        else:
+            killed_after(path, rng.uniform(0, 1))
+            assert (path.read_bytes() if path.exists() else None) in (before, undisturbed)
         kill_worker.run(path)
-        assert path.read_bytes() == whole
+        assert path.read_bytes() == undisturbed
         assert [p.name for p in folder.iterdir()] == ["f.h5"]
-    assert unfinished >= KILLS // 4  # or the kills would have come before or after the writing
 
 
-def test_killed_again_and_again(tmp_path: Path, undisturbed: tuple[bytes, float]) -> None:
+def test_killed_again_and_again(tmp_path: Path, undisturbed: bytes) -> None:
     """What every run has added is kept, so that many short runs come to an end."""
-    whole, seconds = undisturbed
-    path = tmp_path / "f.h5"
-    done = 0
-    for _ in range(KILLS):
-        with started(path):
-            time.sleep(seconds / 5)
-        if path.exists():
-            break
+    path, journal = tmp_path / "f.h5", tmp_path / "f.h5.sift.journal"
+    for part in range(1, 6):
+        killed_at_byte(path, part * len(undisturbed) // 6)
+        kept = journal.stat().st_size
         with collection_writer(path, parameters=kill_worker.PARAMETERS, resume=True) as writer:
-            assert len(writer.done()) >= done
-            done = len(writer.done())
+            assert len(writer.done()) == (part * kill_worker.IMAGES) // 6
             writer.abort()
+        assert journal.stat().st_size <= kept
     kill_worker.run(path)
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == undisturbed
