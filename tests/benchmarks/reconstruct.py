@@ -111,7 +111,7 @@ def by_text(work: Path, name: str, seed: int) -> Path:
     """Let the program ``colmap`` import text files and match them."""
     database = work / "route.db"
     shutil.rmtree(work / "text", ignore_errors=True)
-    run(*SIFT, "convert", f"{name}.h5", "-o", "text", "--to", "colmap", "-q", cwd=work)
+    run(*SIFT, "convert", f"{name}.h5", "text/", "--to", "colmap", "-q", cwd=work)
     run(
         *("colmap", "feature_importer", "--database_path", database),
         *("--image_path", "images", "--import_path", "text"),
