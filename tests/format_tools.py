@@ -80,7 +80,9 @@ def write_three(path: Path, format: str, n: int = 20) -> dict[str, Features]:
 
 def parts_of(path: Path, format: str) -> list[Path]:
     """The files that belong to a file of a format."""
-    return [path.with_suffix(s) for s in FORMATS[format].suffixes] if FORMATS[format].kind == "pair" else [path]
+    if FORMATS[format].kind != "pair":
+        return [path]
+    return [path.with_suffix("." + suffix.rpartition(".")[2]) for suffix in FORMATS[format].suffixes]
 
 
 def same(a: Features, b: Features, names: tuple[str, ...] = ()) -> None:
@@ -111,6 +113,8 @@ def as_written(name: str, features: Features) -> Features:
     """Features with what a format changes by rule: descriptors of norm 512, the order of rows."""
     if name in ROUNDED and features.descriptors is not None:
         features = replace(features, descriptors=quantise_512(features.descriptors))
+    if name == "opensfm":
+        features = features.take(np.argsort(features.scales, kind="stable"))
     if name == "visualsfm":
         features = features.take(np.array(sorted(range(len(features)), key=lambda i: -features.scales[i]), int))
     return features

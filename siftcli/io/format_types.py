@@ -129,7 +129,9 @@ class Format(NamedTuple):
 
     def files(self, path: str | PathLike[str]) -> list[Path]:
         """Return the files that belong to a feature file: itself, or both of a pair, the frames first."""
-        return [companion(path, suffix) for suffix in self.suffixes] if self.kind == "pair" else [Path(path)]
+        if self.kind != "pair":
+            return [Path(path)]
+        return [companion(path, "." + suffix.rpartition(".")[2]) for suffix in self.suffixes]  # of .sift.feat, .feat
 
     def output_name(self, image: PurePath) -> PurePath:
         """Return the name of an image's feature file, in the image's folder."""

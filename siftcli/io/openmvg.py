@@ -1,11 +1,14 @@
-"""OpenMVG's regions: ``.feat`` (text) and ``.desc`` (binary) side by side.
+"""OpenMVG's and AliceVision's regions: ``.feat`` (text) and ``.desc`` (binary) side by side.
 
 A line of ``.feat`` is ``x y scale orientation``; ``.desc`` is a count (uint64, little endian) and 128 bytes for each
 keypoint.  Coordinates, angles and bins are the library's.  Numbers are written so that every float32 comes back.
+OpenMVG's later programs find the type of the regions in ``image_describer.json`` of the same folder, as its own
+extraction leaves it there.
 """
 
 from __future__ import annotations
 
+import json
 import struct
 from os import PathLike
 from pathlib import Path
@@ -15,6 +18,7 @@ import numpy as np
 from ..errors import FormatError
 from ..features import Features
 from .files import why_unreadable
+from .output import atomic_write
 from .pairs import companion, write_pair
 from .text.reader import Record, open_text
 from .text.writer import EXACT, encode_records
@@ -26,8 +30,28 @@ _TEMPLATE = " ".join([EXACT] * 4)
 _RECORD = Record(("x", "y", "scale", "orientation"), positive=(2,), one_line=True)
 _COUNT = struct.Struct("<Q")
 
+_DESCRIBER = "image_describer.json"
+_PARAMS = {
+    "first_octave": 0,
+    "num_octaves": 6,
+    "num_scales": 3,
+    "edge_threshold": 10.0,
+    "peak_threshold": 0.04,
+    "root_sift": True,
+}
+"""OpenMVG's own defaults, with which it would extract the images that have no regions."""
 
-def write(path: str | PathLike[str], features: Features, *, overwrite: bool = False) -> None:
+
+def _polymorphic(number: int, name: str, data: object) -> dict[str, object]:
+    """Return an object as the library cereal stores a pointer to a derived class, at its first use."""
+    return {
+        "polymorphic_id": (1 << 31) + number,
+        "polymorphic_name": name,
+        "ptr_wrapper": {"valid": 1, "data": data},
+    }
+
+
+def write(path: str | PathLike[str], features: Features, *, overwrite: bool = False, describer: bool = True) -> None:
     """Write a ``.feat`` file and, where there are descriptors, the ``.desc`` file beside it.
 
     Parameters
@@ -38,6 +62,8 @@ def write(path: str | PathLike[str], features: Features, *, overwrite: bool = Fa
         Float descriptors are quantised.
     overwrite : bool
         Replace files that exist.
+    describer : bool
+        Write ``image_describer.json`` beside descriptors, if it is not in the folder.
 
     Raises
     ------
@@ -50,6 +76,14 @@ def write(path: str | PathLike[str], features: Features, *, overwrite: bool = Fa
     if features.descriptors is not None:
         descriptors = _COUNT.pack(len(features)) + as_bytes(features.descriptors, path).tobytes()
     write_pair(path, (".feat", encode_records(_TEMPLATE, frames)), (".desc", descriptors), overwrite=overwrite)
+    beside = Path(path).with_name(_DESCRIBER)
+    if describer and descriptors is not None and not beside.exists():
+        document = {
+            "image_describer": _polymorphic(1, "SIFT_Image_describer", {"params": _PARAMS, "bOrientation": True}),
+            "regions_type": _polymorphic(2, "SIFT_Regions", {"value0": [], "value1": []}),
+        }
+        # Another process may write it at the same time, with the same contents.
+        atomic_write(beside, (json.dumps(document, indent=4) + "\n").encode(), overwrite=True)
 
 
 def read(path: str | PathLike[str]) -> Features:

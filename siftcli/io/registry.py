@@ -130,7 +130,7 @@ def write_features(
     if chosen.kind == "stream":
         atomic_write(path, encode_features(features, chosen.name, name=path), overwrite=overwrite)
     elif chosen.kind == "pair":
-        chosen.function("write")(path, features, overwrite=overwrite)
+        chosen.function("write")(path, features, overwrite=overwrite, **chosen.arguments)
     else:
         name = image or chosen.image_name(PurePath(PurePath(path).name))
         with collection_writer(path, chosen.name, parameters=features.parameters, overwrite=overwrite) as writer:

@@ -35,7 +35,7 @@ import siftcli
 SIFT = (sys.executable, "-m", "siftcli")
 FEATURES = {
     "default": (),
-    "--root-sift": ("--root-sift",),
+    "default, RootSIFT": ("--root-sift",),
     "colmap": ("--preset", "colmap"),
     "accurate": ("--preset", "accurate"),
 }

@@ -24,7 +24,7 @@ FILES = settings(max_examples=30)
 TURNED = {"ipol", "hloc", "opencv", "opencv-xml"}
 """Formats whose angles are a sum or product with a number that float32 cannot hold: these may cost a rounding."""
 
-NEEDS_DESCRIPTORS = {"colmap", "colmap-db", "visualsfm", "hloc"}
+NEEDS_DESCRIPTORS = {"colmap", "colmap-db", "visualsfm", "hloc", "opensfm"}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def comparable(format: Format, features: Features) -> Features:
     """What the format is able to hold, of features that it takes."""
     if format.name in NEEDS_DESCRIPTORS and features.descriptors is None:
         features = Features(**{**vars(features), "descriptors": np.zeros((len(features), 128), np.uint8)})
-    if format.name in ("hloc", "colmap-db") and features.image_size is None:
+    if format.name in ("hloc", "colmap-db", "opensfm") and features.image_size is None:
         features = Features(**{**vars(features), "image_size": (640, 480)})
     if format.name in ("opencv", "opencv-xml"):  # which have a byte for each, and both or none
         known = features.octaves is not None and features.levels is not None and len(features) > 0
@@ -61,7 +61,7 @@ def check(format: Format, features: Features, back: Features) -> None:
     """Assert that nothing is lost that the format holds; shifted origins and turned angles may cost a rounding."""
     features = as_written(format.name, features)
     kept = held(format, features)
-    if format.name == "hloc":  # bytes become unit-norm floats, and scores are there always
+    if format.name in ("hloc", "opensfm"):  # bytes become unit-norm floats, and scores are there always
         kept = tuple(name for name in kept if name not in ("descriptors", "scores"))
     if "floats" not in format.holds and features.descriptors is not None and features.descriptors.dtype != np.uint8:
         kept = tuple(name for name in kept if name != "descriptors")
