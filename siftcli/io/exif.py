@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import math
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..features import Camera
-from .files import Source, open_source
+from .files import Source, open_source, source_name
+from .image import read_size
+from .image_kinds import kind_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Exif
 
 __all__ = ["read_camera"]
 
@@ -32,21 +37,43 @@ def read_camera(source: Source | str | PathLike[str]) -> Camera | None:
     Parameters
     ----------
     source : path, bytes or binary file
-        An image of any format; its pixels are not decoded.
+        An image of any format but CR3 and RAF; its pixels are not decoded.
     """
-    from PIL import Image
-
     try:
-        with open_source(source) as stream, Image.open(stream) as image:
-            exif = image.getexif()
+        with open_source(source) as stream:
+            exif, size = _metadata(stream, source_name(source))
             camera = Camera(
                 " ".join(filter(None, (_text(exif.get(_MAKE)), _text(exif.get(_MODEL))))),
-                _focal(exif.get_ifd(_EXIF), image.size),
+                _focal(exif.get_ifd(_EXIF), size),
                 _position(exif.get_ifd(_GPS)),
             )
     except Exception:  # metadata are damaged in many ways, and the image may be good
         return None
     return None if camera == Camera() else camera
+
+
+def _metadata(stream: BinaryIO, name: str) -> tuple[Exif, tuple[int, int]]:
+    """Return the EXIF data of an image, and its width and height."""
+    from PIL import Image
+
+    head = stream.read(64)
+    stream.seek(0)
+    kind = kind_of(head, name)
+    if kind not in ("HEIC", "RAW", "TIFF"):
+        with Image.open(stream) as image:
+            return image.getexif(), image.size
+    exif = Image.Exif()
+    if kind == "HEIC":
+        from pillow_heif import open_heif
+
+        found = open_heif(stream)
+        exif.load(found.info["exif"])
+        return exif, found.size
+    if kind_of(head) == "TIFF":
+        exif.load_from_fp(stream)
+    else:  # Olympus and Panasonic begin TIFF with a mark of their own
+        exif.load({b"II": b"II*\0", b"MM": b"MM\0*"}[head[:2]] + stream.read()[4:])
+    return exif, read_size(stream, name=name)
 
 
 def _text(value: Any) -> str:
