@@ -64,12 +64,10 @@ def _metadata(stream: BinaryIO, name: str) -> tuple[Exif, tuple[int, int]]:
             return image.getexif(), image.size
     exif = Image.Exif()
     if kind == "HEIC":
-        from pillow_heif import open_heif
+        from .image.heif import exif_block
 
-        found = open_heif(stream)
-        exif.load(found.info["exif"])
-        return exif, found.size
-    if kind_of(head) == "TIFF":
+        exif.load(exif_block(stream, name))
+    elif kind_of(head) == "TIFF":
         exif.load_from_fp(stream)
     else:  # Olympus and Panasonic begin TIFF with a mark of their own
         exif.load({b"II": b"II*\0", b"MM": b"MM\0*"}[head[:2]] + stream.read()[4:])

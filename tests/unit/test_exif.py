@@ -1,7 +1,7 @@
 """The camera that EXIF data tell of, in kinds of files that Pillow does not open.
 
-Oracle: the values that ExifTool 12.57 was given, in a DNG of tifffile and a HEIC of libheif, both of 64 x 48 pixels.  Make is
-"Maker", Model is "Model X", the focal length 50 mm; there are 2000 pixels a centimetre, and a position.
+Oracle: the values that ExifTool 12.57 was given, in a DNG of tifffile and a HEIC of libheif, both of 64 x 48 pixels.
+Make is "Maker", Model is "Model X", the focal length 50 mm; there are 2000 pixels a centimetre, and a position.
 """
 
 from __future__ import annotations

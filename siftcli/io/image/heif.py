@@ -12,7 +12,7 @@ from ..image_kinds import missing_extra
 from .opened import Array, Decoded, Opened, package
 from .pillow import decoded, decoding_memory, registered
 
-__all__ = ["opened"]
+__all__ = ["exif_block", "opened"]
 
 
 def opened(stream: BinaryIO, name: str) -> Opened:
@@ -32,6 +32,11 @@ def opened(stream: BinaryIO, name: str) -> Opened:
     width, height = image.size
     colour = partial(_colour, image) if image.mode.startswith("RGB") else None
     return Opened(width, height, float(width) * height * 24, partial(_decode, image, len(file)), colour)
+
+
+def exif_block(stream: BinaryIO, name: str) -> bytes:
+    """Return the EXIF data of a HEIC file, empty without any; errors are those of `opened`."""
+    return package("heif", name, "HEIC").open_heif(stream).info.get("exif") or b""
 
 
 def _depth(image: Any) -> int:
