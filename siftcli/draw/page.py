@@ -18,7 +18,8 @@ from PIL import Image
 
 from ..conventions import quantise
 from ..features import Features
-from ..matches import Matches
+from ..matches import MODELS, Matches
+from ..words import counted
 from .color import Colors, cyclic, sequential
 from .keypoints import magnification
 from .palette import COLORINGS, INLIER, OUTLIER, PLAIN, parse_color
@@ -135,6 +136,19 @@ def _matches(matches: Matches) -> dict[str, Any]:
         "distances": _packed(matches.distances, "<f4"),
         "ratios": _packed(matches.ratios, "<f4"),
         "inliers": _packed(matches.inliers, "u1"),
+        "verdicts": _verdicts(matches),
+    }
+
+
+def _verdicts(matches: Matches) -> dict[str, str]:
+    """Return the words for inliers and outliers, by the ids of their controls."""
+    if matches.inliers is None:
+        return {}
+    inliers = int(np.count_nonzero(matches.inliers))
+    model = "" if matches.kind is None else f" of {MODELS[matches.kind]}"
+    return {
+        "inliers": f"{counted(inliers, 'inlier')}{model}",
+        "outliers": counted(len(matches) - inliers, "outlier"),
     }
 
 

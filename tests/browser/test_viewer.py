@@ -37,7 +37,9 @@ def matched(count: int = 60) -> tuple[str, Matches, Features, Features]:
     a, b = scattered(80, 600, 400, seed=1), scattered(80, 500, 300, seed=2)
     pairs = np.stack([np.arange(count), random.permutation(80)[:count]], axis=1).astype(np.int32)
     ratios = random.uniform(0.2, 0.8, count)
-    found = Matches(pairs, distances=ratios / 2, ratios=ratios, inliers=random.uniform(0, 1, count) < 0.7)
+    found = Matches(
+        pairs, distances=ratios / 2, ratios=ratios, inliers=random.uniform(0, 1, count) < 0.7, model_kind="homography"
+    )
     text = page([flat(a, name="a.jpg"), flat(b, (500, 300), "b.jpg")], found)
     return text, found, a, b
 
@@ -409,6 +411,7 @@ def test_matches_are_counted_and_filtered(show: Show) -> None:
     opened.find("matched-only").click()
     opened.find("outliers").click()
     inliers = int(found.inliers.sum())
+    assert opened.text("verdicts").split() == f"{inliers} inliers of a homography {60 - inliers} outliers".split()
     assert opened.text("count") == f"{2 * inliers} of 160 keypoints, {inliers} of 60 matches"
     opened.find("outliers").click()
     opened.slide("ratio-to", 500)

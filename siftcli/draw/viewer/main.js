@@ -43,6 +43,9 @@ class App {
     $("match-controls").hidden = !this.matches;
     $("ratio-row").hidden = !this.ratios;
     $("verdicts").hidden = !(this.matches && this.matches.inlier);
+    for (const [id, words] of Object.entries(this.matches ? DATA.matches.verdicts : {})) {
+      $(id).parentElement.lastChild.textContent = ` ${words}`;
+    }
     const colorings = ["scale", "response", "orientation", "octave", "none"];
     for (const name of colorings) {
       if (name === "response" && !this.responses) continue;
