@@ -104,7 +104,7 @@ def grey_and_alpha(
     Returns
     -------
     grey : (H, W) array
-        Of the same type and range; of float64 for colour that is not of 8 or 16 unsigned bits.
+        Of the same type and range; of float64 for colour in floats or integers of 64 bits.
     visible : (H, W) bool, or None for everywhere
     """
     bands = pixels.shape[2]
@@ -115,9 +115,14 @@ def grey_and_alpha(
         grey = pixels[..., 0]
     else:
         exact = pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2
-        grey = np.empty(pixels.shape[:2], pixels.dtype.newbyteorder("=") if exact else np.float64)
+        whole = pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 4
+        grey = np.empty(pixels.shape[:2], pixels.dtype.newbyteorder("=") if whole else np.float64)
         step = max(1, _STRIP // pixels.shape[1])
         for top in range(0, len(pixels), step):
             part = pixels[top : top + step, :, :3]
-            grey[top : top + step] = luma(part) if exact else part.astype(np.float64) @ _WEIGHTS
+            if exact:
+                grey[top : top + step] = luma(part)
+            else:
+                mixed = part.astype(np.float64) @ _WEIGHTS
+                grey[top : top + step] = np.rint(mixed) if whole else mixed
     return np.ascontiguousarray(grey), None if visible is None or visible.all() else visible

@@ -67,9 +67,14 @@ def stated(bits: int, **options: Any) -> bytes:
     return by_tifffile(levels(GREY, bits), extratags=[(281, 3, 1, (1 << bits) - 1, True)], **options)
 
 
-def signed(kind: str) -> bytes:
+def shifted(values: np.ndarray, kind: str) -> np.ndarray:
+    """Values in [0, 1] as signed integers."""
     bits = 8 * np.dtype(kind).itemsize
-    return by_tifffile((levels(GREY, bits).astype(np.int64) - (1 << (bits - 1))).astype(kind))
+    return (levels(values, bits).astype(np.int64) - (1 << (bits - 1))).astype(kind)
+
+
+def signed(kind: str) -> bytes:
+    return by_tifffile(shifted(GREY, kind))
 
 
 def lossless(quality: int) -> tuple[int, int]:
@@ -86,6 +91,8 @@ CELLS = [
     Cell("grey, 8 bits", "JPEG 2000", "Pillow", "uint8", lambda: by_opencv(".jp2", levels(GREY, 8), *lossless(1000))),
     Cell("grey, 8 bits", "HEIC", "pillow-heif", "uint8", lambda: heic(levels(GREY, 8))),
     Cell("grey, 8 bits", "BMP", "Pillow", "uint8", lambda: by_opencv(".bmp", levels(GREY, 8))),
+    Cell("grey, 8 bits", "WebP", "Pillow", "uint8", lambda: by_opencv(".webp", levels(GREY, 8), 64, 101)),
+    Cell("grey, 8 bits", "AVIF", "Pillow", "uint8", lambda: codec("avif", levels(GREY, 8), level=100)),
     Cell("colour, 8 bits", "PNG", "Pillow", "uint8", lambda: by_opencv(".png", levels(COLOUR, 8)), LUMA_STEPS),
     Cell("colour, 8 bits", "TIFF", "Pillow", "uint8", lambda: by_tifffile(levels(COLOUR, 8)), LUMA_STEPS),
     Cell("colour, 8 bits", "JPEG", "simplejpeg", "uint8", lambda: by_opencv(".jpg", levels(COLOUR, 8), 1, 100), 4),
@@ -124,6 +131,26 @@ CELLS = [
         12,
     ),
     Cell("grey, 10 to 14 bits", "DNG", "rawpy", "uint16", lambda: dng(GREY, mosaic=False), 2.5, 12),
+    Cell("grey, 10 to 14 bits", "HEIC", "pillow-heif", "uint16", lambda: heic(levels(GREY, 16), 12), 1, 12),
+    Cell(
+        "grey, 10 to 14 bits",
+        "AVIF",
+        "imagecodecs",
+        "uint16",
+        lambda: codec("avif", levels(GREY, 10), level=100, bitspersample=10),
+        0.52,
+        10,
+    ),
+    Cell(
+        "colour, 10 to 14 bits",
+        "TIFF",
+        "tifffile",
+        "uint16",
+        lambda: by_tifffile(levels(COLOUR, 12), photometric="rgb", extratags=[(281, 3, 3, (4095,) * 3, True)]),
+        LUMA_STEPS,
+        12,
+    ),
+    Cell("colour, 10 to 14 bits", "DNG", "rawpy", "uint16", lambda: dng(COLOUR, mosaic=False), 2.5, 12),
     Cell(
         "colour, 10 to 14 bits",
         "JPEG 2000",
@@ -170,8 +197,37 @@ CELLS = [
         16,
     ),
     Cell("grey, signed 8 bits", "TIFF", "Pillow", "uint8", lambda: signed("i1")),
+    Cell("grey, signed 8 bits", "JPEG 2000", "Pillow", "uint8", lambda: codec("jpeg2k", shifted(GREY, "i1"), level=0)),
     Cell("grey, signed 16 bits", "TIFF", "Pillow", "uint16", lambda: signed("i2"), 0.51, 16),
+    Cell(
+        "grey, signed 16 bits",
+        "JPEG 2000",
+        "Pillow",
+        "uint16",
+        lambda: codec("jpeg2k", shifted(GREY, "i2"), level=0),
+        0.51,
+        16,
+    ),
+    Cell(
+        "colour, signed 16 bits",
+        "TIFF",
+        "tifffile",
+        "uint16",
+        lambda: by_tifffile(shifted(COLOUR, "i2"), photometric="rgb"),
+        2,
+        16,
+    ),
     Cell("grey, 32 bits", "TIFF", "Pillow", "float32", lambda: by_tifffile(levels(GREY, 32)), 1, 23),
+    Cell("grey, signed 32 bits", "TIFF", "Pillow", "float32", lambda: signed("i4"), 1, 23),
+    Cell(
+        "colour, 32 bits",
+        "TIFF",
+        "tifffile",
+        "float32",
+        lambda: by_tifffile(levels(COLOUR, 32), photometric="rgb"),
+        1,
+        22,
+    ),
     Cell(
         "grey, 64 bits",
         "TIFF",
@@ -192,6 +248,7 @@ CELLS = [
     ),
     Cell("grey, float of 32 bits", "PNM", "siftcli", "float32", lambda: by_opencv(".pfm", GREY.astype("f4")), 1, 23),
     Cell("grey, float of 16 or 64 bits", "TIFF", "tifffile", "float32", lambda: by_tifffile(GREY), 1, 23),
+    Cell("colour, float", "PNM", "siftcli", "float32", lambda: by_opencv(".pfm", COLOUR.astype("f4")), 1, 22),
     Cell(
         "colour, float",
         "TIFF",
