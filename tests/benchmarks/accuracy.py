@@ -1,4 +1,4 @@
-"""Measure the tables of docs/accuracy.md: Lowe's files, matches on boat, other programs, blobs.
+"""Measure the tables of docs/accuracy.md: Lowe's files, matches on boat, other programs, ellipses, blobs.
 
     python -m tests.benchmarks.accuracy [--update] [DATA]
 
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import KDTree  # type: ignore[import-untyped]
 
 import siftcli
 from siftcli import Agreement, Features, encode_key, read_key
@@ -131,6 +132,37 @@ def peers_table(folder: Path) -> str:
     return table(("program", "image", "theirs", "ours", *columns, "cosine, median", "10th percentile"), rows)
 
 
+def ellipses_table(folder: Path) -> str:
+    """Affine shapes compared with COLMAP's at common points, by quantile."""
+    options = {**peers.LOWES, "max_num_orientations": 1, "estimate_affine_shape": True}
+    both: list[npt.NDArray[np.float64]] = []
+    for name in SAMPLES:
+        image = pixels(folder / name)
+        ours = siftcli.detect(image, affine_shape=True, affine_blur="level", max_orientations=1)
+        theirs = peers.colmap(image, options)
+        assert ours.affine is not None
+        assert theirs.affine is not None
+        distance, j = KDTree(theirs.xy).query(ours.xy)
+        near = distance < 0.05
+        both.append(np.stack([ours.affine[near], theirs.affine[j[near]]]).astype(np.float64))
+    axes, lengths, _ = np.linalg.svd(np.concatenate(both, axis=1))
+    ratio = lengths[..., 0] / lengths[..., 1]
+    angle = np.rad2deg(np.arctan2(axes[..., 1, 0], axes[..., 0, 0]))
+    turned = np.abs((angle[0] - angle[1] + 90) % 180 - 90)[ratio.min(axis=0) > 1.2]
+    quantiles = {
+        "ratio of the half axes, ours over theirs": ratio[0] / ratio[1],
+        "longer half axis, ours over theirs": lengths[0, :, 0] / lengths[1, :, 0],
+        "shorter half axis, ours over theirs": lengths[0, :, 1] / lengths[1, :, 1],
+        "angle between the longer half axes, degrees": turned,
+    }
+    percent = (5, 25, 50, 75, 95)
+    rows = [
+        (name, f"{len(values):,}", *(f"{value:.3f}" for value in np.percentile(values, percent)))
+        for name, values in quantiles.items()
+    ]
+    return table(("", "points", *(f"{p} %" for p in percent)), rows)
+
+
 def blob_table() -> str:
     """Errors on Gaussian blobs at random places; the closed form is derived in tests/properties/test_blobs.py."""
     random, rows = np.random.default_rng(0), []
@@ -165,6 +197,7 @@ def main() -> None:
         "lines": lines_table(data / "lowe"),
         "boat": boat_table(data / "boat"),
         "peers": peers_table(ROOT / "sample_images"),
+        "ellipses": ellipses_table(ROOT / "sample_images"),
         "blobs": blob_table(),
     }
     if given.update:

@@ -83,12 +83,14 @@ def colmap(image: npt.NDArray[np.uint8], options: Mapping[str, Any] = LOWES) -> 
     pycolmap.logging.minloglevel = 1  # it announces every extractor
     extractor = pycolmap.FeatureExtractor.create(extraction, pycolmap.Device.cpu)
     points, descriptors = extractor.extract_from_uint8_array(np.ascontiguousarray(image))
+    shapes = np.array([(p.a11, p.a12, p.a21, p.a22) for p in points], np.float32).reshape(-1, 2, 2)
     return Features(
         xy=np.array([(p.x - 0.5, p.y - 0.5) for p in points], np.float32).reshape(-1, 2),
         scales=np.array([p.compute_scale() for p in points], np.float32),
         orientations=_wrap(np.array([p.compute_orientation() for p in points])),
         descriptors=flip_bins(np.asarray(descriptors.data, np.uint8).reshape(-1, 128)),
         image_size=(image.shape[1], image.shape[0]),
+        affine=shapes if options.get("estimate_affine_shape") else None,
     )
 
 

@@ -1,11 +1,11 @@
 """Measure what presets give and cost, beside COLMAP and OpenCV: the tables and the plot of docs/presets.md.
 
-    python -m tests.benchmarks.which_preset [--plot FILE] FOLDER...
+    python -m tests.benchmarks.which_preset [--update] FOLDER...
 
 A folder holds ``img1.* .. img6.*`` and ``H1to2p .. H1to6p``.  All features are matched alike: mutual nearest neighbours
-of Euclidean distance, ratio 0.8.  Rows are means over image 1 with each of the others: correct matches (within 3 px),
-distinct pairs of places among them (several orientations of a place count once), their share of all matches, keypoints
-of image 1, and processor time of the features of all six images, relative to the default in the same run.
+of Euclidean distance, ratio 0.8.  Figures are means over image 1 with each of the others: correct matches (within
+3 px), distinct pairs of places among them (several orientations of a place count once), their share of all matches,
+keypoints of image 1, and processor time of the features of all six images, relative to the default in the same run.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +27,10 @@ import pycolmap
 
 import siftcli
 from siftcli import Features
+from siftcli.presets import PRESETS
 
 from . import peers
+from .accuracy import ROOT, pixels, table, write_tables
 from .match_tests import judged
 
 _ROOT = {**peers.LOWES, "normalization": pycolmap.Normalization.L1_ROOT}
@@ -44,32 +47,75 @@ PROGRAMS: dict[str, Callable[[npt.NDArray[np.uint8]], Features]] = {
 }
 
 
+class Figures(NamedTuple):
+    """Result of a program on a sequence: means of the pairs, keypoints of image 1, time relative to the default."""
+
+    distinct: float
+    correct: float
+    share: float
+    keypoints: int
+    time: float
+
+
+def measured(folder: Path) -> dict[str, Figures]:
+    """Return the figures of every program on a sequence."""
+    images = [pixels(next(folder.glob(f"img{k}.*"))) for k in range(1, 7)]
+    truths = [np.loadtxt(folder / f"H1to{k}p") for k in range(2, 7)]
+    figures: dict[str, Figures] = {}
+    default = 0.0
+    for name, program in PROGRAMS.items():
+        start = time.process_time()
+        features = [program(image) for image in images]
+        seconds = time.process_time() - start
+        default = default or seconds
+        found = [siftcli.match(features[0], other) for other in features[1:]]
+        counts = [judged(matches, truth) for matches, truth in zip(found, truths, strict=True)]
+        correct, distinct, _, total = np.sum(counts, axis=0)
+        figures[name] = Figures(distinct / 5, correct / 5, correct / total, len(features[0]), seconds / default)
+        print(f"{folder.name}, {name}: {figures[name]}", flush=True)
+    return figures
+
+
+def tables(results: dict[str, dict[str, Figures]]) -> dict[str, str]:
+    """Return the tables of docs/presets.md, of the figures of each sequence."""
+    folders = list(results)
+
+    def rows(columns: Callable[[list[Figures]], list[str]]) -> list[list[str]]:
+        """Return a row for each program."""
+        return [
+            [f"`{name}`" if name in PRESETS else name, *columns([results[folder][name] for folder in folders])]
+            for name in PROGRAMS
+        ]
+
+    def matches(figures: list[Figures]) -> list[str]:
+        share, cost = (np.array([getattr(f, name) for f in figures]) for name in ("share", "time"))
+        shares = f"{share.min():.3f}–{share.max():.3f}"
+        return [*(f"{f.distinct:.0f}" for f in figures), shares, f"{cost.min():.1f}–{cost.max():.1f}"]
+
+    def numbers(figures: list[Figures]) -> list[str]:
+        return [*(f"{f.keypoints:,}" for f in figures), *(f"{f.correct:.0f}" for f in figures)]
+
+    keypoints = [f"{name}, keypoints" for name in folders], [f"{name}, correct" for name in folders]
+    return {
+        "matches": table(("", *folders, "share", "time"), rows(matches)),
+        "keypoints": table(("", *keypoints[0], *keypoints[1]), rows(numbers)),
+    }
+
+
 def main() -> None:
-    """Print a table for every folder; draw all points."""
+    """Print the tables and draw the plot, or put them into the documentation."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plot", type=Path, help="SVG to write")
+    parser.add_argument("--update", action="store_true", help="write the tables and the plot into docs/")
     parser.add_argument("folders", type=Path, nargs="+")
     arguments = parser.parse_args()
-    points: dict[str, list[tuple[str, float, float]]] = {}
-    for folder in arguments.folders:
-        images = [np.asarray(siftcli.read_image(next(folder.glob(f"img{k}.*"))).pixels, np.uint8) for k in range(1, 7)]
-        truths = [np.loadtxt(folder / f"H1to{k}p") for k in range(2, 7)]
-        print(f"\n| {folder.name} | keypoints | correct | distinct | precision | time |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: |")
-        default = 0.0
-        for name, program in PROGRAMS.items():
-            start = time.process_time()
-            features = [program(image) for image in images]
-            seconds = time.process_time() - start
-            default = default or seconds
-            found = [siftcli.match(features[0], other) for other in features[1:]]
-            counts = (judged(matches, truth) for matches, truth in zip(found, truths, strict=True))
-            good, distinct, _, total = np.sum(list(counts), axis=0)
-            row = f"{good / 5:.0f} | {distinct / 5:.0f} | {good / total:.3f} | {seconds / default:.2f}"
-            print(f"| {name} | {len(features[0])} | {row} |", flush=True)
-            points.setdefault(name, []).append((folder.name, seconds / default, distinct / 5))
-    if arguments.plot:
-        arguments.plot.write_text(plot(points))
+    results = {folder.name: measured(folder) for folder in arguments.folders}
+    content = tables(results)
+    if not arguments.update:
+        print("\n".join(content.values()))
+        return
+    write_tables(ROOT / "docs" / "presets.md", content)
+    points = {n: [(s, f[n].time, f[n].distinct) for s, f in results.items()] for n in PROGRAMS}
+    (ROOT / "docs" / "images" / "which-preset.svg").write_text(plot(points), encoding="utf-8")
 
 
 def plot(points: dict[str, list[tuple[str, float, float]]]) -> str:

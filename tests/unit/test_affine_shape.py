@@ -7,10 +7,10 @@ Oracles: Gaussian blobs under a known affine map; pycolmap's ellipses at common 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pycolmap
 import pytest
 from test_domain_sizes import same, scene
 
@@ -19,6 +19,7 @@ from siftcli import Features, ParameterError
 from siftcli.engine import pipeline
 from siftcli.engine.tuning import TUNING
 from siftcli.presets import parameters
+from tests.benchmarks import peers
 
 
 def blob(anisotropy: float, angle: float, width: float = 5.0, size: int = 360) -> npt.NDArray[np.float64]:
@@ -106,38 +107,60 @@ def test_frames_that_were_detected_are_described_as_then() -> None:
     assert same(siftcli.describe(image, found.without_descriptors(), "accurate-affine"), found)
 
 
-def test_a_quarter_turn_turns_the_frames(pixels: Callable[[str], npt.NDArray[np.uint8]]) -> None:
+@pytest.mark.parametrize("preset", ["accurate-affine", "shape"])
+@pytest.mark.parametrize(
+    ("changed", "matrix"),
+    [
+        (np.rot90, [[0, 1], [-1, 0]]),
+        (np.fliplr, [[-1, 0], [0, 1]]),
+        (np.flipud, [[1, 0], [0, -1]]),
+        (np.transpose, [[0, 1], [1, 0]]),
+    ],
+)
+def test_frames_turn_and_flip_with_the_image(
+    changed: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+    matrix: list[list[int]],
+    preset: str,
+    pixels: Callable[[str], npt.NDArray[np.uint8]],
+) -> None:
+    """Closed form: a map M of the image takes x to M x, and A to M A, its y axis reversed if M is a reflection."""
+    how: dict[str, Any] = {"preset": preset} if preset != "shape" else {"affine_shape": True, "affine_iterations": 3}
     photo = pixels("camera.png")[:385, :449]
-    plain = siftcli.detect(photo, "accurate-affine")
+    plain = siftcli.detect(photo, descriptors=False, **how)
     border = np.minimum(plain.xy, np.array([448, 384]) - plain.xy).min(axis=1)
     plain = plain.take(np.flatnonzero(border > 12 * plain.scales))  # away from it, nothing tells the sides apart
-    turned = siftcli.detect(np.ascontiguousarray(np.rot90(photo)), "accurate-affine")
-    place = np.stack([plain.xy[:, 1], 448 - plain.xy[:, 0]], axis=1)
-    expected = np.array([[0, 1], [-1, 0]]) @ affine_of(plain)
-    near = np.linalg.norm(place[:, None] - turned.xy[None], axis=2) < 0.01
-    difference = np.linalg.norm(expected[:, None] - affine_of(turned)[None], axis=(2, 3)) / plain.scales[:, None]
-    common = (near & (difference < 0.02)).any(axis=1)
-    assert common.mean() > 0.95
+    moved = siftcli.detect(np.ascontiguousarray(changed(photo)), descriptors=False, **how)
+    m = np.array(matrix)
+    place = plain.xy @ m.T + np.where(m.sum(axis=1) < 0, np.abs(m) @ [448, 384], 0)
+    expected = m @ affine_of(plain) @ np.diag([1, np.linalg.det(m)])
+    near = np.linalg.norm(place[:, None] - moved.xy[None], axis=2) < 0.01
+    difference = np.linalg.norm(expected[:, None] - affine_of(moved)[None], axis=(2, 3)) / plain.scales[:, None]
+    assert len(plain) > 200
+    assert (near & (difference < 0.02)).any(axis=1).mean() > 0.95
 
 
 @pytest.mark.parametrize("image", ["camera.png", "astronaut.jpg"])
 def test_ellipses_agree_with_those_of_pycolmap(image: str, pixels: Callable[[str], npt.NDArray[np.uint8]]) -> None:
     photo = pixels(image)
     ours = siftcli.detect(photo, affine_shape=True, affine_blur="level", max_orientations=1)
-    options = pycolmap.FeatureExtractionOptions()
-    options.use_gpu, options.num_threads = False, 1
-    options.sift.estimate_affine_shape, options.sift.peak_threshold = True, 0.04 / 3
-    options.sift.max_num_orientations, options.sift.num_octaves = 1, 12
-    pycolmap.logging.minloglevel = 1
-    points, _ = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu).extract_from_uint8_array(photo)
-    theirs = np.array([[[p.a11, p.a12], [p.a21, p.a22]] for p in points])
-    distance = np.linalg.norm(ours.xy[:, None] - np.array([(p.x - 0.5, p.y - 0.5) for p in points])[None], axis=2)
+    options = {**peers.LOWES, "max_num_orientations": 1, "estimate_affine_shape": True}
+    theirs = peers.colmap(photo, options)
+    distance = np.linalg.norm(ours.xy[:, None] - theirs.xy[None], axis=2)
     i = np.flatnonzero(distance.min(axis=1) < 0.05)
     j = distance[i].argmin(axis=1)
-    ratio = [ellipse(a)[0] for a in (affine_of(ours)[i], theirs[j])]
     assert len(i) > 0.6 * len(ours)
-    assert abs(np.median(ratio[0] / ratio[1]) - 1) < 0.03
-    assert np.percentile(np.abs(np.log(ratio[0] / ratio[1])), 75) < np.log(1.15)
+    (ratio, direction), (their_ratio, their_direction) = (
+        ellipse(affine_of(f.take(k))) for f, k in ((ours, i), (theirs, j))
+    )
+    assert abs(np.median(ratio / their_ratio) - 1) < 0.03
+    assert np.percentile(np.abs(np.log(ratio / their_ratio)), 75) < np.log(1.15)
+    shorter = [np.linalg.svd(affine_of(f.take(k)), compute_uv=False)[:, 1] for f, k in ((ours, i), (theirs, j))]
+    assert np.percentile(np.abs(shorter[0] / shorter[1] - 1), 75) < 0.01
+    long = np.minimum(ratio, their_ratio) > 1.2
+    assert long.sum() > 100
+    turned = np.abs((direction - their_direction + 90) % 180 - 90)[long]
+    assert np.median(turned) < 2
+    assert np.percentile(turned, 75) < 4
 
 
 def test_the_lowe_variant_has_no_affine_shape() -> None:
