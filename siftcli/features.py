@@ -76,6 +76,9 @@ class Features:
         Parameters of the computation, by the names of :mod:`siftcli.params`; None if unknown.
     sources : (N,) int32 or None
         Index of the given frame, from 0, that each keypoint comes from, if orientations were assigned to given frames.
+    diverged : (N,) uint8 or None
+        1 where the estimate of the affine shape diverged: the half axes would have differed by more than a factor of 5,
+        so the frame is that of the iteration before; 0 elsewhere.  None if no shapes were estimated.
     camera : Camera or None
         Camera of the image; None if its metadata do not tell it, or were not read.
     """
@@ -91,13 +94,14 @@ class Features:
     affine: Float32 | None = None
     parameters: Mapping[str, ParameterValue] | None = None
     sources: npt.NDArray[np.int32] | None = None
+    diverged: npt.NDArray[np.uint8] | None = None
     camera: Camera | None = None
 
     def __post_init__(self) -> None:
         n = len(self.xy)
         if self.xy.shape != (n, 2):
             raise ValueError(f"xy must be (N, 2), not {self.xy.shape}")
-        for name in ("scales", "orientations", "scores", "octaves", "levels", "sources"):
+        for name in ("scales", "orientations", "scores", "octaves", "levels", "sources", "diverged"):
             value = getattr(self, name)
             if value is not None and value.shape != (n,):
                 raise ValueError(f"{name} must be ({n},), not {value.shape}")

@@ -49,6 +49,7 @@ def make(n: int, seed: int = 0, *, floats: bool = False, affine: bool = False, *
         "descriptors": of_unit_norm(descriptors) if floats else descriptors,
         "image_size": (640, 480),
         "affine": shapes,
+        "diverged": (np.arange(n) % 3 == 1).astype(np.uint8) if affine else None,
         "parameters": PARAMETERS,
         **others,
     }
@@ -100,7 +101,17 @@ def held(format: Format, features: Features) -> tuple[str, ...]:
     """The attributes of features that a format holds."""
     return tuple(
         name
-        for name in ("descriptors", "scores", "octaves", "levels", "sources", "affine", "image_size", "parameters")
+        for name in (
+            "descriptors",
+            "scores",
+            "octaves",
+            "levels",
+            "sources",
+            "affine",
+            "diverged",
+            "image_size",
+            "parameters",
+        )
         if name in format.holds and getattr(features, name) is not None
     )
 

@@ -9,16 +9,18 @@ the ellipse and a circle, as VLFeat's and COLMAP's do, are more stable, and matc
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from ..features import Float32, Float64, Index
+from ..features import Float32, Float64, Index, Mask
 from ..params import DetectorParams
 from .grid_samples import ROWS, grid, sampled_gradients
 from .keypoints import Keypoints
 from .orientation import BINS, gradient_histograms, histogram_peaks
 from .tiles import Tile
 
-__all__ = ["affine_shapes", "assign_affine_frames", "rotated_shapes", "shape_orientations"]
+__all__ = ["AffineFrames", "affine_shapes", "assign_affine_frames", "rotated_shapes", "shape_orientations"]
 
 _WINDOW = 3.0
 """Sigma of the window of the second moments, in sigmas of the keypoint."""
@@ -33,7 +35,24 @@ _CONVERGED = 1.003
 """Ratio of the half axes of an iteration's change below which a shape has converged."""
 
 
-def assign_affine_frames(tile: Tile, keypoints: Keypoints, detector: DetectorParams) -> tuple[Index, Float32, Float32]:
+class AffineFrames(NamedTuple):
+    """Affine frames of keypoints.
+
+    Attributes
+    ----------
+    affine : (2, 2, N) float32
+        In octave pixels.
+    diverged : (N,) bool
+        See `affine_shapes`.
+    """
+
+    affine: Float32
+    diverged: Mask
+
+
+def assign_affine_frames(
+    tile: Tile, keypoints: Keypoints, detector: DetectorParams
+) -> tuple[Index, Float32, AffineFrames]:
     """Return the affine frames of keypoints, one for each orientation.
 
     Returns
@@ -42,30 +61,30 @@ def assign_affine_frames(tile: Tile, keypoints: Keypoints, detector: DetectorPar
         Index of the keypoint; ascending.
     orientation : (M,) float32
         Direction of the frame's x axis in the image, radians in [-pi, pi), y down.
-    affine : (2, 2, M) float32
-        Frames in octave pixels.
+    frames : AffineFrames
     """
-    shapes = affine_shapes(tile, keypoints, detector)
+    shapes, diverged = affine_shapes(tile, keypoints, detector)
     index, angle = shape_orientations(tile, keypoints, shapes, detector)
     affine = _frames(keypoints.take(index), rotated_shapes(shapes[index], angle))
-    return index, np.arctan2(affine[1, 0], affine[0, 0]), affine
+    return index, np.arctan2(affine[1, 0], affine[0, 0]), AffineFrames(affine, diverged[index])
 
 
-def affine_shapes(tile: Tile, keypoints: Keypoints, detector: DetectorParams) -> Float64:
+def affine_shapes(tile: Tile, keypoints: Keypoints, detector: DetectorParams) -> tuple[Float64, Mask]:
     """Estimate the affine shapes of keypoints.
 
-    A keypoint whose half axes would differ by more than a factor of 5 keeps the shape before that iteration.  In the
-    end, the ratio of the half axes is raised to the power `affine_strength`.
+    A keypoint whose half axes would differ by more than a factor of 5 has diverged, and keeps the shape before that
+    iteration.  In the end, the ratio of the half axes is raised to the power `affine_strength`.
 
     Returns
     -------
-    (N, 2, 2) float64
+    shapes : (N, 2, 2) float64
         ``R diag(d, 1)`` with a rotation R and d >= 1: columns are the half axes.
+    diverged : (N,) bool
     """
     x, y, _ = grid(_SIDE, _EDGE)
     window = np.exp(-(x * x + y * y) / (2 * _WINDOW**2)) * (x * x + y * y <= _EDGE**2)
     shapes, blur = np.tile(np.eye(2), (len(keypoints), 1, 1)), _level_blur(keypoints, detector)
-    active = np.arange(len(keypoints))
+    active, diverged = np.arange(len(keypoints)), np.zeros(len(keypoints), np.bool_)
     for _ in range(detector.affine_iterations):
         some = keypoints.take(active)
         moments = np.empty((len(active), 2, 2))
@@ -79,12 +98,13 @@ def affine_shapes(tile: Tile, keypoints: Keypoints, detector: DetectorParams) ->
         changed, ratio = _canonical(shapes[active] @ change)
         good = np.isfinite(ratio) & (ratio <= _LARGEST)
         shapes[active[good]] = changed[good]
+        diverged[active[~good]] = True
         lengths = np.linalg.svd(change, compute_uv=False)
         active = active[good & (lengths[:, 0] > _CONVERGED * lengths[:, 1])]
         if not len(active):
             break
     shapes[:, :, 0] *= np.hypot(shapes[:, 0, 0], shapes[:, 1, 0])[:, None] ** (detector.affine_strength - 1)
-    return shapes
+    return shapes, diverged
 
 
 def shape_orientations(

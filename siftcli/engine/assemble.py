@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..conventions import similarity_of
 from ..features import Features, Float32, Index, Mask
 from ..params import DescriptorParams
+from .affine_shape import AffineFrames
 from .keypoints import Keypoints
 from .tiles import Tile
 
@@ -32,6 +33,8 @@ class DescribedKeypoints(NamedTuple):
     descriptors : (N, 128) uint8 or float32, or None
     affine : (N, 2, 2) float32, or None
         Frames in input pixels.
+    diverged : (N,) bool, or None
+        See `affine_shape.affine_shapes`.
     """
 
     order: npt.NDArray[np.int32]
@@ -39,6 +42,7 @@ class DescribedKeypoints(NamedTuple):
     frames: Float32
     descriptors: npt.NDArray[np.uint8] | Float32 | None
     affine: Float32 | None = None
+    diverged: Mask | None = None
 
     @classmethod
     def of(
@@ -47,14 +51,14 @@ class DescribedKeypoints(NamedTuple):
         keypoints: Keypoints,
         angle: Float32,
         descriptors: npt.NDArray[np.uint8] | Float32 | None,
-        frames: Float32 | None = None,
+        frames: AffineFrames | None = None,
     ) -> DescribedKeypoints:
-        """Return keypoints of a tile, in pixels of the input; affine `frames` are (2, 2, N), in octave pixels."""
+        """Return keypoints of a tile, in pixels of the input."""
         p, octave = keypoints, tile.regions.octave[keypoints.region]
         unit = np.exp2(octave).astype(np.float32)
         sigma, affine = p.sigma * unit, None
         if frames is not None:
-            affine = np.ascontiguousarray((frames * unit).transpose(2, 0, 1))
+            affine = np.ascontiguousarray((frames.affine * unit).transpose(2, 0, 1))
             sigma, angle = similarity_of(affine)
         return cls(
             order=np.array([tile.regions.image[p.region], octave, p.level, *p.detected_at.T], np.int32).T,
@@ -62,6 +66,7 @@ class DescribedKeypoints(NamedTuple):
             frames=np.array([p.x * unit, p.y * unit, sigma, angle, p.response]).T,
             descriptors=descriptors,
             affine=affine,
+            diverged=None if frames is None else frames.diverged,
         )
 
 
@@ -91,8 +96,10 @@ def in_lowes_order(
     descriptors = None
     if descriptor is not None:
         descriptors = np.empty((len(rank), 128), np.float32 if descriptor.float_descriptors else np.uint8)
-    affine = np.empty((len(rank), 2, 2), np.float32) if any(part.affine is not None for part in found) else None
-    _scatter(found, row, frames, descriptors, affine)
+    affine = diverged = None
+    if any(part.affine is not None for part in found):
+        affine, diverged = np.empty((len(rank), 2, 2), np.float32), np.empty(len(rank), np.uint8)
+    _scatter(found, row, frames, descriptors, affine, diverged)
     xy, columns = np.ascontiguousarray(frames[:, :2]), np.ascontiguousarray(frames[:, 2:].T)
     octaves, levels = np.ascontiguousarray(order[:, 1:3].T, np.int16)
     ends = np.cumsum(np.bincount(order[:, 0], minlength=shape[0])).tolist()
@@ -109,6 +116,7 @@ def in_lowes_order(
             descriptors=None if descriptors is None else descriptors[one],
             image_size=(shape[2], shape[1]),
             affine=None if affine is None else affine[one],
+            diverged=None if diverged is None else diverged[one],
         )
 
 
@@ -118,6 +126,7 @@ def _scatter(
     frames: Float32,
     descriptors: npt.NDArray[np.uint8] | npt.NDArray[np.float32] | None,
     affine: Float32 | None,
+    diverged: npt.NDArray[np.uint8] | None,
 ) -> None:
     """Move frames and descriptors to the rows that they have in the output; those of row -1 are dropped."""
     end = len(row)
@@ -131,6 +140,8 @@ def _scatter(
             descriptors[to] = part.descriptors[kept]
         if affine is not None and part.affine is not None:
             affine[to] = part.affine[kept]
+        if diverged is not None and part.diverged is not None:
+            diverged[to] = part.diverged[kept]
         end = start
 
 

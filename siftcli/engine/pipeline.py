@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import NamedTuple
 
-from ..features import Features, Float32, Image
+from ..features import Features, Image
 from ..params import DescriptorParams, DetectorParams
 from .affine_shape import assign_affine_frames
 from .assemble import DescribedKeypoints, in_lowes_order
@@ -88,18 +88,19 @@ def detect_tile(job: Job, spec: TileSpec) -> tuple[None, list[Task]]:
 def describe_batch(job: Job, spec: TileSpec, keypoints: Keypoints) -> tuple[DescribedKeypoints, list[Task]]:
     """Give keypoints of a tile their orientations and descriptors."""
     tile = job.pyramid.tile(spec)
-    affine: Float32 | None = None
+    frames = None
     if job.detector.affine_shape:
-        index, angle, affine = assign_affine_frames(tile, keypoints, job.detector)  # [Baumberg00]
+        index, angle, frames = assign_affine_frames(tile, keypoints, job.detector)  # [Baumberg00]
     else:
         index, angle = assign_orientations(tile, keypoints, job.detector)  # [Lowe04 §5]
     oriented = keypoints.take(index)  # a keypoint once for each of its orientations
     descriptors = None
     if job.descriptor is not None:
         lowe = job.detector.variant == "lowe"
+        affine = None if frames is None else frames.affine
         described = compute_descriptors(tile, oriented, angle, job.descriptor, affine=affine, lowe=lowe)  # [§6]
         descriptors = quantised(described, job.descriptor)
-    return DescribedKeypoints.of(tile, oriented, angle, descriptors, affine), []
+    return DescribedKeypoints.of(tile, oriented, angle, descriptors, frames), []
 
 
 def _halo(detector: DetectorParams, descriptor: DescriptorParams | None) -> int:

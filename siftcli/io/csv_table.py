@@ -1,7 +1,8 @@
 """Comma-separated values: one keypoint a line, the columns named in the first.
 
-Columns: ``x,y,sigma,orientation``, or ``x,y,a11,a12,a21,a22`` for affine frames; where known, ``score,octave,level``
-and ``source``, the number of the frame that was given; and the descriptor, ``d0`` to ``d127`` where its elements are
+Columns: ``x,y,sigma,orientation``, or ``x,y,a11,a12,a21,a22`` for affine frames; where known, ``score,octave,level``,
+``source``, the number of the frame that was given, and ``diverged``, 1 for an affine shape that diverged; and the
+descriptor, ``d0`` to ``d127`` where its elements are
 integers 0-255, ``f0`` to ``f127`` where they are floats.
 Numbers are written so that every float32 comes back.  Conventions are the library's.
 
@@ -30,10 +31,16 @@ from .values import as_bytes, as_floats, require_finite
 
 __all__ = ["decode", "encode"]
 
-_Integer = TypeVar("_Integer", np.int16, np.int32)
+_Integer = TypeVar("_Integer", np.uint8, np.int16, np.int32)
 
 _AFFINE = ("a11", "a12", "a21", "a22")
-_OPTIONAL = (("score", "scores"), ("octave", "octaves"), ("level", "levels"), ("source", "sources"))
+_OPTIONAL = (
+    ("score", "scores"),
+    ("octave", "octaves"),
+    ("level", "levels"),
+    ("source", "sources"),
+    ("diverged", "diverged"),
+)
 _KNOWN = ("x", "y", "sigma", "orientation", *_AFFINE, *(column for column, _ in _OPTIONAL))
 _BYTES = tuple(f"d{k}" for k in range(128))
 _FLOATS = tuple(f"f{k}" for k in range(128))
@@ -180,6 +187,7 @@ def _features(
         octaves=octaves,
         levels=levels,
         sources=_whole(reader, table.get("source"), "source", np.int32),
+        diverged=_whole(reader, table.get("diverged"), "diverged", np.uint8),
         descriptors=descriptors if descriptors is not None or floats is None else recognised(floats, reader.name),
         affine=affine,
     )

@@ -50,6 +50,7 @@ FIELDS = (
     Field("octaves", "octaves", "<i2"),
     Field("levels", "levels", "<i2"),
     Field("sources", "sources", "<i4"),
+    Field("diverged", "diverged", "|u1"),
     Field("descriptors", "descriptors", "|u1", (128,)),
 )
 """Arrays of features with their types; descriptors may also be ``<f4``."""

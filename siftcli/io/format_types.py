@@ -36,6 +36,7 @@ _WORDS = {
     "levels": "levels",
     "sources": "numbers of the frames that were given",
     "affine": "affine shapes",
+    "diverged": "the marks of affine shapes that diverged",
     "image_size": "image size",
     "camera": "camera and position",
     "parameters": "parameters",

@@ -26,7 +26,7 @@ __all__ = ["FORMATS", "Conventions", "Format", "feature_files", "format_for", "f
 _Path: TypeAlias = str | PathLike[str]
 
 _SHAPES = frozenset({"descriptors", "affine"})
-_ROWS = frozenset({"descriptors", "floats", "scores", "octaves", "levels", "sources", "affine"})
+_ROWS = frozenset({"descriptors", "floats", "scores", "octaves", "levels", "sources", "affine", "diverged"})
 _ALL = _ROWS | {"image_size", "camera", "parameters"}
 _COLMAP = Conventions(origin=0.5, bins="Lowe's")
 _OPENCV = Conventions(angles="degrees, y down", bins="Lowe's")

@@ -59,6 +59,8 @@ class Summary:
         that are zero).
     duplicate_frames : int
         Keypoints that equal an earlier one in position, scale and orientation.
+    diverged : int
+        Keypoints whose affine shape diverged; see `Features`.
     camera : Camera or None
         Of the image, where its metadata were kept.
     """
@@ -77,6 +79,7 @@ class Summary:
     zero: int
     duplicates: int
     duplicate_frames: int
+    diverged: int = 0
     camera: Camera | None = None
 
     @property
@@ -88,6 +91,7 @@ class Summary:
             (self.duplicates, "duplicate"),
             (self.duplicate_frames, "duplicate frames"),
             (self.outside, "outside the image"),
+            (self.diverged, "diverged shapes"),
         )
         return tuple(f"{count:,} {what}" for count, what in found if count)
 
@@ -131,6 +135,7 @@ def summarise(features: Features) -> Summary:
         zero=zero,
         duplicates=duplicates,
         duplicate_frames=_repeated(frames),
+        diverged=0 if features.diverged is None else int(np.count_nonzero(features.diverged)),
         camera=features.camera,
     )
 

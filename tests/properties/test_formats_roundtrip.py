@@ -145,6 +145,8 @@ def test_affine_frames_are_kept(tmp_path: Path, name: str) -> None:
     assert features.affine is not None
     assert back.affine is not None
     np.testing.assert_array_equal(back.affine, features.affine)
+    if "diverged" in FORMATS[name].holds:
+        np.testing.assert_array_equal(back.diverged, features.diverged)
     np.testing.assert_allclose(back.scales, features.scales, rtol=1e-6)
     np.testing.assert_allclose(back.orientations, features.orientations, atol=1e-6)
 

@@ -52,6 +52,19 @@ def test_an_affine_image_of_a_blob_gives_its_ellipse(anisotropy: float, angle: f
         assert (np.abs((direction - np.rad2deg(angle) + 90) % 180 - 90) < 1).all()
 
 
+def test_shapes_beyond_a_ratio_of_5_are_marked_and_kept() -> None:
+    """Closed form: a ridge of ratio 12 has no shape within the limit, a blob of ratio 2 has one."""
+    image = np.concatenate([blob(12.0, 0.3), blob(2.0, 0.3)], axis=1)
+    found = siftcli.detect(image, affine_shape=True, edge_threshold=1e6, contrast_threshold=0.005)
+    assert found.diverged is not None
+    ridge = found.xy[:, 0] < 360
+    assert 0 < ridge.sum() < len(found)
+    assert found.diverged[ridge].tolist() == [1] * ridge.sum()
+    assert not found.diverged[~ridge].any()
+    np.testing.assert_allclose(ellipse(affine_of(found)[ridge])[0], 1, rtol=1e-5)
+    assert siftcli.detect(image).diverged is None
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.6])
 def test_strength_is_the_exponent_of_the_ratio_of_the_axes(strength: float) -> None:
     image, how = scene(200, 300), {"affine_shape": True, "upright": True}
@@ -149,12 +162,11 @@ def test_ellipses_agree_with_those_of_pycolmap(image: str, pixels: Callable[[str
     i = np.flatnonzero(distance.min(axis=1) < 0.05)
     j = distance[i].argmin(axis=1)
     assert len(i) > 0.6 * len(ours)
-    (ratio, direction), (their_ratio, their_direction) = (
-        ellipse(affine_of(f.take(k))) for f, k in ((ours, i), (theirs, j))
-    )
+    affine = affine_of(ours)[i], affine_of(theirs)[j]
+    (ratio, direction), (their_ratio, their_direction) = map(ellipse, affine)
     assert abs(np.median(ratio / their_ratio) - 1) < 0.03
     assert np.percentile(np.abs(np.log(ratio / their_ratio)), 75) < np.log(1.15)
-    shorter = [np.linalg.svd(affine_of(f.take(k)), compute_uv=False)[:, 1] for f, k in ((ours, i), (theirs, j))]
+    shorter = [np.linalg.svd(a, compute_uv=False)[:, 1] for a in affine]
     assert np.percentile(np.abs(shorter[0] / shorter[1] - 1), 75) < 0.01
     long = np.minimum(ratio, their_ratio) > 1.2
     assert long.sum() > 100

@@ -14,7 +14,10 @@ from siftcli.io.fields import FIELDS
 from siftcli.io.formats import FORMATS
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
-ORDER = ("descriptors", "floats", "scores", "octaves", "levels", "sources", "affine", "image_size", "parameters")
+ORDER = (
+    *("descriptors", "floats", "scores", "octaves", "levels", "sources", "affine", "diverged"),
+    *("image_size", "parameters"),
+)
 
 
 @pytest.fixture(scope="module")

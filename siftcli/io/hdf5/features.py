@@ -13,6 +13,7 @@ scores                  (N,) float32         the refined abs(DoG), where known
 octaves, levels         (N,) int16           of detection, where known
 sources                 (N,) int32           for frames that got orientations of their own: which of those given, from 0
 affine                  (N, 2, 2) float32    for affine frames only
+diverged                (N,) uint8           where affine shapes were estimated: 1 for those that diverged
 descriptors             (N, 128) uint8       ``[y][x][orientation]``; float32 where not quantised
 image_size              (2,) int32           width, height, where known
 ======================  ===================  =========================================================
