@@ -17,7 +17,7 @@ from ..evaluation.pairs import Measurer
 from ..evaluation.run import Evaluation, journal_for, measure_pairs, settings_of
 from ..evaluation.sequences import LAYOUTS, ImagePair, find_pairs, pair_of_points
 from ..io.formats import format_of_suffix
-from ..io.image_kinds import IMAGE_SUFFIXES, ImageReading
+from ..io.image_kinds import ALL_SUFFIXES, ImageReading
 from ..io.output import atomic_write, make_folder
 from ..words import counted
 from .guard import guard
@@ -175,7 +175,7 @@ def _pairs(path: str, options: EvaluateOptions) -> list[ImagePair]:
     """Find the pairs of an input; none, if it is features."""
     place = Path(path)
     if place.is_file() and not place.name.endswith("H.txt"):
-        if place.suffix.lower() in IMAGE_SUFFIXES:
+        if place.suffix.lower() in ALL_SUFFIXES:
             raise PlanError(f"{path}: is an image; give the folder of a sequence, or two images and --points")
         if format_of_suffix(place) is None:
             raise FormatError(path, "is neither a homography, name_H.txt beside two images, nor a feature file")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..batch.pairs import exhaustive, from_list
 from ..errors import FormatError, PlanError
 from ..io.files import Source, why_unreadable
-from ..io.image_kinds import IMAGE_SUFFIXES
+from ..io.image_kinds import ALL_SUFFIXES
 from .cameras import read_colmap_model, read_strecha, read_text
 from .truth import Camera, Cameras, Homography, Truth
 
@@ -127,7 +127,7 @@ def _name(folder: Path) -> str:
 
 def _image(folder: Path, stem: str, wanted_by: str) -> Path:
     """Find the image of a stem in a folder."""
-    found = [p for p in sorted(folder.glob(f"{stem}.*")) if p.stem == stem and p.suffix.lower() in IMAGE_SUFFIXES]
+    found = [p for p in sorted(folder.glob(f"{stem}.*")) if p.stem == stem and p.suffix.lower() in ALL_SUFFIXES]
     if len(found) != 1:
         what = "several images" if found else "no image"
         raise FormatError(folder / wanted_by, f"needs one image {stem}.* beside it, and there is {what} of that name")
@@ -140,7 +140,7 @@ def _beside(path: Path) -> ImagePair:
     images = [
         entry
         for entry in sorted(path.parent.iterdir())
-        if entry.name.startswith(prefix) and entry.suffix.lower() in IMAGE_SUFFIXES
+        if entry.name.startswith(prefix) and entry.suffix.lower() in ALL_SUFFIXES
     ]
     if len(images) != 2:
         what = f"two images named {prefix}*" if prefix else "two images"

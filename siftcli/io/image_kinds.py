@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 __all__ = [
+    "ALL_SUFFIXES",
     "DEFAULT_MAX_PIXELS",
     "EXTRAS",
     "EXTRA_SUFFIXES",
@@ -80,6 +81,9 @@ EXTRAS = {
 
 EXTRA_SUFFIXES = {suffix: name for name, extra in EXTRAS.items() for suffix in extra.suffixes}
 """Suffix to the extra that reads such files."""
+
+ALL_SUFFIXES = IMAGE_SUFFIXES | EXTRA_SUFFIXES.keys()
+"""Suffixes of all images, whether the extras are installed or not."""
 
 _SIGNATURES = (
     ("JPEG", 0, (b"\xff\xd8\xff",)),

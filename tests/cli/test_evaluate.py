@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from cli_tools import Sift
 from evaluation_tools import write_plane
+from image_tools import heic
 from PIL import Image
 
 import siftcli
@@ -215,6 +216,24 @@ def turned(path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(np.ascontiguousarray(np.rot90(pixels))).save(path, exif=exif)
+
+
+def telephones(path: Path) -> None:
+    """Store an image as HEIC, without loss."""
+    with Image.open(path) as image:
+        path.with_suffix(".heic").write_bytes(heic(np.asarray(image.convert("L"))))
+    path.unlink()
+
+
+def test_a_sequence_of_heic_images(sift: Sift, sequences: Path, tmp_path: Path) -> None:
+    """Oracle: the same images as PNG."""
+    shutil.copytree(sequences / "one", tmp_path / "one")
+    for path in (tmp_path / "one").glob("*.png"):
+        telephones(path)
+    expected, found = (json.loads(sift("evaluate", x / "one", "--json").stdout)["pairs"] for x in (sequences, tmp_path))
+    for a, b in zip(expected, found, strict=True):
+        assert b == a | {name: b[name] for name in (*MACHINE, "a", "b")}
+        assert b["a"] == "img1.heic"
 
 
 @pytest.mark.parametrize(
