@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import scipy.ndimage
 
-__all__ = ["by_opencv", "by_tifffile", "dng", "heic", "needed", "scene"]
+__all__ = ["by_imagemagick", "by_opencv", "by_tifffile", "dng", "heic", "needed", "scene"]
 
 _LINEAR_RAW, _CFA = 34892, 32803
 
@@ -44,6 +46,15 @@ def by_opencv(suffix: str, values: npt.NDArray[Any], *options: int) -> bytes:
     done, data = cv2.imencode(suffix, blue_first, options)
     assert done
     return bytes(data)
+
+
+def by_imagemagick(suffix: str, values: npt.NDArray[Any], *options: str) -> bytes:
+    """A file by ImageMagick, from 8 or 16 bits."""
+    program = shutil.which("magick") or shutil.which("convert")
+    if program is None:
+        pytest.skip("NO ImageMagick: install it to test the files that it writes")
+    command = [program, "png:-", *options, f"{suffix.removeprefix('.')}:-"]
+    return subprocess.run(command, input=by_opencv(".png", values), stdout=subprocess.PIPE, check=True).stdout
 
 
 def heic(values: npt.NDArray[Any], bits: int = 8) -> bytes:

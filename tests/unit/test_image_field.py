@@ -156,7 +156,7 @@ def test_no_data_of_colour_is_where_all_bands_have_it(planes: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
 def test_a_geotiff_by_gdal() -> None:
-    rasterio = needed("rasterio")
+    rasterio = pytest.importorskip("rasterio", reason="NO rasterio: pip install rasterio")
     values = np.rint(SCENE * 1000).astype(np.int16) - 500
     values[:20] = -9999
     with rasterio.MemoryFile() as file:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from image_tools import by_opencv, by_tifffile, dng, heic, needed, scene
+from image_tools import by_imagemagick, by_opencv, by_tifffile, dng, heic, needed, scene
 
 from siftcli.io.image import read_image
 
@@ -21,6 +21,8 @@ GREY = scene(shape=(96, 128))
 COLOUR = np.stack([GREY, GREY**2, 1 - GREY], -1)
 """Red, green and blue, each from 0 to 1."""
 LUMA = COLOUR @ (0.299, 0.587, 0.114)
+TRUNCATION = 2.1
+"""ImageMagick 6 rounds 16 bits down to 12, by up to two levels."""
 LUMA_STEPS = 1.3
 """Rounding of three bands and of their sum, in levels; see `test_io_image`."""
 
@@ -131,6 +133,24 @@ CELLS = [
         12,
     ),
     Cell("grey, 10 to 14 bits", "DNG", "rawpy", "uint16", lambda: dng(GREY, mosaic=False), 2.5, 12),
+    Cell(
+        "grey, 10 to 14 bits",
+        "PNM",
+        "siftcli",
+        "uint16",
+        lambda: by_imagemagick(".pgm", levels(GREY, 16), "-depth", "12"),
+        TRUNCATION,
+        12,
+    ),
+    Cell(
+        "colour, 10 to 14 bits",
+        "PNM",
+        "siftcli",
+        "uint16",
+        lambda: by_imagemagick(".ppm", levels(COLOUR, 16), "-depth", "12"),
+        TRUNCATION + LUMA_STEPS,
+        12,
+    ),
     Cell("grey, 10 to 14 bits", "HEIC", "pillow-heif", "uint16", lambda: heic(levels(GREY, 16), 12), 1, 12),
     Cell(
         "grey, 10 to 14 bits",
