@@ -6,14 +6,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import click
 import numpy as np
 import numpy.typing as npt
+
+from siftcli.cli.command import SiftCommand
+from siftcli.cli.main import cli
 
 SIFT = (sys.executable, "-m", "siftcli")
 """The command, of the Python that runs the tests."""
 
 Sift = Callable[..., "subprocess.CompletedProcess[bytes]"]
 """The fixture of that name."""
+
+
+def command_of(name: str) -> SiftCommand:
+    """Return a command of ``sift``."""
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, SiftCommand)
+    return command
 
 
 def blobs(height: int = 60, width: int = 90) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from siftcli.conventions import corner_origin, flip_angles, flip_bins, ipol_angles, ipol_bins
 
-__all__ = ["figure"]
+__all__ = ["PROGRAMS", "Program", "figure", "layout"]
 
 _Array = npt.NDArray[Any]
 _WIDTH, _PANEL, _HEIGHT = 1160, 232, 530
@@ -23,7 +23,7 @@ _INK, _GREY, _BLUE, _RED = "#1a1a1a", "#9a9a9a", "#0b62b3", "#c0341d"
 
 
 @dataclass(frozen=True)
-class _Program:
+class Program:
     """What is drawn of one program.
 
     `angle` turns the library's angles into its own, `bins` the library's descriptors, `origin` the library's positions;
@@ -42,12 +42,12 @@ def _same(values: _Array) -> _Array:
     return values
 
 
-_PROGRAMS = (
-    _Program("siftcli, VLFeat", ("x", "y"), _same, _same, _same, "σ; radians"),
-    _Program("Lowe .key, Bundler", ("2nd: column", "1st: row"), flip_angles, flip_bins, _same, "σ; radians"),
-    _Program("COLMAP", ("x", "y"), _same, flip_bins, corner_origin, "σ; radians"),
-    _Program("OpenCV (precise upscale)", ("x", "y"), _same, flip_bins, _same, "size 2σ; degrees"),
-    _Program("IPOL", ("2nd: column", "1st: row"), ipol_angles, ipol_bins, _same, "σ; radians"),
+PROGRAMS = (
+    Program("siftcli, VLFeat", ("x", "y"), _same, _same, _same, "σ; radians"),
+    Program("Lowe .key, Bundler", ("2nd: column", "1st: row"), flip_angles, flip_bins, _same, "σ; radians"),
+    Program("COLMAP", ("x", "y"), _same, flip_bins, corner_origin, "σ; radians"),
+    Program("OpenCV (precise upscale)", ("x", "y"), _same, flip_bins, _same, "size 2σ; degrees"),
+    Program("IPOL", ("2nd: column", "1st: row"), ipol_angles, ipol_bins, _same, "σ; radians"),
 )
 
 
@@ -65,7 +65,7 @@ def _box(x: float, y: float, side: float) -> str:
     return f'<rect x="{x}" y="{y}" width="{side}" height="{side}" fill="none" stroke="{_GREY}"/>'
 
 
-def _pixels(left: float, top: float, program: _Program) -> list[str]:
+def _pixels(left: float, top: float, program: Program) -> list[str]:
     """A corner of the image, its axes and the coordinates of the first pixel's centre."""
     side = 26
     out = [_box(left + side * i, top + side * j, side) for j in range(3) for i in range(5)]
@@ -82,7 +82,7 @@ def _pixels(left: float, top: float, program: _Program) -> list[str]:
     return out
 
 
-def _library_angle(program: _Program, own: float) -> float:
+def _library_angle(program: Program, own: float) -> float:
     """The library's angle that is `own` in the program: of the whole degrees, the nearest."""
     degrees = np.arange(-180, 180)
     theirs = program.angle(np.radians(degrees))
@@ -90,7 +90,7 @@ def _library_angle(program: _Program, own: float) -> float:
     return float(np.radians(degrees[np.argmin(error)]))
 
 
-def _angles(x: float, y: float, program: _Program) -> list[str]:
+def _angles(x: float, y: float, program: Program) -> list[str]:
     """Where 0 and 90 degrees point."""
     radius, out = 52, []
     ends = []
@@ -107,16 +107,16 @@ def _angles(x: float, y: float, program: _Program) -> list[str]:
     return out
 
 
-def _layout(program: _Program) -> tuple[_Array, _Array]:
+def layout(program: Program) -> tuple[_Array, _Array]:
     """Where the library's [y][x][k] stands in the program: numbers of the cells, (4, 4), and of the bins, (8,)."""
     order = program.bins(np.arange(128)[None])[0]
     place = np.argsort(order).reshape(4, 4, 8)
     return place[:, :, 0] // 8, place[0, 0] % 8
 
 
-def _descriptor(left: float, top: float, program: _Program) -> list[str]:
+def _descriptor(left: float, top: float, program: Program) -> list[str]:
     """The cells in the keypoint's frame, and the bins of one of them."""
-    cells, bins = _layout(program)
+    cells, bins = layout(program)
     side, out = 21, []
     for y in range(4):
         for x in range(4):
@@ -145,7 +145,7 @@ def figure() -> str:
         f"<defs>{markers}</defs>",
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
     ]
-    for i, program in enumerate(_PROGRAMS):
+    for i, program in enumerate(PROGRAMS):
         left = i * _PANEL + 26
         parts += [
             _text(left + 90, 28, program.title, 15),

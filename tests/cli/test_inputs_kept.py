@@ -9,12 +9,11 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
-from cli_tools import blobs
+from cli_tools import blobs, command_of
 from fork_tools import ForkServer, files_of
 from format_tools import make
 from PIL import Image
@@ -124,7 +123,7 @@ def paths_of(command: click.Command, kind: click.Path) -> set[str]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_file_of_the_command_line_is_in_the_tables(name: str) -> None:
-    command: click.Command = import_module(f"siftcli.cli.{name}").command
+    command = command_of(name)
     assert paths_of(command, READ) == set(READS.get(name, ()))
     assert paths_of(command, WRITTEN) == set(WRITES.get(name, ()))
     others = [p.name for p in command.params if isinstance(p.type, click.Path) and p.type not in (READ, WRITTEN)]

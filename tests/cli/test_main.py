@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from cli_tools import command_of
 from click.testing import CliRunner, Result
 
 import siftcli.cli
-from siftcli.cli.command import SiftCommand
 from siftcli.cli.detect import command as detect
 from siftcli.cli.main import COMMANDS, cli
 from siftcli.cli.parameter_options import chosen_parameters
@@ -45,8 +44,7 @@ def test_every_command_has_its_file_and_its_line() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_what_the_table_says(name: str) -> None:
-    command = import_module(f"siftcli.cli.{name}").command
-    assert isinstance(command, SiftCommand)
+    command = command_of(name)
     assert command.name == name
     assert (command.help or "").splitlines()[0] == COMMANDS[name]
     assert command.example.startswith(f"sift {name} ")
@@ -62,7 +60,7 @@ def test_help_lists_the_commands(flag: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_has_its_example_and_all_its_options(name: str) -> None:
-    command = import_module(f"siftcli.cli.{name}").command
+    command = command_of(name)
     text = help_of(name)
     assert f"{COMMANDS[name]} Example: {command.example} " in text
     for param in command.params:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
-from cli_tools import SIFT
+from cli_tools import SIFT, command_of
 from doc_tools import ROOT
 
 from siftcli.cli.main import COMMANDS
@@ -91,7 +90,7 @@ def test_what_is_offered(
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_takes_a_file_completes_files(name: str) -> None:
     """Click offers files where the type is a path: of an option that is one by its name."""
-    command = import_module(f"siftcli.cli.{name}").command
+    command = command_of(name)
     for param in command.params:
         if param.metavar in {"OUT", "DIR", "FILE", "LIST", "FRAMES", "MASK"}:
             assert isinstance(param.type, click.Path), param.opts
@@ -99,7 +98,7 @@ def test_what_takes_a_file_completes_files(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_takes_a_name_completes_names(name: str) -> None:
-    command = import_module(f"siftcli.cli.{name}").command
+    command = command_of(name)
     for param in command.params:
         if param.metavar == "NAME":
             offered = [item.value for item in param.shell_complete(click.Context(command), "")]
@@ -108,7 +107,7 @@ def test_what_takes_a_name_completes_names(name: str) -> None:
 
 @pytest.mark.parametrize("option", ["color", "line_color", "outlier_color"])
 def test_colours_complete(option: str) -> None:
-    command = import_module("siftcli.cli.draw").command
+    command = command_of("draw")
     (param,) = (param for param in command.params if param.name == option)
     offered = [item.value for item in param.shell_complete(click.Context(command), "")]
     assert {"red", "yellow"} < set(offered)

@@ -9,12 +9,12 @@ import os
 import re
 import shutil
 import subprocess
-from importlib import import_module
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
+from cli_tools import command_of
 from doc_tools import ROOT
 
 import siftcli
@@ -45,7 +45,7 @@ def test_every_option_is_in_the_reference_and_the_manual(name: str, page: str) -
     text = (ROOT / page.format(name=name)).read_text()
     text = re.sub(r"\\f[BR]", "", text.replace("\\-", "-"))
     section = text if page.startswith("docs/man") else text.split(f"## sift {name}\n")[1].split("\n## ")[0]
-    for param in import_module(f"siftcli.cli.{name}").command.params:
+    for param in command_of(name).params:
         if isinstance(param, click.Option):
             for flag in [*param.opts, *param.secondary_opts]:
                 assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", section), flag
@@ -71,7 +71,7 @@ def test_the_manual_can_be_shown(page: Path) -> None:
 
 def test_the_figure_shows_the_layout_of_lowe_and_ipol() -> None:
     """Where the figure says that an element stands, the conversion puts it."""
-    layouts = {p.title: conventions_figure._layout(p) for p in conventions_figure._PROGRAMS}
+    layouts = {program.title: conventions_figure.layout(program) for program in conventions_figure.PROGRAMS}
     for title, convert in (("Lowe .key, Bundler", flip_bins), ("IPOL", ipol_bins)):
         cells, bins = layouts[title]
         for y, x, k in ((0, 0, 1), (1, 3, 6), (3, 2, 7)):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
+from cli_tools import command_of
 from doc_tools import PAGES, ROOT, Block, Reader
 
 from siftcli.cli.main import COMMANDS, cli
@@ -34,16 +34,11 @@ OTHERS = {
 """Options of VLFeat's command, which docs/coming-from.md translates, and of Dask's."""
 
 
-def command(name: str) -> click.Command:
-    found: click.Command = import_module(f"siftcli.cli.{name}").command
-    return found
-
-
 def examples(name: str) -> list[str]:
     """The example of a command's help, and the commands in its text, from their name to the end of the paragraph."""
-    text = command(name).help or ""
+    text = command_of(name).help or ""
     inside = re.findall(r": (sift [a-z]+ .+)$", text.replace("\n", " ").replace("  ", "\n"), re.M)
-    return [command(name).example, *inside]  # type: ignore[attr-defined]
+    return [command_of(name).example, *inside]
 
 
 def prepare(reader: Reader) -> None:
@@ -107,7 +102,7 @@ def test_the_example_of_the_overview_runs(reader: Reader) -> None:
 
 
 def flags(name: str) -> set[str]:
-    options = [param for param in command(name).params if isinstance(param, click.Option)]
+    options = [param for param in command_of(name).params if isinstance(param, click.Option)]
     return {flag for option in options for flag in [*option.opts, *option.secondary_opts]} | {"--help"}
 
 

@@ -1,113 +1,19 @@
-"""Damaged files of every format are read or refused by name: in 2 s of processor time, 200 MB, and one line.
-
-Oracle: the kind of what is raised.  The files are read by a process of its own (`tests/fuzz_worker.py`), so that limits
-bind and a crash is seen.
-"""
+"""Feature files of wrong counts and tables are refused by name.  Oracle: the kind of what is raised."""
 
 from __future__ import annotations
 
-import json
-import random
-import shutil
 import sqlite3
 import struct
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from format_tools import PARAMETERS, make, parts_of, write, write_three
+from format_tools import PARAMETERS, write_three
+from fuzz_tools import NEEDS_LIMITS, database, good_file, mutated, outcomes
 
-from siftcli.io.formats import FORMATS
 from siftcli.io.registry import collection_reader
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="NO LIMITS: this system does not tell how much memory a process has"
-)
-
-WORKER = Path(__file__).parents[1] / "fuzz_worker.py"
-FLIPS = 300
-
-
-def database(path: Path) -> Path:
-    """A database as COLMAP makes it, made without pycolmap: the tables that are read, and no others."""
-    path.unlink(missing_ok=True)
-    connection = sqlite3.connect(path)
-    connection.executescript(
-        "CREATE TABLE cameras (camera_id INTEGER PRIMARY KEY, model INTEGER, width INTEGER, height INTEGER);"
-        "CREATE TABLE images (image_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, camera_id INTEGER NOT NULL);"
-        "CREATE TABLE keypoints (image_id INTEGER PRIMARY KEY, rows INTEGER, cols INTEGER, data BLOB);"
-        "CREATE TABLE descriptors (image_id INTEGER PRIMARY KEY, type INTEGER, rows INTEGER, cols INTEGER, data BLOB);"
-        "INSERT INTO cameras VALUES (1, 2, 640, 480);"
-    )
-    for i, columns in enumerate((2, 4, 6), 1):
-        features = make(20, i)
-        frames = struct.pack(f"<{20 * columns}f", *(float(k % 7 + 1) for k in range(20 * columns)))
-        assert features.descriptors is not None
-        connection.execute("INSERT INTO images VALUES (?, ?, 1)", (i, f"{i}.jpg"))
-        connection.execute("INSERT INTO keypoints VALUES (?, 20, ?, ?)", (i, columns, frames))
-        connection.execute("INSERT INTO descriptors VALUES (?, 0, 20, 128, ?)", (i, features.descriptors.tobytes()))
-    connection.commit()
-    connection.close()
-    return path
-
-
-def good_file(folder: Path, name: str) -> Path:
-    """A small file of a format."""
-    path = folder / f"good{FORMATS[name].suffix}"
-    if name == "colmap-db":
-        return database(path)
-    if FORMATS[name].many:
-        write_three(path, name)
-        return path
-    return write(path, make(20), name)
-
-
-def damaged(data: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Cut short at every percent; one bit, or a few bytes, changed."""
-    for percent in range(100):
-        yield f"cut{percent:02}", data[: len(data) * percent // 100]
-    rng = random.Random(seed)
-    for i in range(FLIPS):
-        changed = bytearray(data)
-        for _ in range(1 if i % 2 else rng.randint(2, 8)):
-            at = rng.randrange(len(data))
-            changed[at] = changed[at] ^ (1 << rng.randrange(8)) if i % 2 else rng.choice((0, 255, rng.randrange(256)))
-        yield f"flip{i:03}", bytes(changed)
-
-
-def outcomes(folder: Path, name: str, good: Path) -> dict[str, str]:
-    """What came of every file of a folder."""
-    result = subprocess.run(
-        [sys.executable, str(WORKER), str(folder), name, str(good)],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
-    )
-    found = dict(json.loads(line) for line in result.stdout.splitlines())
-    died = [file for file, outcome in found.items() if outcome == "died"]
-    assert result.returncode == 0, f"{died}: {result.returncode} {result.stderr[-2000:]}"
-    return found
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_damaged_files(tmp_path: Path, name: str) -> None:
-    (tmp_path / "files").mkdir()
-    good = good_file(tmp_path, name)
-    parts = parts_of(good, name)
-    for which, part in enumerate(parts):
-        for label, data in damaged(part.read_bytes(), seed=which):
-            target = tmp_path / "files" / f"{which}{label}{good.suffix}"
-            for other in parts:
-                shutil.copy(other, target.with_suffix(other.suffix))
-            target.with_suffix(part.suffix).write_bytes(data)
-    found = outcomes(tmp_path / "files", name, good)
-    wrong = {file: outcome for file, outcome in found.items() if outcome not in ("read", "refused")}
-    assert not wrong
-    assert len(found) == len(parts) * (100 + FLIPS)
-    assert Counter(found.values())["refused"] > 50
+pytestmark = NEEDS_LIMITS
 
 
 def huge(data: bytes, name: str) -> Iterator[bytes]:
@@ -193,7 +99,7 @@ def test_the_journal_that_is_damaged_is_gone_on_with(tmp_path: Path) -> None:
     journal = tmp_path / "f.h5.sift.journal"
     good = journal.read_bytes()
     head = good.index(b"PK") - 100  # the parameters: a change there is a journal of other ones
-    for _, data in list(damaged(good, seed=5))[::5]:
+    for data in mutated(good, seed=5, count=80):
         if data[:head] != good[:head]:
             continue
         journal.write_bytes(data)

@@ -1,19 +1,13 @@
-"""Damaged and hostile match files, lists, pairs, configuration, manifests and journals are read or refused by name.
+"""Damaged and hostile files of all kinds are read or refused by name, see `fuzz_tools`.
 
-Each in 2 s of processor time, 200 MB, and one line.  Oracle: the kind of what is raised, seen by a process of its own
-(`tests/fuzz_worker.py`) with limits that bind.
+Oracle: the kind of what is raised.
 """
 
 from __future__ import annotations
 
-import json
-import random
 import struct
-import subprocess
-import sys
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -21,36 +15,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from format_tools import make
+from format_tools import make, parts_of
+from fuzz_tools import NEEDS_LIMITS, check_damaged, good_file, outcomes
 
 from siftcli.batch.fingerprint import Fingerprint
 from siftcli.batch.manifest import record
 from siftcli.batch.plan import Job
+from siftcli.io.formats import FORMATS
 from siftcli.io.hdf5.features import collection_writer
 from siftcli.io.matches import write_matches
 from siftcli.matches import Matches, Model
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="NO LIMITS: this system does not tell how much memory a process has"
-)
+pytestmark = NEEDS_LIMITS
 
-WORKER = Path(__file__).parents[1] / "fuzz_worker.py"
 MUTATIONS = 1000
 MIB = 1 << 20
-
-
-def outcomes(folder: Path, reader: str, good: Path) -> dict[str, str]:
-    """What came of every file of a folder."""
-    result = subprocess.run(
-        [sys.executable, str(WORKER), str(folder), reader, str(good)],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": ":".join(sys.path), "OPENBLAS_NUM_THREADS": "1"},
-    )
-    found = dict(json.loads(line) for line in result.stdout.splitlines())
-    died = [file for file, outcome in found.items() if outcome == "died"]
-    assert result.returncode == 0, f"{died}: {result.returncode} {result.stderr[-2000:]}"
-    return found
 
 
 # --- files as they should be
@@ -117,46 +96,18 @@ GOOD = {
 }
 
 
-def mutated(data: bytes, seed: int) -> Iterator[bytes]:
-    """Cut short; a bit or a few bytes changed; a piece repeated or left out; a token made long, deep or strange."""
-    rng = random.Random(seed)
-    strange = [
-        b"9" * 5000, b"-1", b"1e999", b"nan", b"\0", b"\xff\xfe", b"[" * 3000, b'{"a":' * 2000, b'"', b"'" * 3,
-        b"\n" * 99,
-        b"../../x", b"/etc/x", b"C:\\x", b"\xef\xbb\xbf", b"\x80abc", b"1" * 70000, b",,,,", b"0x" + b"f" * 400,
-    ]  # fmt: skip
-    for i in range(MUTATIONS):
-        at, other = sorted(rng.randrange(len(data) + 1) for _ in range(2))
-        if i % 5 == 0:
-            yield data[:at]
-        elif i % 5 == 1:
-            changed = bytearray(data)
-            for _ in range(rng.randint(1, 8)):
-                changed[rng.randrange(len(data))] = rng.choice((0, 255, rng.randrange(256)))
-            yield bytes(changed)
-        elif i % 5 == 2:
-            changed = bytearray(data)
-            changed[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-            yield bytes(changed)
-        elif i % 5 == 3:
-            yield data[:other] + data[at:] if i % 2 else data[:at] + data[other:]
-        else:
-            yield data[:at] + rng.choice(strange) + data[at if i % 2 else other :]
+@pytest.mark.parametrize("name", FORMATS)
+def test_damaged_feature_files(tmp_path: Path, name: str) -> None:
+    good = good_file(tmp_path, name)
+    check_damaged(tmp_path / "files", name, good, parts_of(good, name), MUTATIONS // 2)
 
 
 @pytest.mark.parametrize("kind", GOOD)
-def test_damaged_files(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "files").mkdir()
+def test_damaged_files_of_other_kinds(tmp_path: Path, kind: str) -> None:
     reader, write = GOOD[kind]
     good = write(tmp_path)
-    suffixes = "".join(good.suffixes)
-    for i, data in enumerate(mutated(good.read_bytes(), seed=7)):
-        (tmp_path / "files" / f"{i:04}{suffixes}").write_bytes(data)
-    found = outcomes(tmp_path / "files", reader, good)
-    assert not {file: outcome for file, outcome in found.items() if outcome not in ("read", "refused")}
-    assert len(found) == MUTATIONS
-    if reader not in ("manifest", "journal"):  # of which the whole records are kept, whatever else is there
-        assert Counter(found.values())["refused"] > 20
+    whatever = reader in ("manifest", "journal")  # of which the whole records are kept, whatever else is there
+    check_damaged(tmp_path / "files", reader, good, [good], MUTATIONS, refused=0 if whatever else 20)
 
 
 # --- files that were made to exhaust a reader

@@ -5,12 +5,12 @@ Oracles: the order that is promised, and the parameters themselves.
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from cli_tools import command_of
 from click.testing import CliRunner
 
 from siftcli.cli.config import config_values, is_setting
@@ -21,7 +21,7 @@ from siftcli.params import DescriptorParams, DetectorParams, SelectionParams
 
 def commands() -> dict[str, click.Command]:
     """Every command."""
-    return {name: import_module(f"siftcli.cli.{name}").command for name in COMMANDS}
+    return {name: command_of(name) for name in COMMANDS}
 
 
 DETECT = commands()["detect"]

@@ -34,7 +34,7 @@ def _classes() -> bytes:
 
 
 _CLASSES = _classes()
-_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _IN_NUMBERS = b"0123456789+-.eE \t\n\r\v\f"
 WHOLE = re.compile(rb"[+-]?\d{1,18}")
 
