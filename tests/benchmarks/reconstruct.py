@@ -175,19 +175,17 @@ def reduced(folder: Path, out: Path, side: int) -> None:
 
 
 def tables(results: list[dict[str, Any]]) -> str:
-    """Return what was measured as Markdown; medians over the seeds."""
-    lines = [
-        "| features | keypoints | route | images | points | observations | error, px |",
-        "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
-    ]
-    for name, route in dict.fromkeys((r["name"], r["route"]) for r in results):
-        rows = [r for r in results if (r["name"], r["route"]) == (name, route)]
-        images = sorted({r["images"] for r in rows})
-        told = str(images[0]) if len(images) == 1 else f"{images[0]} to {images[-1]}"
-        points, observations, error = (median(r[key] for r in rows) for key in ("points", "observations", "error"))
-        sizes = f"{points:,.0f} | {observations:,.0f} | {error:.3f}"
-        lines.append(f"| {name} | {rows[0]['keypoints']:,} | {route} | {told} | {sizes} |")
-    return "\n".join(lines)
+    """Return what was measured as Markdown: medians of points, observations and error, the fewest images of a model."""
+    rows = [["features", "keypoints", "images", *ROUTES], ["---", "---:", "---:", *("---:" for _ in ROUTES)]]
+    for name in dict.fromkeys(r["name"] for r in results):
+        own = [r for r in results if r["name"] == name]
+        row = [name, f"{own[0]['keypoints']:,}", str(min(r["images"] for r in own))]
+        for route in ROUTES:
+            cell = [r for r in own if r["route"] == route]
+            sizes = [median(r[key] for r in cell) if cell else 0 for key in ("points", "observations", "error")]
+            row.append(f"{sizes[0]:,.0f} / {sizes[1]:,.0f} ({sizes[2]:.3f})")
+        rows.append(row)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def main() -> None:
