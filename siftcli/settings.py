@@ -70,7 +70,8 @@ def check(settings: Any) -> None:
             any_number = parts[-1] == "..."
             if not isinstance(value, (tuple, list)) or (not value if any_number else len(value) != len(parts)):
                 count = "one number or more" if any_number else f"{len(parts)} numbers"
-                raise ParameterError(f.name, f"must be {count}, {','.join(parts)}, not {value!r}")
+                given = ",".join(map(str, value)) if isinstance(value, (tuple, list)) else repr(value)
+                raise ParameterError(f.name, f"must be {count}, {','.join(parts)}, not {given or 'none'}")
             for part in value:
                 _check_number(f, part)
         elif kind in (int, float):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..api import describe
 from ..draw.picture import Picture as Pixels
 from ..errors import FormatError, PlanError
@@ -31,6 +33,9 @@ __all__ = [
     "read_their_features",
     "sorted_files",
 ]
+
+_OUTSIDE = 1.0
+"""Pixels by which keypoints may lie outside the image, by another program's convention or rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +88,7 @@ def sorted_files(files: Sequence[str]) -> tuple[list[str], list[str]]:
             "give their folder"
         )
     if len(features) > len(images):
-        raise PlanError(f"{features[-1]}: there is no image that these features could be of")
+        raise PlanError(f"{features[-1]}: there are more feature files than images; name its image too")
     if images == [STDIN, STDIN]:
         raise PlanError("'-' (standard input) can be one of the two images only")
     return images, features
@@ -142,6 +147,13 @@ def read_their_features(path: str, picture: Picture, *, quiet: bool) -> Features
             path,
             f"is of an image of {width} x {height} pixels, and {picture.path} has {picture.rgb.width} x "
             f"{picture.rgb.height}; give the features of this image",
+        )
+    width, height = picture.rgb.size
+    low, high = -_OUTSIDE, np.array([width - 1, height - 1]) + _OUTSIDE
+    if ((features.xy < low) | (features.xy > high)).any():
+        raise FormatError(
+            path,
+            f"has keypoints outside the {width} x {height} pixels of {picture.path}; give the features of this image",
         )
     return features
 

@@ -18,6 +18,7 @@ from ..matching.evidence import can_verify
 from ..matching.exact import match_features
 from ..matching.verify import require_estimator
 from ..params import MatchParams
+from ..words import counted
 from .draw_inputs import Picture, extracted
 from .draw_match_file import (
     read_match_file,
@@ -129,7 +130,9 @@ def summary(matches: Matches, style: MatchStyle, source: MatchSource) -> str:
     if style.show != "all" and matches.inliers is not None:
         shown = int((matches.inliers == (style.show == "inliers")).sum())
     drawn = shown if style.top is None else min(shown, style.top)
-    return text if drawn == len(matches) else f"{text}; {drawn:,} of them"
+    if drawn == len(matches):
+        return f"{text}; drawn"
+    return f"{text}; {f'{drawn:,}' if style.show == 'all' else counted(drawn, style.show[:-1])} drawn"
 
 
 def hint_on(matches: Matches, style: MatchStyle) -> str | None:

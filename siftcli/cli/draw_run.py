@@ -59,7 +59,7 @@ def run(files: Sequence[str], given: Mapping[str, Any], source: MatchSource, rea
     else:
         pictures, ends = matched(pictures, source, style.layout, reading, described=target.format == "html")
         data = match_file(pictures, ends, style, target)
-        record, text = _matches(ends.matches), f"{summary(ends.matches, style, source)};"
+        record, text = _matches(ends.matches), summary(ends.matches, style, source)
         names = {"a": images[0], "b": images[1]}
         hint = None if output.quiet else hint_on(ends.matches, style)
     write_picture(target.path, data, output)
@@ -67,7 +67,7 @@ def run(files: Sequence[str], given: Mapping[str, Any], source: MatchSource, rea
     if output.as_json:
         write_json({**names, "output": target.path, **record, "seconds": round(seconds, 4), "status": "done"})
     if output.verbose or (target.path != STDOUT and not output.quiet):
-        where = "" if target.path == STDOUT else f" drawn to {one_line(target.path)}"
+        where = "" if target.path == STDOUT else f" to {one_line(target.path)}"
         say(f"{one_line(' and '.join(images))}: {text}{where} in {seconds:.2f} s")
     if hint is not None:
         say(hint)
@@ -79,17 +79,17 @@ def run(files: Sequence[str], given: Mapping[str, Any], source: MatchSource, rea
 
 def _keypoint_style(given: Mapping[str, Any], source: MatchSource) -> KeypointStyle:
     if source.file is not None:
-        raise PlanError("--matches: are of two images; name the other one too")
+        raise PlanError("--matches: needs both images; name the other one too")
     if source.pair is not None:
         raise PlanError("--pair: names the images of a match file; give --matches too")
-    _refuse_foreign(given, KeypointStyle, "two images")
+    _refuse_foreign(given, KeypointStyle, "the matches of two images")
     return KeypointStyle(**given)
 
 
 def _match_style(given: Mapping[str, Any], source: MatchSource) -> MatchStyle:
     if source.pair is not None and source.file is None:
         raise PlanError("--pair: names the images of a match file; give --matches too")
-    _refuse_foreign(given, MatchStyle, "keypoints, of one image")
+    _refuse_foreign(given, MatchStyle, "the keypoints of one image")
     return MatchStyle(**given)
 
 
@@ -97,7 +97,7 @@ def _refuse_foreign(given: Mapping[str, Any], kind: type[KeypointStyle | MatchSt
     known = {field.name for field in fields(kind)}
     for name in given:
         if name not in known:
-            raise PlanError(f"{_flag(name)}: is about {others}")
+            raise PlanError(f"{_flag(name)}: applies to {others}")
 
 
 def _flag(name: str) -> str:
@@ -123,7 +123,7 @@ def _keypoints(picture: Picture, style: KeypointStyle) -> tuple[dict[str, object
     assert picture.features is not None
     count = len(picture.features)
     drawn = count if style.top is None else min(count, style.top)
-    return {"keypoints": count}, (f"{drawn:,} of " if drawn < count else "") + counted(count, "keypoint")
+    return {"keypoints": count}, (f"{drawn:,} of " if drawn < count else "") + f"{counted(count, 'keypoint')} drawn"
 
 
 def _matches(matches: Matches) -> dict[str, object]:

@@ -85,7 +85,10 @@ def match_format_for(path: _Path, name: str | None = None, *, many: bool = False
     else:
         found = (match_format_of(path) if reading else None) or next(iter(by_suffix(MATCH_FORMATS, path)), None)
     if found is None:
-        raise SuffixError(path, f"its suffix does not say which match format; use one of {suffixes}, or --format")
+        if reading and not Path(path).exists():
+            raise FormatError(path, "no such file; check the path")
+        choice = f"files of matches end with one of {suffixes}" if reading else f"use one of {suffixes}, or --format"
+        raise SuffixError(path, f"its suffix does not say which match format; {choice}")
     if found.name not in known:
         raise SuffixError(path, f"{found.title} hold one pair of images; use one of {suffixes}")
     return found
@@ -210,5 +213,5 @@ def _chosen(path: _Path, pairs: tuple[tuple[str, str], ...], names: tuple[str, s
             raise FormatError(path, f"holds {len(pairs)} pairs; say which one (sift draw: --pair A B)")
         return pairs[0]
     if names not in pairs:
-        raise FormatError(path, f"holds no pair {names[0]!r}, {names[1]!r}")
+        raise FormatError(path, f"holds no pair {names[0]!r}, {names[1]!r}; sift info shows what it holds")
     return names

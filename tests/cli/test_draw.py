@@ -297,8 +297,31 @@ def test_the_message_counts_what_is_drawn(sift: Sift, pair: Path) -> None:
     pytest.importorskip("poselib")
     found = siftcli.match(*(siftcli.detect(siftcli.read_image(f"{s}.png").pixels) for s in "ab"), verify="homography")
     assert found.inliers is not None
-    text = f"{len(found):,} matches, {found.inliers.sum():,} inliers of a homography; 12 of them; drawn to x.png"
+    text = f"{len(found):,} matches, {found.inliers.sum():,} inliers of a homography; 12 drawn to x.png"
     assert text in last(sift("draw", "a.png", "b.png", "--top", "12", "-o", "x.png").stderr)
+    shown = sift("draw", "a.png", "b.png", "--show", "inliers", "-o", "y.png")
+    assert f" inliers of a homography; {found.inliers.sum():,} inliers drawn to y.png" in last(shown.stderr)
+    piped = sift("draw", "a.png", "b.png", "-o", "-", "-v")
+    assert f"{found.inliers.sum():,} inliers of a homography; drawn in " in last(piped.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "message"),
+    [
+        (
+            "photo.png",
+            2,
+            "photo.png: its suffix does not say which match format; files of matches end with one of .csv",
+        ),
+        ("nosuch", 1, "nosuch: no such file; check the path"),
+        ("nosuch.npz", 1, "nosuch.npz: no such file; check the path"),
+    ],
+)
+def test_what_is_no_match_file(sift: Sift, photo: Path, name: str, status: int, message: str) -> None:
+    shutil.copy("photo.png", "other.png")
+    line = error_of(sift, "photo.png", "other.png", "--matches", name, status=status)
+    assert line.startswith(message)
+    assert "--format" not in line  # which is of the picture
 
 
 def test_parallax_is_pointed_out(sift: Sift, photo: Path) -> None:
@@ -365,9 +388,10 @@ def test_an_image_that_cannot_be_read_costs_only_itself(sift: Sift, folder: Path
 
 
 def test_features_of_a_folder_come_from_one_file(sift: Sift, folder: Path) -> None:
+    features = replace(siftcli.detect(blobs()).take(np.arange(2)), xy=np.full((2, 2), 9, np.float32), image_size=None)
     with siftcli.collection_writer("f.h5") as collection:
         for name in ("a.png", "b.png", "c.png"):
-            collection.add(name, replace(siftcli.detect(blobs()).take(np.arange(2)), image_size=None))
+            collection.add(name, features)
     result = sift("draw", "photos", "f.h5", "-o", "out/", "--json")
     assert [json.loads(line)["keypoints"] for line in result.stdout.splitlines()] == [2, 2, 2]
 
@@ -377,7 +401,7 @@ def test_features_of_a_folder_come_from_one_file(sift: Sift, folder: Path) -> No
     [
         (("photos", "photo.png"), "photos: is a folder; name it alone"),
         (("photos", "-o", "sheet.html"), "sheet.html: a contact sheet is made of pixels"),
-        (("photos", "--layout", "side"), "--layout: is about two images"),
+        (("photos", "--layout", "side"), "--layout: applies to the matches of two images"),
         (("empty",), "empty: no images in it"),
         (("photos", "-o", "photo.png"), "photo.png: exists already"),
     ],
@@ -398,13 +422,13 @@ def test_folders_that_cannot_be_drawn(sift: Sift, folder: Path, args: tuple[str,
         (("photo.png", "--format", "bmp"), 2, "--format: must be one of png, jpeg"),
         (("photo.png", "-o", ""), 2, "-o: the name is empty"),
         (("photo.png", "-o", "x.jpg", "--theme", "none"), 2, "--theme none: jpeg has no transparency; use png"),
-        (("photo.png", "--line-color", "mud"), 2, "--line-color: is about two images"),
+        (("photo.png", "--line-color", "mud"), 2, "--line-color: applies to the matches of two images"),
         (("photo.png", "photo.png", "--line-color", "mud"), 2, "--line-color: must be white, black"),
         (("photo.png", "-o", "photo.png", "--overwrite"), 2, "photo.png: is an input"),
         (("photo.png", "-o", "-", "--json"), 2, "--json: stdout cannot take both"),
-        (("photo.png", "--layout", "side"), 2, "--layout: is about two images"),
-        (("photo.png", "photo.png", "--style", "points"), 2, "--style: is about keypoints, of one image"),
-        (("photo.png", "--matches", "m.csv"), 2, "--matches: are of two images"),
+        (("photo.png", "--layout", "side"), 2, "--layout: applies to the matches of two images"),
+        (("photo.png", "photo.png", "--style", "points"), 2, "--style: applies to the keypoints of one image"),
+        (("photo.png", "--matches", "m.csv"), 2, "--matches: needs both images; name the other one too"),
         (("photo.png", "photo.png", "--layout", "blink", "-o", "x.pdf"), 2, "--layout blink: pdf holds no animation"),
         (("photo.png", "-o", "x.html", "--opacity", "0.5"), 2, "--opacity: does not apply to a page"),
         (("photo.png", "--top", "-1"), 2, "--top: must be at least 0, not -1"),
@@ -412,7 +436,7 @@ def test_folders_that_cannot_be_drawn(sift: Sift, folder: Path, args: tuple[str,
         (("photo.png", "--color", "mud"), 2, "--color: must be scale, response"),
         (("photo.png", "--region", "500,0,5,5"), 2, "--region: lies outside the image"),
         (("photo.key",), 2, "photo.key: is a feature file; name its image too"),
-        (("photo.png", "a.key", "b.key"), 2, "b.key: there is no image that these features could be of"),
+        (("photo.png", "a.key", "b.key"), 2, "b.key: there are more feature files than images; name its image too"),
         (("a.png", "b.png", "c.png"), 2, "c.png: there are two images already"),
         (("-", "-"), 2, "'-' (standard input) can be one of the two images only"),
         (("nope.png",), 1, "nope.png: no such file; check the path"),
@@ -430,7 +454,7 @@ def test_refused(sift: Sift, photo: Path, args: tuple[str, ...], status: int, me
 def test_a_malformed_region_names_its_option(sift: Sift, photo: Path) -> None:
     result = sift("draw", "photo.png", "--region", "1,2,3")
     assert result.returncode == 2
-    assert "--region: must be 4 numbers, x,y,w,h" in last(result.stderr)
+    assert "--region: must be 4 numbers, x,y,w,h, not " in last(result.stderr)
 
 
 def test_a_collection_without_the_image(sift: Sift, photo: Path) -> None:
@@ -446,6 +470,14 @@ def test_features_of_another_image_are_refused(sift: Sift, photo: Path) -> None:
     siftcli.write_features("other.npz", siftcli.detect(blobs(80, 100)))
     assert error_of(sift, "photo.png", "other.npz", status=1) == (
         "other.npz: is of an image of 100 x 80 pixels, and photo.png has 90 x 60; give the features of this image"
+    )
+
+
+def test_features_that_lie_outside_the_image_are_refused(sift: Sift, photo: Path) -> None:
+    features = siftcli.detect(blobs())
+    siftcli.write_features("other.key", replace(features, xy=features.xy + np.float32(60)))  # a format without sizes
+    assert error_of(sift, "photo.png", "other.key", status=1) == (
+        "other.key: has keypoints outside the 90 x 60 pixels of photo.png; give the features of this image"
     )
 
 
