@@ -13,6 +13,7 @@ _PICTURE = "samples 1 MP"
 _PROGRAMS = {
     "siftcli": ("default", "siftcli, s"),
     "siftcli `--preset lowe`": ("preset `lowe`", "siftcli, preset lowe, s"),
+    "siftcli `--preset accurate`": ("preset `accurate`", "siftcli, preset accurate, s"),
     "OpenCV": ("OpenCV", "OpenCV, 2 threads, s"),
     "COLMAP (VLFeat's code)": ("COLMAP (VLFeat)", "pycolmap, s"),
     "scikit-image": ("", "scikit-image, s"),

@@ -94,6 +94,7 @@ def library(plan: Plan) -> Table:
         "siftcli": lambda pixels: siftcli.detect(pixels, workers=1),
         "siftcli, 2 workers": lambda pixels: siftcli.detect(pixels, workers=2),
         "siftcli, preset lowe": lambda pixels: siftcli.detect(pixels, "lowe", workers=1),
+        "siftcli, preset accurate": lambda pixels: siftcli.detect(pixels, "accurate", workers=1),
         "OpenCV, 2 threads": _opencv(2),
         "pycolmap": _colmap(),
     }

@@ -1,6 +1,7 @@
-"""The benchmark of speed.
+"""The benchmarks of speed and of tilted views.
 
-Oracles: closed forms for the pictures and the order of turns; the documentation itself for the places of the tables.
+Oracles: closed forms for the pictures, the views and the order of turns; the documentation itself for the places of the
+tables.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from scipy.ndimage import gaussian_filter
 
 pytest.importorskip("pycolmap")
 from tests.benchmarks import pictures, timing
 from tests.benchmarks.__main__ import markdown, update
 from tests.benchmarks.questions import QUESTIONS, Table
+from tests.benchmarks.tilted import tilted, tilting
 
 ROOT = Path(__file__).parents[2]
 
@@ -97,3 +101,29 @@ def test_the_command_measures() -> None:
         for row in rows:
             cells = [float(cell.replace(",", "")) for cell in row.strip("| ").split(" | ")[1:]]
             assert min(cells) > 0
+
+
+@pytest.mark.parametrize(("tilt", "axis"), [(0, 0), (30, 0), (60, 90), (45, 30)])
+def test_tilted_views_are_shortened_across_the_axis(tilt: float, axis: float) -> None:
+    """Closed form: at the centre, lengths along the axis are kept, and those across it shrink by the cosine."""
+    view = tilting(400, 300, tilt, axis)
+    centre = np.array([199.5, 149.5])
+
+    def seen(point: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y, w = view @ [*point, 1]
+        return np.array([x, y]) / w
+
+    np.testing.assert_allclose(seen(centre), centre, atol=1e-9)
+    angle = np.radians(axis)
+    for direction, factor in (((np.cos(angle), np.sin(angle)), 1.0), ((-np.sin(angle), np.cos(angle)), None)):
+        step = 1e-4 * np.array(direction)
+        expected = step * (np.cos(np.radians(tilt)) if factor is None else factor)
+        np.testing.assert_allclose(seen(centre + step) - seen(centre - step), 2 * expected, atol=1e-9)
+
+
+def test_an_untilted_view_is_the_picture_with_noise() -> None:
+    picture = np.random.default_rng(3).integers(60, 200, (40, 50)).astype(np.uint8)
+    smooth = np.asarray(gaussian_filter(picture.astype(float), 2), np.uint8)
+    difference = tilted(smooth, np.eye(3)).astype(float) - smooth
+    assert abs(difference[2:-2, 2:-2].mean()) < 0.2
+    assert 1.5 < difference[2:-2, 2:-2].std() < 2.5
