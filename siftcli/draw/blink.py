@@ -1,4 +1,4 @@
-"""Two images in turn, one warped onto the other: what does not fit together jumps."""
+"""Animations that alternate between two images, one warped onto the other; misaligned parts jump."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .warp import homography_of, warped
 __all__ = ["MILLISECONDS", "blink_scenes"]
 
 MILLISECONDS = 700
-"""For which each of them is shown."""
+"""Duration of each image."""
 
 
 def blink_scenes(images: MatchedImages, style: MatchStyle) -> list[Scene]:

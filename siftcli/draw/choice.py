@@ -1,4 +1,4 @@
-"""Which marks are drawn, and which of those in full: what keeps a picture legible."""
+"""Choose the marks that are drawn, and those drawn in full, so that a picture stays legible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def best(strength: _Floats, count: int | None) -> _Index:
 def uncrowded(
     xy: _Floats, radius: _Floats, ink: _Floats, strength: _Floats, cell: float, share: float
 ) -> npt.NDArray[np.bool_]:
-    """Tell which marks may be drawn in full so that the picture does not get too dark anywhere.
+    """Return which marks may be drawn in full so that the picture does not get too dark anywhere.
 
     Marks that fit into a cell of the picture compete for the pixels of the cell that their centre is in.  Larger ones
     compete with those of about their size, up to twice the smallest, one for each square of the largest's diameter.
@@ -57,7 +57,7 @@ def uncrowded(
     first[1:] = (place[:, 1:] != place[:, :-1]).any(axis=0)
     ink = np.where(place[0] > 0, limit, np.minimum(ink[order], limit))
     before = np.cumsum(ink) - ink
-    before -= before[first][np.cumsum(first) - 1]  # what stronger ones of the same cell take
+    before -= before[first][np.cumsum(first) - 1]  # pixels that stronger marks of the same cell cover
     full = np.empty(len(order), bool)
     full[order] = before + ink <= limit * (1 + 1e-9)
     return full

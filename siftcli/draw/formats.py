@@ -1,4 +1,4 @@
-"""The formats of pictures, and which one a file's name means."""
+"""The formats of pictures, and the format of a file by its name."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def reach_of(features: Features, *, supported: bool) -> float:
 
 
 def _finite(features: Features) -> npt.NDArray[np.bool_]:
-    """Tell which frames can be drawn at all."""
+    """Return which frames can be drawn."""
     maps = features.scales[:, None] if features.affine is None else features.affine.reshape(-1, 4)
     finite = np.isfinite(np.column_stack([features.xy, features.scales, features.orientations, maps]))
     return np.asarray(finite.all(axis=1))
@@ -170,7 +170,7 @@ _STROKES = {"circles": 2 * np.pi + 1, "arrows": 1.6, "frames": 9.0}
 def _apart(
     centres: _Array, maps: _Array, strength: npt.NDArray[np.floating], sides: tuple[float, float]
 ) -> npt.NDArray[np.bool_]:
-    """Tell which descriptors have sides within these limits (any, if none has) and do not cover a stronger one."""
+    """Return which descriptors have sides within limits (or all, if none has) and do not cover a stronger one."""
     half = _CELLS * _radius(maps)
     full = np.zeros(len(half), bool)
     fitting = np.flatnonzero((2 * half >= sides[0]) & (2 * half <= sides[1]))
@@ -250,7 +250,7 @@ def _count(style: KeypointStyle, drawn: int, total: int, full: int, word: str) -
 
 
 def meaning(style: KeypointStyle, magnification: float = 3.0) -> str:
-    """Say in the legend how large marks are."""
+    """Return the legend's note on the size of marks."""
     if style.style == "points":
         return ""
     if style.style == "descriptors":

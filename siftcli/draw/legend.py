@@ -1,4 +1,4 @@
-"""The strip below a picture that explains it."""
+"""The legend: a strip below a picture that explains its marks."""
 
 from __future__ import annotations
 
@@ -206,12 +206,12 @@ def _broken(entry: Entry, size: int, width: float) -> list[Entry]:
 
 
 def _overhang(bar: Bar, size: int) -> float:
-    """By how much the last tick's label reaches beyond the bar."""
+    """Width of the part of the last tick's label beyond the bar."""
     return max([0.0, *(text_width(text, size) / 2 - (1 - place) * _BAR * size for place, text in bar.ticks)])
 
 
 def _lead(bar: Bar, size: int) -> float:
-    """Room between the title and the bar, for the first tick's label reaches beyond it too."""
+    """Space between title and bar for the part of the first tick's label beyond the bar."""
     reach = [text_width(text, size) / 2 - place * _BAR * size for place, text in bar.ticks]
     return max([0.0, *reach]) + _SPACE * size
 

@@ -38,7 +38,7 @@ class MatchedImages:
     a, b : PIL.Image.Image
         RGB.
     matches : Matches
-        They tell where they are.
+        With positions.
     """
 
     a: Image.Image

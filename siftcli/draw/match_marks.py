@@ -28,9 +28,9 @@ _APART = 6.0
 _TOGETHER = 0.6
 """Share of a line that may run along others before it becomes dots."""
 _TURNS = 16
-"""Directions, from 0 to 180 degrees, that lines are told apart by."""
+"""Number of directions, from 0 to 180 degrees, that are distinguished."""
 _TRIED = 5000
-"""Matches that are considered for a line."""
+"""Most matches that are considered for a line."""
 _FADED = 0.45
 """Opacity of outliers, relative to inliers."""
 _RING, _DOT = 2.5, 2.0

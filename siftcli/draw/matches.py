@@ -80,7 +80,7 @@ def matched_images(
     features_a: Features | None = None,
     features_b: Features | None = None,
 ) -> MatchedImages:
-    """Bring together what is drawn; parameters and errors as of `draw_matches`."""
+    """Prepare images and matches for drawing; parameters and errors as of `draw_matches`."""
     xy_a, xy_b = _places(matches, 0, features_a), _places(matches, 1, features_b)
     return MatchedImages(to_rgb(a), to_rgb(b), replace(matches, xy_a=xy_a, xy_b=xy_b))
 

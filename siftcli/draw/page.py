@@ -1,4 +1,4 @@
-"""A page to look around in: one file that holds the images, the keypoints, and the program that shows them."""
+"""An interactive page: one HTML file with the images, the keypoints and the viewer."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Exhibit:
 
 
 def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: Mapping[str, str] | None = None) -> str:
-    """Return an HTML document that needs nothing else, the network included.
+    """Return an HTML document that needs no other file and no network.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: M
         "title": escape(_utf8(" and ".join(exhibit.name for exhibit in exhibits))),
         "style": _asset("style.css"),
         "script": '"use strict";\n' + "\n".join(map(_asset, _SCRIPTS)),
-        # In a script element nothing but its own end tag has a meaning.
+        # In a script element only its end tag is special.
         "data": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("page.html"))

@@ -105,13 +105,13 @@ def read_rgb(source: str | PathLike[str] | bytes, grey: npt.NDArray[Any], *, exi
         with _quiet_pillow(), Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             tiff = image.format == "TIFF"
             orientation = getattr(image, "tag_v2", {}).get(_ORIENTATION, 1) if tiff else 1
-            image.load()  # which turns a TIFF upright, and nothing else
+            image.load()  # Pillow turns TIFF images upright, and no others
             if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
                 return to_rgb(grey)
             if not tiff:
                 orientation = image.getexif().get(_ORIENTATION, 1)
             rgb = _flat(image)
-    except (OSError, SyntaxError, ValueError):  # the reader of grey images reads more kinds than Pillow opens
+    except (OSError, SyntaxError, ValueError):  # a kind of image that Pillow does not know
         return to_rgb(grey)
     if tiff != exif_orientation and orientation in _TURNS:
         rgb = rgb.transpose(_TURNS[_BACK.get(orientation, orientation) if tiff else orientation])

@@ -183,7 +183,7 @@ class Canvas:
         distance += np.float32(_EDGE)
         np.clip(distance, 0, _EDGE, out=distance)
         distance += covered
-        distance += np.float32(0.5)  # to round
+        distance += np.float32(0.5)  # rounds to the nearest
         keys = distance.astype(self._keys.dtype)
         keys <<= self._shift
         keys |= number.astype(keys.dtype)[:, None, None]

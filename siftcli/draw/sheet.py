@@ -95,7 +95,7 @@ def _columns(count: int) -> int:
 
 
 def _fitted(text: str, size: int, width: float) -> str:
-    """Leave out the middle of a text that is too wide."""
+    """Shorten a text that is too wide by its middle."""
     kept = len(text)
     shown = text
     while kept > 2 and text_width(shown, size) > width:

@@ -1,4 +1,4 @@
-"""How pictures look: the options, their defaults and ranges.
+"""Options of pictures, with their defaults and ranges.
 
 The command line builds its options from the fields below; every instance is checked when it is made.
 """

@@ -1,4 +1,4 @@
-"""One image brought into the other's frame."""
+"""Warp one image into the coordinates of another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Array = npt.NDArray[np.float64]
 _FEWEST = 4
 """Matches that determine a homography."""
 _GAIN = 3.0
-"""By how much contrast is changed, at most."""
+"""Largest factor by which contrast is changed."""
 _DIM = 0.45
 """Brightness of what only one image shows."""
 
@@ -80,7 +80,7 @@ def homography_of(matches: Matches) -> _Array:
 def union(homography: _Array, size_a: tuple[int, int], size_b: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return left, top, width and height of what holds b, and a as the homography takes it, in pixels of b.
 
-    It reaches beyond b by b's own size at most, for a steep perspective knows no end.
+    It extends beyond b by at most the size of b, because a steep perspective maps a to infinity.
     """
     (width_a, height_a), size = size_a, np.array(size_b)
     right, bottom = width_a - 0.5, height_a - 0.5

@@ -23,7 +23,7 @@ QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many keypoints of two sets are the same, and how closely those agree.
+    """Agreement of two sets of keypoints: how many are the same, and how close those are.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ def agreement(ours: Features, theirs: Features, *, angle: float = ANGLE) -> Agre
 
 
 def common(ours: Features, theirs: Features, *, angle: float = ANGLE) -> tuple[Index, Index]:
-    """Find which keypoint of ours is which of theirs.
+    """Pair the keypoints that two sets have in common.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def common(ours: Features, theirs: Features, *, angle: float = ANGLE) -> tuple[I
     Returns
     -------
     i, j : (K,) intp
-        Into ours and theirs; ascending in theirs, each of which is there once.
+        Indices into ours and theirs; each of theirs occurs once, in ascending order.
     """
     from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 

@@ -1,7 +1,7 @@
 """Readers of known cameras: Strecha's ``.camera`` files, and COLMAP's models as text or binary.
 
-COLMAP's models are read here, not by pycolmap, which ends the process when a binary file is cut short, and refuses a
-model whose points do not belong to it; neither points nor tracks are needed.
+COLMAP's models are not read with pycolmap, because it crashes the process if a binary file is truncated, and refuses a
+model whose points do not belong to it.  Points and tracks are not needed.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ def _text_images(lines: list[str]) -> Iterator[tuple[str, tuple[int, tuple[float
     rows = [line for line in lines if not line.startswith("#")]
     while rows and not rows[0].strip():
         rows.pop(0)
-    for line in rows[::2]:  # every second one holds points, and may be empty
+    for line in rows[::2]:  # every second line holds points, and may be empty
         if line.strip():
             parts = line.split(maxsplit=9)
             yield parts[9], (int(parts[8]), tuple(float(part) for part in parts[1:8]))

@@ -107,7 +107,7 @@ def _curve(line: Line, color: str, at: Callable[[float, float], str]) -> list[st
 
 
 def _ticks(low: float, high: float, values: list[float]) -> list[float]:
-    """Mark the values themselves where they are few."""
+    """Draw a dot at each value if there are few."""
     return values if len(values) <= 12 else np.linspace(low, high, _TICKS + 1).round(2).tolist()
 
 

@@ -24,7 +24,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def common(homography: Float64, xy: Float64, size: tuple[int, int]) -> Mask:
-    """Tell which points a homography maps into an image of this size: those in the common part of two images."""
+    """Return which points lie in the common part: those that a homography maps into an image of this size."""
     mapped, _ = projected(homography, xy)
     with np.errstate(invalid="ignore"):
         return np.asarray(((mapped >= -0.5) & (mapped < np.array(size) - 0.5)).all(axis=1))
@@ -55,7 +55,7 @@ def repeatability(homography: Float64, a: tuple[Float64, Float64], b: tuple[Floa
 
 
 def _single(xy: Float64, shapes: Float64) -> tuple[Float64, Float64]:
-    """Keep one of those regions that differ by orientation only."""
+    """Remove regions that differ from another one by orientation only."""
     scales = np.sqrt(np.abs(np.linalg.det(shapes))).astype(np.float32)
     _, first = np.unique(np.column_stack([xy, scales]), axis=0, return_index=True)
     return xy[first], shapes[first]
@@ -114,7 +114,7 @@ def matching_score(homography: Float64, a: tuple[Float64, Float64], b: tuple[Flo
 
 
 def count_distinct(xy_a: npt.NDArray[np.floating], xy_b: npt.NDArray[np.floating]) -> int:
-    """Count pairs of places: matches that differ by the orientation of their keypoints only are one."""
+    """Count matches between distinct places; those that differ only by orientation count once."""
     return len(np.unique(np.column_stack([xy_a, xy_b]), axis=0))
 
 

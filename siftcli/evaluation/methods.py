@@ -1,4 +1,4 @@
-"""Methods: where the features of an image come from."""
+"""Methods that features are evaluated by: a preset, a function, or files."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Extracted(NamedTuple):
     ----------
     features : Features
     seconds : float or None
-        That the extraction took; None where they were read.
+        Time of the extraction; None if the features were read from a file.
     memory : float or None
-        Peak memory of this process during it, in MB; None where it cannot be told.
+        Peak memory of this process meanwhile, in MB; None if the system does not report it.
     warnings : tuple of str
         About the image, with its name.
     """
@@ -155,7 +155,7 @@ class Files:
             return [self.path]
         found = set()
         for image in images:
-            with suppress(FormatError):  # is told when the pair is measured
+            with suppress(FormatError):  # reported when the pair is measured
                 found.update(feature_files(self._file(image)))
         return sorted(found)
 
@@ -202,7 +202,7 @@ def _method(name: str | None, value: Given, workers: int) -> Method:
 
 
 def budgeted(features: Features, budget: int | None) -> Features:
-    """Keep so many keypoints at most: the strongest, or the largest where the source tells no response."""
+    """Keep at most so many keypoints: those of highest response, or the largest if responses are unknown."""
     strongest = SelectionParams(max_keypoints=budget)
     return select(features, strongest if features.scores is not None else replace(strongest, keep="largest"))
 

@@ -158,5 +158,5 @@ def _inverse(m: Float64) -> Float64:
 
 
 def _product(a: Float64, b: Float64) -> Float64:
-    """Multiply matrices element by element: a product's rounding must not depend on its place in the array."""
+    """Multiply matrices without BLAS, whose rounding depends on the place of a matrix in the array."""
     return np.asarray(a[:, :, 0, None] * b[:, None, 0, :] + a[:, :, 1, None] * b[:, None, 1, :])

@@ -35,7 +35,7 @@ _CACHE = 512 << 20
 
 Value: TypeAlias = "float | list[float] | None"
 Measured: TypeAlias = dict[str, Value]
-"""Name of a measure to its value; what does not apply to the ground truth of the pair is not there."""
+"""Values by the names of measures; those that the ground truth of the pair does not allow are absent."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Image:
 
     @property
     def bytes(self) -> int:
-        """Memory that it takes, about."""
+        """Approximate memory in bytes."""
         return 1000 * len(self.features)
 
 

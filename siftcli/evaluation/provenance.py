@@ -21,7 +21,7 @@ __all__ = ["provenance", "versions"]
 
 
 def provenance(methods: Sequence[Method], pairs: Sequence[ImagePair], settings: Settings) -> dict[str, Any]:
-    """Return what the measures depend on, as JSON can hold it."""
+    """Return everything that the measures depend on, as an object for JSON."""
     images = {image.path: image for pair in pairs for image in (pair.a, pair.b)}
     truth = sha256()
     for pair in pairs:
@@ -47,7 +47,7 @@ def _truth_bytes(pair: ImagePair) -> bytes:
 def _status(path: Path) -> Any:
     try:
         return path.stat()
-    except OSError:  # is told when the pair is measured
+    except OSError:  # reported when the pair is measured
         return None
 
 

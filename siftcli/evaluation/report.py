@@ -31,11 +31,11 @@ FORMATS = (".html", ".svg", ".json", ".csv")
 _IN_TABLES = (1, 3, 5, 10)
 """Thresholds of the mean matching accuracy in tables; the charts have all."""
 _MOST_SEQUENCES = 12
-"""With charts of their own; more are averaged."""
+"""Most sequences with charts of their own; the charts of more are averaged."""
 _WIDTH = 1000
 """Pixels of a picture of a pair."""
 _RANKED_BY = ("precision", "repeatability")
-"""Measures by which a pair is the best or the worst; the first that is available counts."""
+"""Measures that determine the best and the worst pair; the first one available is used."""
 
 
 # --- data
@@ -153,7 +153,7 @@ def encode_report(
     pairs : list of ImagePair
         Of the evaluation.
     command : str
-        The command line, to be told.
+        The command line, which the report shows.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def _svg(evaluation: Evaluation) -> str:
 
 
 def _pictures(evaluation: Evaluation, measurer: Measurer, pairs: list[ImagePair]) -> dict[str, str]:
-    """Return pictures of the best and the worst pair of the first method, by what they are, as ``data:`` URLs."""
+    """Return pictures of the best and the worst pair of the first method as ``data:`` URLs, by title."""
     methods = len(evaluation.methods)
     ranked = sorted(
         (value, number)
@@ -261,7 +261,7 @@ def _pairs_table(evaluation: Evaluation) -> str:
 
 
 def _short(cell: str) -> str:
-    """Shorten numbers of many digits."""
+    """Shorten numbers with many digits."""
     try:
         value: Any = float(cell)
     except ValueError:

@@ -24,7 +24,7 @@ from .summary import Interval, summarise
 __all__ = ["Evaluation", "PairRecord", "evaluate", "journal_for", "measure_pairs", "sequence_pairs", "settings_of"]
 
 _NOT_OURS = ("verify", "min_inliers", "focal")
-"""Tests of a match that the ground truth decides on."""
+"""Parameters of matching that the ground truth replaces."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PairRecord:
     error: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """Return the record as JSON holds it, an infinite error as None."""
+        """Return the record as an object for JSON, infinite errors as None."""
         values = {name: _finite(value) for name, value in self.measures.items()}
         names = {"method": self.method, "sequence": self.sequence, "a": self.a, "b": self.b}
         return {**names, **values, "error": self.error}
@@ -83,7 +83,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """Return all of it as JSON holds it."""
+        """Return the evaluation as an object for JSON."""
         summary = {
             method: {name: {k: _finite(v) for k, v in interval._asdict().items()} for name, interval in found.items()}
             for method, found in self.summary.items()

@@ -17,14 +17,14 @@ Float64 = npt.NDArray[np.float64]
 
 _RESAMPLES = 1000
 _FEWEST = 5
-"""Fewer pairs give no interval: resampling them tells too little."""
+"""Fewer pairs give no interval, because resampling them is not informative."""
 _LEVEL = 95.0
 _HOMOGRAPHY_THRESHOLDS = (1, 3, 5)
 _POSE_THRESHOLDS = (5, 10, 20)
 
 
 class Interval(NamedTuple):
-    """A value and the 95 % confidence interval of it; the same of its difference to the first method.
+    """A value and its difference from the first method, each with a 95 % confidence interval.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Files that hold the features of many images: how they are read, and how one is built so that a kill cannot spoil it.
+"""Files with the features of many images: the protocols to read one, and a writer that survives being killed.
 
 A collection is built in a journal beside it, see :mod:`siftcli.io.journal`: a record is appended for every image.  When
 all are there, they are written to a temporary file in the order of their names, which then gets the final name, and the
@@ -54,7 +54,7 @@ class CollectionWriter(Protocol):
     """A file of the features of images that is being built; as a context manager, it is closed or aborted."""
 
     def done(self) -> frozenset[str]:
-        """Return the names that are there already."""
+        """Return the names of the images that are finished."""
         ...
 
     def add(self, name: str, features: Features) -> None:
@@ -62,11 +62,11 @@ class CollectionWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Publish the file under its final name; where that fails, it is still to be aborted."""
+        """Publish the file under its final name; after an error, `abort` must still be called."""
         ...
 
     def abort(self, *, keep: bool = True) -> None:
-        """Leave the final name alone; what was added stays, if `keep`, for a run that resumes."""
+        """Do not publish; with `keep`, the added images stay in the journal for a run that resumes."""
         ...
 
     def __enter__(self) -> CollectionWriter: ...
@@ -101,13 +101,13 @@ class JournalWriter:
     check : callable, optional
         Raises OutputError for features, and the name to call them by, that it cannot write.
     existing : Collection or None
-        What is under the final name, to be kept but for the images that are added again.
+        The file under the final name; its images are kept, except those that are added again.
     parameters : mapping or None
         Of all the features.
     resume : bool
-        Go on from the journal of an earlier run, if there is one; else it is dropped.
+        Continue from the journal of an earlier run; otherwise a journal is discarded.
     overwrite : bool
-        Replace a file of that name, and drop a journal of other parameters.
+        Replace a file of that name, and discard a journal of other parameters.
 
     Raises
     ------
@@ -149,7 +149,7 @@ class JournalWriter:
         return self._kept | {self._name(key) for key in self._journal}
 
     def _name(self, key: bytes) -> str:
-        """Return the name of an image in the journal, which may not be what this program wrote."""
+        """Return the name of an image in the journal; FormatError if this program cannot have written it."""
         return check_name(self._journal.path, key.decode("utf-8", "surrogateescape"))
 
     def add(self, name: str, features: Features) -> None:
@@ -167,7 +167,7 @@ class JournalWriter:
         self._closed = True
 
     def _all(self) -> Iterator[tuple[str, Features]]:
-        """Yield what is kept and what was added, in the order of the names."""
+        """Yield the images of the old file and of the journal, in the order of their names."""
         if self._existing is None:
             for name in sorted(self.done()):
                 yield name, self._added(name)

@@ -45,7 +45,7 @@ _KNOWN = ("x", "y", "sigma", "orientation", *_AFFINE, *(column for column, _ in 
 _BYTES = tuple(f"d{k}" for k in range(128))
 _FLOATS = tuple(f"f{k}" for k in range(128))
 _INDEX = ("", "unnamed: 0", "index")
-"""How pandas names a column of row numbers."""
+"""Names that pandas gives to a column of row numbers."""
 _WHAT = "a CSV file of keypoints"
 _UNNAMED = {3: ("x", "y", "sigma"), 4: ("x", "y", "sigma", "orientation"), 6: ("x", "y", *_AFFINE)}
 
@@ -56,7 +56,7 @@ def encode(features: Features, *, name: str | PathLike[str] = "<csv>") -> bytes:
     Parameters
     ----------
     features : Features
-        What they have decides on the columns.
+        Attributes that are None have no columns.
     name : path
         The file's name in messages.
 
@@ -125,7 +125,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
 
 
 def _delimiter(line: bytes) -> bytes:
-    """Tell what separates fields: commas only where nothing else does, since they may be in the numbers."""
+    """Return the separator of fields; commas only if there is no other, since they may be decimal commas."""
     return next((mark for mark in (b";", b"\t") if mark in line), b",")
 
 
@@ -135,7 +135,7 @@ def _with_points(reader: TextReader) -> bool:
 
 
 def _columns(reader: TextReader, line: bytes, delimiter: bytes) -> tuple[str, ...]:
-    """Read the names of the columns, or tell them from the number of values."""
+    """Read the names of the columns, or infer them from the number of values."""
     tokens = reader.peek_line().split()
     if tokens and tokens[0][:1] in b"+-.0123456789":
         if b"," not in delimiter and b"," in line:

@@ -1,4 +1,4 @@
-"""The arrays of features under the names that they have in HDF5 and NPZ files, and the checks on the way in."""
+"""The arrays of features by their names in HDF5 and NPZ files, and the checks when they are read."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _LARGEST_SIDE = 2**31 - 1
 
 
 def arrays_of(features: Features) -> dict[str, Array]:
-    """Return the arrays of features by their names in files, those that they have; `image_size` included."""
+    """Return the arrays that features have, `image_size` included, by their names in files."""
     arrays = {f.name: getattr(features, f.attribute) for f in FIELDS if getattr(features, f.attribute) is not None}
     if features.image_size is not None:
         arrays["image_size"] = np.array(features.image_size, "<i4")
@@ -147,7 +147,7 @@ def _converted(field: Field, array: Array, path: str, place: str) -> Array:
             raise FormatError(
                 path, f"{place}{field.name} holds {array.dtype} instead of whole numbers {limits.min} to {limits.max}"
             )
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of later
+    with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused later
         return array.astype(dtype)
 
 
@@ -183,7 +183,7 @@ def _camera(arrays: Mapping[str, Array], path: str, place: str) -> Camera | None
 def plain_parameters(
     parameters: Mapping[str, Any] | None, skip: Collection[str] = ()
 ) -> dict[str, ParameterValue] | None:
-    """Keep of a file's attributes what a parameter may be: None, a truth value, a number or text; None if nothing."""
+    """Return the attributes that a parameter may be (None, bool, number, text), or None if there are none."""
     if parameters is None:
         return None
     plain: dict[str, ParameterValue] = {}

@@ -1,8 +1,8 @@
 """The text that IPOL's ``sift_cli`` prints. [IPOL14]
 
 A line is ``x y sigma theta``, six decimals, and 128 integers 0-255; x is the row, and angles and bins are IPOL's, see
-:mod:`siftcli.conventions`.  Lines of the frame alone, and lines that go on with the 36 bins of the orientation
-histogram (``-verb_keys``), are read as well.  Numbers are written so that every float32 comes back.
+:mod:`siftcli.conventions`.  Lines without a descriptor, and lines with the 36 bins of the orientation histogram
+at the end (``-verb_keys``), are read as well.  Numbers are written so that every float32 comes back.
 """
 
 from __future__ import annotations

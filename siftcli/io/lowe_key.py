@@ -8,11 +8,11 @@ final newline.  Programs that read these files count on the seven lines.  Orient
 descriptor run the other way round than in the library, see :mod:`siftcli.conventions`; the first pixel's centre is at
 (0, 0) in both.
 
-Features without descriptors are written with the header ``N 0`` and frame lines only.  That is this package's own
-extension: it is read back here, and Lowe's format has no such files.
+Features without descriptors are written with the header ``N 0`` and frame lines only.  That is an extension of this
+package, which other programs do not read.
 
-A file is read by tokens, wrapped as it may be, in blocks of bounded size: memory follows what the file holds, never
-what its header promises.
+A file is read by tokens, wherever its lines break, in blocks of bounded size, so that memory grows with the contents of
+the file, whatever its header promises.
 """
 
 from __future__ import annotations

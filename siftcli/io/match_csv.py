@@ -33,7 +33,7 @@ _IMAGES = ("image_a", "size_a", "image_b", "size_b")
 _HEADERS = {(*_COLUMNS, *model, *images): len(model) for model in ((), _MODEL) for images in ((), _IMAGES)}
 """Header to the number of its columns about the model."""
 _ROWS = 4096
-"""Lines that are turned into numbers at a time."""
+"""Lines converted at a time."""
 
 
 def encode(matches: Matches) -> bytes:
@@ -59,7 +59,7 @@ def encode(matches: Matches) -> bytes:
 
 
 def _image_cells(origins: tuple[Origin, Origin]) -> str:
-    """Return the cells about the images, quoted where they have to be."""
+    """Return the cells of the images' names and sizes, quoted where necessary."""
     cells = [cell for o in origins for cell in (o.name, "" if o.size is None else f"{o.size[0]}x{o.size[1]}")]
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)

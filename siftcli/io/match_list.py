@@ -1,8 +1,8 @@
 """Text files about pairs of images: COLMAP's raw match list, and lists of the pairs to match.
 
 The match list has, for each pair, a line with the two names, a line with two indices for each match, and a blank line.
-COLMAP separates the names at the space, so names cannot have one.  The format has no place for a verdict: of matches
-that were verified, the inliers are written.
+COLMAP separates the names at the space, so names cannot have one.  The format cannot mark inliers: of verified
+matches, only the inliers are written.
 
 A list of pairs, as hloc has it, is a line with two names for each pair.  They are separated by a tab; or by blanks, and
 then names with blanks are in double quotes.
@@ -52,7 +52,7 @@ def encode(name_a: str, name_b: str, matches: Matches, *, path: str | PathLike[s
 
 
 def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: bool = False) -> None:
-    """Write a match list, all of it or nothing.
+    """Write a match list atomically.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def read_pairs(source: Source, *, name: str | None = None) -> list[tuple[str, st
     """
     name = source_name(source, name)
     pairs: list[tuple[str, str]] = []
-    known: dict[str, str] = {}  # each name is kept once
+    known: dict[str, str] = {}  # so that equal names share one string
     for number, line in enumerate(text_lines(source, "a list of pairs", name), 1):
         if not line.strip() or line.startswith("#"):
             continue

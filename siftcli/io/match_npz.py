@@ -1,8 +1,8 @@
 """Matches of one pair as NumPy's ``.npz``: the attributes of :class:`siftcli.matches.Matches` by their names.
 
-What is None is left out.  The model's are ``model_kind`` (text), ``model_matrix``, ``model_threshold``,
-``model_focal`` and ``model_pose``; the images' are
-``names`` (text), ``image_sizes`` (width and height) and ``digests`` of their features (text).
+Attributes that are None are left out.  The model's arrays are ``model_kind`` (text), ``model_matrix``,
+``model_threshold``, ``model_focal`` and ``model_pose``; those of the images are ``names`` (text), ``image_sizes``
+(width and height) and ``digests`` of their features (text).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def decode(source: Source, *, name: str | None = None) -> Matches:
 
 
 def _converted(array: npt.NDArray[Any], key: str, dtype: Any, name: str) -> npt.NDArray[Any]:
-    """Convert numbers; what the new type cannot hold, or no match can have, is an error."""
+    """Convert numbers; raise FormatError for values that the type cannot hold or that no match can have."""
     if key == "indices":
         if array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() >= 2**31)):
             raise FormatError(
@@ -131,7 +131,7 @@ def _numbers(value: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def _origins(arrays: dict[str, npt.NDArray[Any]], name: str) -> tuple[Origin, Origin] | None:
-    """Return what the archive tells about the images."""
+    """Return the names, sizes and digests of the images, as far as the archive has them."""
     told: list[list[Any]] = []
     for key, kinds, shape in (("names", "U", (2,)), ("image_sizes", "iu", (2, 2)), ("digests", "U", (2,))):
         array = arrays.get(key)

@@ -64,7 +64,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
 
 
 def read_parameters(path: str | PathLike[str]) -> Mapping[str, ParameterValue] | None:
-    """Return the parameters of an archive, None where it does not tell, without reading its arrays.
+    """Return the recorded parameters of an archive, or None, without reading its arrays.
 
     Raises
     ------

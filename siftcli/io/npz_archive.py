@@ -1,8 +1,8 @@
-"""NumPy's ``.npz`` archives of named arrays: read with one policy, and written.
+"""Read and write NumPy's ``.npz`` archives of named arrays.
 
-A reader asks for the arrays that it knows; others are not looked at.  Nothing is unpickled.  What an archive claims, in
-its directory and in the headers of arrays, is compared with its size before memory is allocated, and the arrays are
-read into that memory a block at a time.
+Only the arrays that a reader asks for are read, and nothing is unpickled.  The sizes that the directory and the headers
+of arrays promise are compared with the size of the file before memory is allocated; arrays are then read into it in
+blocks.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def read_arrays(source: Source, wanted: Iterable[str], name: str | None = None) 
 
 
 class _Directory:
-    """A file of which no more than `limit` bytes are read at once: an archive's directory is read as it claims."""
+    """A file that refuses to read more than `limit` bytes at once, which `zipfile` does if a directory says so."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -106,7 +106,7 @@ class _Reader:
         self._left = expanded(size)
 
     def arrays(self, wanted: Iterable[str]) -> dict[str, Array]:
-        """Return those of the wanted arrays that are there."""
+        """Return the wanted arrays that the archive has."""
         members = {info.filename: info for info in self._archive.infolist()}
         return {key: self._array(members[f"{key}.npy"], key) for key in wanted if f"{key}.npy" in members}
 
@@ -137,14 +137,14 @@ class _Reader:
         return found
 
     def _header(self, member: IO[bytes], key: str) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
-        """Read what an array is: its dtype, whether it lies column by column, its shape. [NEP 1]"""
+        """Read the header of an array: its dtype, whether it is in Fortran order, its shape. [NEP 1]"""
         start = member.read(8)
         if start[:6] != b"\x93NUMPY" or start[6:] not in (b"\1\0", b"\2\0", b"\3\0"):
             self._fail(f"{key} is no array, or one of a newer version of NumPy's format")
         size = int.from_bytes(member.read(2 if start[6] == 1 else 4), "little")
         text = member.read(min(size, _MAX_HEADER))
         try:
-            with warnings.catch_warnings():  # of odd escapes and old names of types
+            with warnings.catch_warnings():  # about odd escapes and old names of types
                 warnings.simplefilter("ignore")
                 header = ast.literal_eval(text.decode("latin-1"))
                 descr, by_column, shape = (header[k] for k in ("descr", "fortran_order", "shape"))

@@ -1,4 +1,4 @@
-"""Recorded parameters of feature files: followed, or compared and refused."""
+"""Parameters recorded in feature files: read them, follow them, and refuse features that do not fit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Parameters = Mapping[str, ParameterValue] | None
 
 
 def parameters_of(path: _Path, format: str | None = None) -> _Parameters:
-    """Return the parameters that a feature file records, None where it does not, without reading its arrays.
+    """Return the parameters that a feature file records, or None, without reading its arrays.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def recorded_orientation(parameters: _Parameters, path: _Path, asked: bool) -> b
     path : path
         The file, for messages.
     asked : bool
-        Whether the user asked for it; where the file records nothing, that counts.
+        Whether the user asked for it; decides if the file records nothing.
 
     Raises
     ------

@@ -45,9 +45,9 @@ def read_features(path: _Path, format: str | None = None, *, image: str | None =
     path : path
         A file of any format.
     format : str, optional
-        Its name, see `FORMATS`; by default the suffix, and where that is not enough the content, says it.
+        Its name, see `FORMATS`; by default the suffix and, if that is ambiguous, the contents decide.
     image : str, optional
-        Which image of a file of many; may be left out where there is one.
+        Name of the image in a file of many; not needed if there is only one.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def encode_features(features: Features, format: str = "lowe", *, name: _Path = "
     features : Features
         Of one image.
     format : str
-        Of one file for one image (`Format.kind` is "stream").
+        Name of a format of one file for one image (`Format.kind` is "stream").
     name : path
         The output's name in messages.
 
@@ -102,16 +102,16 @@ def encode_features(features: Features, format: str = "lowe", *, name: _Path = "
 def write_features(
     path: _Path, features: Features, format: str | None = None, *, image: str | None = None, overwrite: bool = False
 ) -> None:
-    """Write the features of one image; the file is complete or absent.
+    """Write the features of one image atomically.
 
     Parameters
     ----------
     path : path
         Its folder must exist.
     features : Features
-        What the format cannot hold (`Format.losses`) is left out.
+        Parts that the format cannot hold (`Format.losses`) are left out.
     format : str, optional
-        By default the suffix says it.
+        By default the suffix decides.
     image : str, optional
         The image's name, for files of many; by default the file's without its suffix.
     overwrite : bool
@@ -217,34 +217,35 @@ def collection_writer(
     overwrite: bool = False,
     database: DatabaseOptions | None = None,
 ) -> CollectionWriter:
-    """Start, or go on with, a file of many images.
+    """Start or resume a file of many images.
 
     Parameters
     ----------
     path : path
-        The final name; its folder must exist.  Under it there is always nothing, the old file, or the whole new one.
+        The output, which is replaced atomically; its folder must exist.
     format : str, optional
         By default the suffix says it.
     parameters : mapping, optional
         Of all the features that will be added.
     resume : bool
-        Keep what a run that was killed has left (``path`` + ".sift.journal"), and the images of a file that exists.
+        Continue what a killed run has left (``path`` + ".sift.journal"), and keep the images of a file that exists.
     overwrite : bool
         Replace a file that exists.
     database : DatabaseOptions, optional
-        How a COLMAP database is made; other formats pass it over.
+        How a COLMAP database is made; other formats ignore it.
 
     Returns
     -------
     CollectionWriter
-        ``done()`` names what is there, ``add(name, features)`` adds an image, ``close()`` publishes the file and
-        ``abort()`` does not; as a context manager, it is closed, or aborted on an error.  For one process at a time.
+        ``done()`` returns the names of finished images, ``add(name, features)`` adds one, ``close()`` publishes the
+        file and ``abort()`` does not.  As a context manager, it is closed, or aborted on an error.  Only one process at
+        a time may write.
 
     Raises
     ------
     OutputError
-        If the file exists and neither `resume` nor `overwrite` is given, it or what was left is of other parameters,
-        another run is writing it, it cannot be written, or the format is of one image a file.
+        If the file exists and neither `resume` nor `overwrite` is given, it or its journal has other parameters,
+        another run is writing it, it cannot be written, or the format holds one image per file.
     FormatError, ParameterError
         As for `write_features`.
     """

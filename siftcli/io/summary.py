@@ -16,7 +16,7 @@ _BINS = 16
 
 @dataclass(frozen=True)
 class Distribution:
-    """How values are spread.
+    """Distribution of values.
 
     Attributes
     ----------

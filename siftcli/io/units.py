@@ -1,4 +1,4 @@
-"""The unit of descriptors in files: recognised by the values, checked, and brought to one of those of `Features`.
+"""Recognise the unit of descriptors in a file by their values, and convert them to a unit of `Features`.
 
 `Features` has bytes (uint8, ``floor(512 d)``) or floats of unit norm.  Other programs write the bytes as floats
 (OpenCV), as wider integers (NumPy's default), or floats of norm 512 that are no whole numbers.
@@ -33,7 +33,7 @@ def recognised(
     place : str
         The place in it, with a colon and a blank at its end, for messages.
     usual : float
-        The norm that floats of the format have; of 512, there is no warning then.
+        The norm that floats of the format have; 512 means that such floats give no warning.
 
     Raises
     ------

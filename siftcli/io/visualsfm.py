@@ -3,8 +3,8 @@
 Little endian: the int32s "SIFT", "V4.0", N, 5 and 128; N times the float32s x, y, colour, scale, orientation; N times
 128 bytes; and the int32 that ends it, 0xff "EOF".  V5.0 has the colour of the pixel (packed), V4.0 zero.  The centre of
 the first pixel is (0.5, 0.5), angles are y down, the bins are Lowe's, descriptors have norm 512, see
-:mod:`siftcli.conventions`.  VisualSFM takes the keypoints to come by decreasing scale, as SiftGPU writes them: of more
-than it matches at once, it takes the first.
+:mod:`siftcli.conventions`.  VisualSFM expects keypoints by decreasing scale, as SiftGPU writes them: if there are
+more than it can match, it takes the first.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
 
 
 def _read(file: BinaryIO, size: int) -> bytes:
-    """Read at most `size` bytes; memory follows what there is, not what is asked for."""
+    """Read at most `size` bytes, in blocks, so that memory grows with the file only."""
     blocks = []
     while size > 0 and (block := file.read(min(size, _BLOCK))):
         blocks.append(block)

@@ -158,7 +158,7 @@ def _new_group(place: Any, name: str) -> Any:
 
 
 def _attribute(value: ParameterValue) -> Any:
-    """Return what HDF5 is to store; text of fixed length lies where its checksums are."""
+    """Return the value for HDF5; text gets a fixed length, because only that is stored with a checksum."""
     import h5py
 
     if value is None:
@@ -174,20 +174,20 @@ def collection_writer(
     resume: bool = False,
     overwrite: bool = False,
 ) -> JournalWriter:
-    """Start, or go on with, a file of many images.
+    """Start or resume a file of many images.
 
     Parameters
     ----------
     path : path
-        The final name, under which there is always nothing, the old file, or the whole new one.
+        The output, which is replaced atomically.
     hloc : bool
         In hloc's layout.
     parameters : mapping, optional
         Of all the features that will be added.
     resume : bool
-        Go on from what a run that was killed has left, and keep the images of a file that exists.
+        Continue what a killed run has left, and keep the images of a file that exists.
     overwrite : bool
-        Replace a file that exists; with `resume`, one that cannot be gone on with.
+        Replace a file that exists; with `resume`, one that cannot be resumed.
 
     Returns
     -------

@@ -115,7 +115,7 @@ class H5Collection:
                 check_array(key, arrays[key].shape, arrays[key].dtype, self._path, f"{name}: ", shape)
         arrays = dict(arrays)
         if "oris" in arrays:
-            with np.errstate(invalid="ignore"):  # what is not finite is told of later
+            with np.errstate(invalid="ignore"):  # values that are not finite are refused later
                 arrays["orientations"] = wrapped(np.deg2rad(arrays.pop("oris"), dtype=np.float64))
         if "descriptors" in arrays:
             arrays["descriptors"] = flip_bins(np.ascontiguousarray(arrays["descriptors"].T))

@@ -1,8 +1,8 @@
-"""HDF5 files from elsewhere: opened, walked and read without trusting them.
+"""Open, walk and read HDF5 files without trusting them.
 
-Links that lead to another place or file, data that lie in other files, shapes and kinds of numbers that do not belong,
-and arrays that the file does not back are refused.  Nothing of variable length is read: HDF5 keeps it in a heap without
-a checksum, and where that is damaged it may search for ever.
+Refused are links to other places or files, data in other files, unexpected shapes and types, and arrays that are larger
+than the file can hold.  Data of variable length is not read: HDF5 keeps it in a heap without a checksum, and may search
+a damaged one for ever.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Link(NamedTuple):
     name : str
         In the group; bytes that are not UTF-8 are escaped as `os.fsdecode` does.
     is_group, is_array : bool
-        Its kind; of datasets, those that are arrays and not text or records are told apart when they are read.
+        Its kind; datasets of text or records are refused when they are read.
     place : tuple
         Where it is in the file: two links to one object have one place.
     """
@@ -73,7 +73,7 @@ def open_hdf5(path: str | PathLike[str]) -> Any:
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():
             raise FormatError(path, "is a pipe or a device, and HDF5 has to be searched; save it to a file")
-        with Path(path).open("rb"):  # for an error in plain words
+        with Path(path).open("rb"):  # raises the error of the system
             pass
         return _opened(path)
     except OSError as error:
@@ -100,7 +100,7 @@ def _opened(path: str | PathLike[str]) -> Any:
         if os.environ.get("HDF5_USE_FILE_LOCKING", "").upper() in ("TRUE", "1"):
             words = "cannot be locked, as HDF5_USE_FILE_LOCKING wants; the file system has no locks"
             raise FormatError(path, words) from None
-        opened = h5py.File(FileIO(path), "r")  # best effort: HDF5 does not lock file objects
+        opened = h5py.File(FileIO(path), "r")  # HDF5 does not lock file objects; a file system without locks is fine
     words = "the file system has no locks; do not change the file while it is read"
     warnings.warn(SiftWarning(f"{path}: {words}"), stacklevel=3)
     return opened
@@ -108,7 +108,7 @@ def _opened(path: str | PathLike[str]) -> Any:
 
 @contextmanager
 def damage_named(path: str, place: str = "") -> Iterator[None]:
-    """Turn what h5py raises in this block into a FormatError.
+    """Turn exceptions of h5py in this block into a FormatError.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def damage_named(path: str, place: str = "") -> Iterator[None]:
 
 
 def links_of(group: h5py.Group, path: str, prefix: str = "") -> list[Link]:
-    """Return what a group holds, by name.
+    """Return the links of a group.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def attributes_of(group: h5py.Group) -> dict[str, Any]:
 
 
 def read_array(group: h5py.Group, key: str, path: str, place: str) -> npt.NDArray[Any]:
-    """Read a dataset that the file backs.
+    """Read a dataset whose data lie in the file.
 
     Parameters
     ----------

@@ -6,10 +6,10 @@ A group for each pair, ``<name a>/<name b>`` with ``-`` for each ``/`` in a name
 * ``matching_scores0`` (N_a,) float32: ``1 - d^2 / 4`` for descriptors at distance d, which is hloc's score (their
   cosine, brought to 0 to 1); 0 where there is no match.
 
-The layout has no place for a verdict: of matches that were verified, the inliers are written.  What it has no place for
-is in attributes, which hloc does not read: of a group, ``name_a`` and ``name_b`` and, of verified pairs, ``matches``
-(how many there were), ``model``, ``matrix`` and ``threshold``; of the file, ``format`` and ``version``.  Text is of
-fixed length, in UTF-8.
+The layout cannot mark inliers: of verified matches, only the inliers are written.  Other facts are in attributes, which
+hloc does not read: of a group, ``name_a`` and ``name_b`` and, of verified pairs, ``matches`` (the number of all
+matches), ``model``, ``matrix`` and ``threshold``; of the file, ``format`` and ``version``.  Text is of fixed length, in
+UTF-8.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def check_names(path: str | PathLike[str], names: Iterable[str]) -> None:
 
 
 def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: bool = False) -> None:
-    """Write a file, all of it or nothing; equal input gives equal bytes.
+    """Write a file atomically; equal input gives equal bytes.
 
     Parameters
     ----------
@@ -89,11 +89,11 @@ def _fill(group: h5py.Group, name_a: str, name_b: str, matches: Matches) -> None
     score = np.zeros(matches.sizes[0], np.float32)
     if kept.distances is not None:
         score[kept.indices[:, 0]] = np.maximum(1 - np.square(kept.distances) / 4, 0)
-    # Most keypoints have no match, so this is small.
+    # Most keypoints have no match, so these arrays compress well.
     packed: dict[str, Any] = {"compression": 1, "shuffle": True, "chunks": partner.shape} if len(partner) else {}
     group.create_dataset("matches0", data=partner, **packed)
     group.create_dataset("matching_scores0", data=score, **packed)
-    # Text of fixed length: what is of variable length is kept without a checksum, and not read.
+    # Text of fixed length: HDF5 stores that of variable length without a checksum, and readers refuse it.
     group.attrs["name_a"], group.attrs["name_b"] = np.bytes_(name_a.encode()), np.bytes_(name_b.encode())
     for side, origin in zip("ab", matches.origins or (), strict=False):
         if origin.size is not None:

@@ -1,4 +1,4 @@
-"""Reading matches of many pairs from HDF5, in the layout of :mod:`siftcli.io.hdf5.matches`, whoever wrote them."""
+"""Read matches of many pairs from HDF5 in the layout of :mod:`siftcli.io.hdf5.matches`, by any program."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class MatchCollection:
 
     @staticmethod
     def _names(group: h5py.Group, first: str, second: str) -> tuple[str, str]:
-        """Return the images' whole names, which the group's own may tell but for the slashes."""
+        """Return the images' names: from attributes, or from the groups, which have dashes for slashes."""
         if "name_a" not in group.attrs:
             return first, second
         told = attributes_of(group)
@@ -85,7 +85,7 @@ class MatchCollection:
         where = self._places[name_a, name_b]
         with damage_named(self._path, where):
             group = self._file[where.encode("utf-8", "surrogateescape")]
-            links_of(group, self._path, f"{where}/")  # none leads elsewhere
+            links_of(group, self._path, f"{where}/")  # refuses links to other files
             partner = self._array(group, "matches0", "iu", where)
             score = self._array(group, "matching_scores0", "f", where) if "matching_scores0" in group else None
             told = attributes_of(group)
@@ -143,7 +143,7 @@ class MatchCollection:
 
 
 def _origin(told: dict[str, Any], side: str, name: str) -> Origin:
-    """Return what the attributes of a pair tell about one of its images; of another program's file, the name."""
+    """Return what the attributes of a pair record about one of its images, at least the name."""
     size, digest = np.asarray(told.get(f"size_{side}", ())), told.get(f"digest_{side}")
     known = size.shape == (2,) and size.dtype.kind in "iu" and (size > 0).all()
     return Origin(name, (int(size[0]), int(size[1])) if known else None, digest if isinstance(digest, str) else None)

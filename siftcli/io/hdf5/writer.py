@@ -1,8 +1,8 @@
-"""Creating HDF5 files so that a failing disk is an error: HDF5 itself brings the process down when it cannot close one.
+"""Create HDF5 files so that a full disk is an error: HDF5 crashes the process if it cannot close a file.
 
-HDF5 writes through a file object of ours, for which no write fails.  The first error of the system is kept, to be
-raised afterwards; what follows it stays in memory, so that HDF5 can read it back, until the file is closed and removed.
-Signals wait meanwhile: the exception of a Ctrl-C in the file object would be one more failure to HDF5.
+HDF5 writes through a file object whose writes never fail.  It keeps the first error of the system, which is raised
+afterwards.  Later writes stay in memory, so that HDF5 can read them back, until the file is closed and removed.
+Signals are delayed meanwhile, because HDF5 would take the exception of a Ctrl-C in the file object for a failed write.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class HDF5Output:
 
     @contextmanager
     def writing(self) -> Iterator[h5py.File]:
-        """Lend the file for as long as one image takes; at the end, raise what the system refused to write."""
+        """Give access to the file to write one image; raise the error of a failed write at the end."""
         try:
             with uninterrupted():
                 yield self._root
         except Exception:
-            self._check()  # which is what made HDF5 fail, if it did
+            self._check()  # the error of the system comes first, if there was one
             raise
         self._check()
 
@@ -102,7 +102,7 @@ def _created(disk: _Disk) -> h5py.h5f.FileID:
 
 
 class _Disk:
-    """A file as h5py's driver for file objects wants it, which keeps errors to itself."""
+    """A file for h5py's driver of file objects that keeps the first error instead of raising it."""
 
     def __init__(self, descriptor: int) -> None:
         self.error: OSError | None = None
@@ -124,7 +124,7 @@ class _Disk:
             try:
                 os.lseek(self._descriptor, start, os.SEEK_SET)
                 done = 0
-                while done < size:  # the system may take less at a time
+                while done < size:  # the system may write only a part
                     done += os.write(self._descriptor, data[done:])
             except OSError as error:
                 self.error = error
@@ -135,7 +135,7 @@ class _Disk:
         return size
 
     def readinto(self, data: memoryview) -> int:
-        """Read what was written; zeros, where nothing was."""
+        """Read bytes that were written; zeros elsewhere."""
         size, found = len(data), b""
         try:
             os.lseek(self._descriptor, self._position, os.SEEK_SET)

@@ -1,4 +1,4 @@
-"""Lines of lists and tables, decoded one at a time; a file that is no text, or never ends, is refused by name."""
+"""Read lists and tables line by line, within limits, and refuse files that are not text."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def text_lines(source: Source, what: str, name: str | None = None, *, many: bool
     Parameters
     ----------
     source : path, bytes or binary file
-        In UTF-8, with or without a byte-order mark.  Bytes that are none stay what they are in a file's name, see
-        `os.fsdecode`.
+        In UTF-8, with or without a byte-order mark.  Other bytes are escaped as `os.fsdecode` does.
     what : str
         What it should be, for messages.
     name : str, optional
@@ -40,7 +39,7 @@ def text_lines(source: Source, what: str, name: str | None = None, *, many: bool
 def byte_lines(
     source: Source, what: str, name: str | None = None, *, separator: bytes = b"\n", many: bool = False
 ) -> Iterator[bytes]:
-    """Yield what stands between separators, as bytes; parameters and errors are those of `text_lines`."""
+    """Yield the pieces between separators, as bytes; parameters and errors are those of `text_lines`."""
     name = source_name(source, name)
     number = taken = 0
     rest = b""
@@ -67,7 +66,7 @@ def byte_lines(
 
 
 def _begun(block: bytes, what: str, name: str) -> bytes:
-    """Take the byte-order mark off the first block."""
+    """Remove the byte-order mark from the first block."""
     if block[:2] in _MARKS:
         raise FormatError(name, f"is in {_MARKS[block[:2]]}; save {what} as UTF-8")
     return block.removeprefix(b"\xef\xbb\xbf")

@@ -1,6 +1,6 @@
-"""Records of numbers and bytes from text, a bounded block at a time, with the line of whatever is wrong.
+"""Read records of numbers and bytes from text in bounded blocks; errors name the line.
 
-Memory follows what the file holds, never what its header promises.
+Memory grows with the contents of the file, whatever its header promises.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def open_text(source: Source, what: str, name: str | None = None) -> Iterator[Te
 
 
 class TextReader:
-    """Reads one file from its start; knows which line it is at.
+    """Reads one file from its start and keeps track of the line.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class TextReader:
     Attributes
     ----------
     line : int
-        The line on which what has been read but not used begins.
+        The line on which the text that is not yet used begins.
     """
 
     def __init__(self, blocks: Iterator[bytes], what: str, name: str) -> None:
@@ -227,7 +227,7 @@ class TextReader:
         return numbers, integers, int(last[-1, -1]) + 1
 
     def _check_lines(self, record: Record, last: Index) -> None:
-        """See that every record is one line, given the last byte of every token."""
+        """Refuse records that are not exactly one line, given the last byte of every token."""
         newlines = np.flatnonzero(np.frombuffer(self._text, np.uint8) == ord("\n"))
         lines = np.searchsorted(newlines, last[:, [0, -1]])
         before = np.concatenate(([0 if self._on_line else -1], lines[:-1, 1]))
@@ -236,7 +236,7 @@ class TextReader:
             self._misfit(record, int(last[int(bad.argmax()), 0]))
 
     def _misfit(self, record: Record, position: int) -> NoReturn:
-        """Say how many values the line of `position` has."""
+        """Raise a FormatError that says how many values the line of `position` has."""
         start = self._text.rfind(b"\n", 0, position) + 1
         stop = self._text.find(b"\n", position)
         values = len(self._text[start : stop if stop >= 0 else None].split()) + (0 if start else self._on_line)

@@ -1,4 +1,4 @@
-"""Text files as blocks of bounded size, decompressed where they are compressed."""
+"""Read text files, plain or gzipped, in blocks of bounded size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..limits import BLOCK, MAX_SMALL_TEXT, expanded
 __all__ = ["read_blocks"]
 
 _GZIP = 31
-"""zlib's name for the largest window with a gzip header."""
+"""The `wbits` of zlib for the largest window with a gzip header."""
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _blocks(first: bytes, read: Callable[[int], bytes]) -> Iterator[bytes]:
 
 
 def _gunzip(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Decompress, a bounded piece at a time; several members follow one another as one text."""
+    """Decompress in pieces of bounded size; consecutive gzip members form one text."""
     gzip = zlib.decompressobj(_GZIP)
     taken = given = 0
     for block in blocks:

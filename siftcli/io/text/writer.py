@@ -1,4 +1,4 @@
-"""Keypoints as text, many at a time: numbers by one format operation, bytes through a table of their digits."""
+"""Write keypoints as text: numbers by one format operation for many rows, bytes through a table of digits."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["EXACT", "compress", "encode_records"]
 UInt8 = npt.NDArray[np.uint8]
 
 EXACT = "%.9g"
-"""The format of a number that gives every float32 back exactly."""
+"""The shortest fixed format that reproduces every float32."""
 
 _ROWS = 4096
 """Keypoints written at a time."""
 
 _GZIP = 31
-"""zlib's name for the largest window with a gzip header."""
+"""The `wbits` of zlib for the largest window with a gzip header."""
 
 
 def encode_records(
