@@ -154,13 +154,13 @@ def test_a_budget_keeps_the_strongest(plane: Path) -> None:
 
 
 def colmap(image: Any) -> Features:
-    import peers
+    from tests.benchmarks import peers
 
     return peers.colmap(image)
 
 
 def opencv(image: Any) -> Features:
-    import peers
+    from tests.benchmarks import peers
 
     return peers.opencv(image)
 
