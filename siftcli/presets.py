@@ -8,7 +8,7 @@ from typing import Any
 from .errors import ParameterError
 from .params import DescriptorParams, DetectorParams, Parameters, SelectionParams
 
-__all__ = ["MATCH_PRESETS", "PRESETS", "all_parameters", "parameters"]
+__all__ = ["MATCH_PRESETS", "PRESETS", "RECONSTRUCTION_MATCHES", "all_parameters", "parameters"]
 
 PRESETS: dict[str, Parameters] = {
     "default": Parameters(),
@@ -52,6 +52,10 @@ PRESETS: dict[str, Parameters] = {
 _ACCURATE_MATCHES = {"ratio": 0.85, "ratio_test": "fginn", "ratio_both_ways": True}
 MATCH_PRESETS: dict[str, dict[str, Any]] = {"accurate": _ACCURATE_MATCHES, "accurate-affine": _ACCURATE_MATCHES}
 """Parameters of `MatchParams` that ``sift match --preset`` changes, by preset."""
+
+
+RECONSTRUCTION_MATCHES: dict[str, Any] = {"metric": "root"}
+"""Parameters of `MatchParams` for images whose features are extracted to be matched with one another."""
 
 
 def all_parameters(preset: str = "default", **overrides: Any) -> Parameters:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import PlanError
 from ..io.registry import collection_reader
+from ..words import counted
 from . import pairs as pairing
 from .match_source import Source
 from .pair_choice import PairChoice
@@ -17,17 +18,31 @@ from .similar import similar_images
 __all__ = ["choose_pairs"]
 
 
-def choose_pairs(source: Source, choice: PairChoice, seed: int, on_image: Callable[[], None] = lambda: None) -> Pairs:
+_EXHAUSTIVE = 200
+"""Most images of which all pairs are matched where the user does not choose; COLMAP has the same number."""
+_SIMILAR, _FOLLOWING = 30, 5
+"""Beyond that, the most similar images and those that follow by name that each one is matched with."""
+
+
+def choose_pairs(
+    source: Source,
+    names: tuple[str, ...],
+    choice: PairChoice,
+    seed: int,
+    on_image: Callable[[], None] = lambda: None,
+) -> Pairs:
     """Choose pairs of a source's images.
 
     Parameters
     ----------
     source : Source
+    names : tuple of str
+        The images.
     choice : PairChoice
     seed : int
-        Of the codebook of `retrieve`.
+        Of the codebook of retrieval.
     on_image : callable
-        Called after each image that `retrieve` has read, twice for each image.
+        Called after each image that retrieval has read, twice for each image.
 
     Raises
     ------
@@ -36,19 +51,27 @@ def choose_pairs(source: Source, choice: PairChoice, seed: int, on_image: Callab
     FormatError
         If the source cannot be read.
     """
-    names = source.names()
     if choice.pairs is not None:
         return pairing.from_list(names, choice.pairs, name="<stdin>" if isinstance(choice.pairs, bytes) else None)
     if len(names) < 2:
-        raise PlanError(f"{source.path}: holds {len(names)} image{'' if len(names) == 1 else 's'}; a pair needs two")
+        raise PlanError(f"{source.path}: holds {counted(len(names), 'image')}; a pair needs two")
     if choice.exhaustive:
         return pairing.exhaustive(names)
     if choice.sequential is not None:
         return pairing.sequential(names, choice.sequential)
     if choice.retrieve is not None:
-        neighbours = similar_images(source, names, choice.retrieve, seed, on_image=on_image)
-        return pairing.nearest_pairs(names, neighbours)
-    return _by_position(source, names, choice)
+        return pairing.nearest_pairs(names, similar_images(source, names, choice.retrieve, seed, on_image=on_image))
+    if choice.near is not None or choice.neighbours is not None:
+        return _by_position(source, names, choice)
+    if len(names) <= _EXHAUSTIVE:
+        return pairing.exhaustive(names)
+    similar = pairing.nearest_pairs(names, similar_images(source, names, _SIMILAR, seed, on_image=on_image))
+    index = np.concatenate([similar.index, pairing.sequential(names, _FOLLOWING).index])
+    note = (
+        f"each of the {len(names):,} images is matched with the {_SIMILAR} most similar ones and the next "
+        f"{_FOLLOWING} by name; --exhaustive matches all pairs"
+    )
+    return Pairs(names, np.unique(index, axis=0), (note,))
 
 
 def _by_position(source: Source, names: tuple[str, ...], choice: PairChoice) -> Pairs:

@@ -1,15 +1,15 @@
-"""Matching the pairs of a collection: in processes, with a journal, so that a run can be killed and gone on with."""
+"""Matching the pairs of a collection: in processes, with a journal, so that a run can be killed and resumed."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from hashlib import sha256
+from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,10 +26,9 @@ from .outcome import Outcome
 from .pairs import Pairs
 from .workers import run_tasks
 
-__all__ = ["PairResult", "count_inliers", "journal_for", "match_pairs", "write_journal"]
+__all__ = ["PairResult", "count_inliers", "journal_for", "match_pairs", "pair_key", "write_journal"]
 
 _TILE = 16
-_KEY_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -100,37 +99,34 @@ def count_inliers(matches: Matches) -> int | None:
 
 
 def journal_for(
-    output: str, source: Source, pairs: Pairs, params: MatchParams, *, resume: bool = False, overwrite: bool = False
+    output: str, source: Source, params: MatchParams, *, resume: bool = False, overwrite: bool = False
 ) -> Journal:
-    """Begin, or go on with, the journal of a run, beside its output.
+    """Begin or resume the journal of a run, beside its output.
 
     Parameters
     ----------
     output : str
         The match file.
-    source, pairs, params
-        What the run depends on: a journal of other ones is not gone on with.
+    source : Source
+        Of the features.  A journal of other features is not resumed.
+    params : MatchParams
+        The tests.  A journal of other parameters is not resumed.
     resume, overwrite : bool
-        See `Journal`.
+        See `Journal`.  With both, a journal that cannot be resumed is dropped.
 
     Raises
     ------
     OutputError
         See `Journal`.
     """
-    names = "\0".join(pairs.names).encode("utf-8", "surrogatepass")
-    about = {
-        "features": source.fingerprint(),
-        "pairs": sha256(names + pairs.index.astype("<i4").tobytes()).hexdigest(),
-        "parameters": asdict(params),
-    }
+    about = {"features": source.fingerprint(), "parameters": asdict(params)}
     encoded = json.dumps(about, sort_keys=True).encode()
-    return Journal(output, encoded, resume=resume, overwrite=overwrite and not resume)
+    return Journal(output, encoded, resume=resume, overwrite=overwrite)
 
 
-def _key(number: int) -> bytes:
-    """Return the key of a pair; keys are in the order of the pairs."""
-    return number.to_bytes(_KEY_SIZE, "big")
+def pair_key(names: tuple[str, str]) -> bytes:
+    """Return the key of a pair in a journal."""
+    return blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def match_pairs(
@@ -163,12 +159,12 @@ def match_pairs(
     OutputError
         If the journal cannot be written.
     """
-    tasks = ((key, pairs[key]) for key in pairs.schedule(_TILE).tolist() if _key(key) not in journal)
-    left = len(pairs) - len(journal)
-    for outcome in run_tasks(tasks, partial(_PairMatcher, source, params), max(1, min(jobs, left))):
+    left = [key for key in pairs.schedule(_TILE).tolist() if pair_key(pairs[key]) not in journal]
+    tasks = ((key, pairs[key]) for key in left)
+    for outcome in run_tasks(tasks, partial(_PairMatcher, source, params), max(1, min(jobs, len(left)))):
         result = _result(outcome)
         if result.data is not None:
-            journal.add(_key(result.key), result.data)
+            journal.add(pair_key(result.names), result.data)
         on_result(result)
 
 
@@ -189,6 +185,7 @@ def write_journal(
     *,
     overwrite: bool = False,
     database: DatabaseOptions | None = None,
+    kept: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Write the match file of a run, in the order of its pairs.
 
@@ -208,6 +205,8 @@ def write_journal(
         Replace what exists, or add to a database.
     database : DatabaseOptions, optional
         How a COLMAP database is made.
+    kept : iterable of (str, str)
+        Pairs of a file that exists which stay in it.
 
     Raises
     ------
@@ -216,10 +215,12 @@ def write_journal(
     """
 
     def matched() -> Iterator[tuple[str, str, Matches]]:
-        for key in journal:
-            yield *pairs[int.from_bytes(key, "big")], match_npz.decode(journal.read(key))
+        for names in (pairs[i] for i in range(len(pairs))):
+            if (key := pair_key(names)) in journal:
+                yield *names, match_npz.decode(journal.read(key))
 
     same = Path(output).exists() and Path(output).samefile(source.path)
     with collection_reader(source.path, source.format) as collection:
         features = None if same else collection.read
-        write_matches(output, matched(), format, features=features, overwrite=overwrite, database=database)
+        how: dict[str, Any] = {"features": features, "overwrite": overwrite, "database": database, "kept": kept}
+        write_matches(output, matched(), format, **how)

@@ -11,7 +11,9 @@ __all__ = ["PairChoice"]
 
 
 class PairChoice(NamedTuple):
-    """The ways to choose pairs, of which one is given; `near` and `neighbours` go together.
+    """The ways to choose pairs, of which one is given, or none: then their number decides.
+
+    `near` and `neighbours` go together.
 
     Attributes
     ----------

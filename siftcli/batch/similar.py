@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
+from ..errors import FormatError, OutputError
 from ..features import Features, Float32
+from ..io.retrieval_file import StoredVectors, digest_of_descriptors, read_vectors, write_vectors
 from ..matching.exact import Side, match_sides
 from ..matching.retrieval import aggregate, learn_codebook, most_similar, sample
 from ..params import MatchParams
@@ -51,6 +53,11 @@ def similar_images(
     on_image : callable
         Called after each image that was read, 2 N times at most.  One that cannot be read is like no other.
 
+    Notes
+    -----
+    The codebook and the vectors are kept beside the source, see :mod:`siftcli.io.retrieval_file`, and used again; of
+    images that are new or have other descriptors, vectors are computed with the same codebook.
+
     Returns
     -------
     (N, count) intp
@@ -61,6 +68,27 @@ def similar_images(
     FormatError
         If the source cannot be read.
     """
+    codebook, vectors = _vectors(source, names, seed, on_image)
+    if query is None:
+        return most_similar(vectors, vectors, count, exclude_self=True)[0]
+    descriptors = _NONE if query.descriptors is None else query.descriptors
+    return most_similar(aggregate(descriptors, codebook)[None], vectors, count)[0]
+
+
+def _vectors(
+    source: Source, names: tuple[str, ...], seed: int, on_image: Callable[[], None]
+) -> tuple[Float32, Float32]:
+    """Return the codebook and the vectors of images: those that are kept beside the source, and new ones."""
+    try:
+        stored, ours = read_vectors(source.path), True
+    except FormatError:  # something else has that name; it stays
+        stored, ours = None, False
+    if stored is not None and stored.seed != seed:
+        stored = None
+    size, modified = source.fingerprint()
+    places = {} if stored is None else {name: i for i, name in enumerate(stored.names)}
+    if stored is not None and stored.source == (size, modified) and places.keys() >= set(names):
+        return stored.codebook, stored.vectors[[places[name] for name in names]]
     images = Images(source, "l2")
 
     def read(name: str) -> Descriptors:
@@ -71,14 +99,21 @@ def similar_images(
         on_image()
         return _NONE if found is None else found
 
-    codebook = learn_codebook(sample(names, read, seed), seed)
+    codebook = learn_codebook(sample(names, read, seed), seed) if stored is None else stored.codebook
     vectors = np.empty((len(names), codebook.size), np.float32)
+    digests = []
     for vector, name in zip(vectors, names, strict=True):
-        vector[:] = aggregate(read(name), codebook)
-    if query is None:
-        return most_similar(vectors, vectors, count, exclude_self=True)[0]
-    descriptors = _NONE if query.descriptors is None else query.descriptors
-    return most_similar(aggregate(descriptors, codebook)[None], vectors, count)[0]
+        descriptors = read(name)
+        digests.append(digest_of_descriptors(descriptors))
+        place = places.get(name)
+        if stored is not None and place is not None and stored.digests[place] == digests[-1]:
+            vector[:] = stored.vectors[place]
+        else:
+            vector[:] = aggregate(descriptors, codebook)
+    if ours:
+        with suppress(OutputError):  # such as in a folder that is read-only; it is computed again next time
+            write_vectors(source.path, StoredVectors(seed, (size, modified), codebook, names, tuple(digests), vectors))
+    return codebook, vectors
 
 
 class _QueryMatcher:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from ..batch.choose_pairs import choose_pairs
-from ..batch.match_run import PairResult, journal_for, match_pairs, write_journal
+from ..batch.match_record import matched_pairs
+from ..batch.match_run import PairResult, journal_for, match_pairs, pair_key, write_journal
 from ..batch.match_source import Source
 from ..batch.pair_choice import PairChoice
 from ..batch.pair_report import PairReport
@@ -25,7 +26,7 @@ from .match_output import MatchOutput, Messages
 from .progress import Display
 from .streams import read_stdin, say, write_json
 
-__all__ = ["run_collection"]
+__all__ = ["chosen_pairs", "match_into", "require_file", "run_collection", "without"]
 
 
 def run_collection(
@@ -55,9 +56,8 @@ def run_collection(
     workers : int
         Processes.
     """
-    if target.on_stdout:
-        raise PlanError("-o: the matches of a collection need a file; give -o the name of one, such as matches.h5")
-    output, format = str(target.path), target.format(many=True)
+    output = require_file(target)
+    format = target.format(many=True)
     database = format.database
     guard([output], extended=[features] if database else [])
     if params.verify is not None:
@@ -65,31 +65,96 @@ def run_collection(
     source = Source(features)
     parameters = parameters_of(features)
     check_comparable(parameters, parameters, features, features, params.metric)
-    pairs = _chosen(source, choice, params.seed, messages)
-    if not messages.quiet:
-        for note in pairs.notes:
-            say(f"note: {note}")
+    pairs = chosen_pairs(source, source.names(), choice, params.seed, messages)
     format.function("check_names")(output, pairs.used())
     if database and not target.overwrite and Path(output).is_file():
-        pairs, there = _new_pairs(pairs, source, output, verified=params.verify is not None)
-        if there and not messages.quiet:
-            what = f"{there:,} pairs are" if there != 1 else "1 pair is"
+        there = matched_pairs(output, format, source, pairs.used(), verified=params.verify is not None)
+        wanted, pairs = len(pairs), without(pairs, there)
+        if len(pairs) < wanted and not messages.quiet:
+            count = wanted - len(pairs)
+            what = f"{count:,} pairs are" if count != 1 else "1 pair is"
             say(f"note: {what} in {output} already and not matched again; --overwrite does it")
         if not len(pairs):
             return 0
+    exists = target.overwrite or resume or database
+    return match_into(
+        source,
+        pairs,
+        params,
+        target,
+        messages,
+        resume=resume,
+        drop=target.overwrite and not resume,
+        exists=exists,
+        workers=workers,
+    )
+
+
+def require_file(target: MatchOutput) -> str:
+    """Return the name of the match file; PlanError if there is none."""
+    if target.on_stdout:
+        raise PlanError("-o: the matches of many images need a file; give -o the name of one, such as matches.h5")
+    return str(target.path)
+
+
+def match_into(
+    source: Source,
+    pairs: Pairs,
+    params: MatchParams,
+    target: MatchOutput,
+    messages: Messages,
+    *,
+    resume: bool,
+    drop: bool,
+    exists: bool,
+    workers: int,
+    kept: Iterable[tuple[str, str]] = (),
+) -> int:
+    """Match pairs and write their matches; return the exit status.
+
+    Parameters
+    ----------
+    source : Source
+    pairs : Pairs
+        Of its images.
+    params : MatchParams
+    target : MatchOutput
+        A file.
+    messages : Messages
+    resume : bool
+        Continue an interrupted run.
+    drop : bool
+        Drop the journal of an interrupted run that is not resumed.
+    exists : bool
+        The file may exist.
+    workers : int
+        Processes.
+    kept : iterable of (str, str)
+        Pairs of a file that exists which stay in it.
+    """
+    output = str(target.path)
     make_folder(Path(output).parent)
-    journal = journal_for(output, source, pairs, params, resume=resume, overwrite=target.overwrite)
-    with journal:
-        if not (target.overwrite or resume or database) and Path(output).is_file():
+    with journal_for(output, source, params, resume=resume, overwrite=drop) as journal:
+        if not exists and Path(output).is_file():
             raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
-        report = PairReport(len(pairs), skipped=len(journal), verified=params.verify is not None)
+        earlier = sum(pair_key(pairs[i]) in journal for i in range(len(pairs)))
+        report = PairReport(len(pairs), skipped=earlier, verified=params.verify is not None)
+        display = Display(report, "pairs", quiet=messages.quiet, verbose=messages.verbose)
+
+        def tell(result: PairResult) -> None:
+            display.show(result)
+            if messages.as_json:
+                write_json(result.record())
+
         try:
-            with Display(report, "pairs", quiet=messages.quiet, verbose=messages.verbose) as shown:
-                match_pairs(source, pairs, params, journal, _teller(shown, messages), workers)
+            with display:
+                match_pairs(source, pairs, params, journal, tell, workers)
         except KeyboardInterrupt:
-            say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; go on with --resume")
+            say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; --resume continues from there")
             raise
-        write_journal(journal, pairs, output, source, format.name, overwrite=True, database=target.database)
+        write_journal(
+            journal, pairs, output, source, target.format().name, overwrite=True, database=target.database, kept=kept
+        )
         if not report.failed:
             journal.remove()
     if report.failed:
@@ -97,33 +162,20 @@ def run_collection(
     return report.exit_status
 
 
-def _new_pairs(pairs: Pairs, source: Source, output: str, *, verified: bool) -> tuple[Pairs, int]:
-    """Leave out the pairs that a database has of the same features; return how many those are, too."""
-    from ..io.match_db import pairs_there
-    from ..io.registry import collection_reader
-
-    with collection_reader(source.path, source.format) as collection:
-        known = frozenset(collection.names)
-        read = None if Path(output).samefile(source.path) else collection.read
-        there = pairs_there(output, known & set(pairs.used()), read, verified=verified)
-    new = np.array([pairs[i] not in there for i in range(len(pairs))], bool)
-    return Pairs(pairs.names, pairs.index[new], pairs.notes), int(np.count_nonzero(~new))
+def without(pairs: Pairs, there: frozenset[tuple[str, str]]) -> Pairs:
+    """Leave out pairs, whichever way round they are."""
+    new = np.array([not there & {(a, b), (b, a)} for a, b in (pairs[i] for i in range(len(pairs)))], bool)
+    return Pairs(pairs.names, pairs.index[new], pairs.notes)
 
 
-def _teller(shown: Display, messages: Messages) -> Callable[[PairResult], None]:
-    def tell(result: PairResult) -> None:
-        shown.show(result)
-        if messages.as_json:
-            write_json(result.record())
-
-    return tell
-
-
-def _chosen(source: Source, choice: PairChoice, seed: int, messages: Messages) -> Pairs:
-    """Choose the pairs to match, and show progress where that takes time."""
+def chosen_pairs(source: Source, names: tuple[str, ...], choice: PairChoice, seed: int, messages: Messages) -> Pairs:
+    """Choose the pairs to match, tell what there is to tell, and show progress where that takes time."""
     if choice.pairs == STDIN:
         choice = choice._replace(pairs=read_stdin())
-    if choice.retrieve is None:
-        return choose_pairs(source, choice, seed)
-    with Display(Tally(2 * len(source.names()), "read"), "reads", quiet=messages.quiet, summary=False) as shown:
-        return choose_pairs(source, choice, seed, shown.step)
+    reads = Display(Tally(2 * len(names), "read"), "reads", quiet=messages.quiet, summary=False)
+    with reads as shown:
+        pairs = choose_pairs(source, names, choice, seed, shown.step)
+    if not messages.quiet:
+        for note in pairs.notes:
+            say(f"note: {note}")
+    return pairs

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import fields
+from typing import Any, Literal
 
 import click
 
 from ..batch.pair_choice import PairChoice
 from ..errors import PlanError
-from ..params import MatchParams
-from ..presets import MATCH_PRESETS
+from ..params import DescriptorParams, DetectorParams, MatchParams, SelectionParams
+from ..presets import MATCH_PRESETS, RECONSTRUCTION_MATCHES
 from .database import database_options
 from .guard import READ, WRITTEN
 from .options import all_of, field_options, option, report_options
 from .parameter_options import preset_option
+from .run_options import cluster_options, memory_option
 from .shared_options import config_option, image_options
 
-__all__ = ["chosen_tests", "match_options"]
+__all__ = ["EXTRACTION", "chosen_tests", "match_options"]
+
+EXTRACTION = tuple(field.name for kind in (DetectorParams, DescriptorParams, SelectionParams) for field in fields(kind))
+"""Names of the options about features that are extracted."""
 
 
 def _format_names() -> list[str]:
@@ -41,7 +46,7 @@ _output_options = all_of(
             metavar="OUT",
             type=WRITTEN,
             help="A match file; '-' for stdout. Of two images .csv, .npz, .h5, .txt or .db; of a collection .h5, .txt "
-            "or .db. A .db is a COLMAP database, and is added to.",
+            "or .db; of many images .h5 or .db. A .db is a COLMAP database, and is added to.",
             note="default: for two images, CSV on stdout",
         ),
         option(
@@ -53,7 +58,15 @@ _output_options = all_of(
             help="Whatever the suffix of OUT.",
             note=_formats,
         ),
-        option("--overwrite", group="Output", is_flag=True, help="Replace an existing output."),
+        option(
+            "--features",
+            group="Output",
+            metavar="FILE",
+            type=WRITTEN,
+            help="File that keeps the features of many images, for the next run.",
+            note="default: beside OUT; of scene.db, scene.features.h5",
+        ),
+        option("--overwrite", group="Output", is_flag=True, help="Replace an existing output, and what is beside it."),
         option(
             "--save-model",
             group="Output",
@@ -78,12 +91,20 @@ _verify_option = option(
     type=click.Choice([*MatchParams.__dataclass_fields__["verify"].metadata["choices"], "none"]),
     help="Find the model that most matches obey, and mark those as inliers; auto: a homography or, where there is "
     "parallax, a fundamental matrix, whichever explains the matches.",
-    note="default: auto for two images (none without PoseLib), none for a collection, homography for --rank",
+    note="default: auto for two images, fundamental for many images (none without PoseLib), none for a collection of "
+    "features, homography for --rank",
 )
 
 _collection_options = all_of(
     [
-        option("--exhaustive", group="Collection", is_flag=True, help="Match all image pairs."),
+        option("-r", "--recursive", group="Collection", is_flag=True, help="Search subfolders for images too."),
+        option(
+            "--exhaustive",
+            group="Collection",
+            is_flag=True,
+            help="Match all image pairs. This is the default up to 200 images; beyond that it is the 30 most similar "
+            "images of each and the next 5 by name.",
+        ),
         option(
             "--sequential",
             group="Collection",
@@ -134,7 +155,10 @@ _collection_options = all_of(
 
 _other_options = all_of(
     [
-        preset_option("Image", "Parameters of the features that are extracted from images, and of their matches."),
+        preset_option("Detector", "Parameters of the features that are extracted from images, and of their matches."),
+        field_options(DetectorParams, "Detector"),
+        field_options(DescriptorParams, "Descriptor"),
+        field_options(SelectionParams, "Selection"),
         image_options,
         config_option,
         database_options,
@@ -148,6 +172,8 @@ _other_options = all_of(
             help="Processes for a collection, threads for two images; the matches do not depend on it.",
             note="default: the number of cores",
         ),
+        memory_option,
+        cluster_options,
         report_options(
             "Work",
             "Print one JSON object per image pair on stdout instead of matches.",
@@ -169,7 +195,12 @@ match_options = all_of(
 """All options of the command."""
 
 
-def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> MatchParams:
+def chosen_tests(
+    given: dict[str, Any],
+    choice: PairChoice,
+    kind: Literal["pair", "images", "collection", "rank"],
+    descriptor: DescriptorParams,
+) -> MatchParams:
     """Take the values of the options of matching out of those of a command.
 
     Parameters
@@ -177,8 +208,10 @@ def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> Mat
     given : dict
         Values of the options, by name.
     choice : PairChoice
-    two : bool
-        Two images are matched, not a collection.
+    kind : str
+        What is matched: two images, many images, the images of a file, or one image with these.
+    descriptor : DescriptorParams
+        Of features that are extracted.
 
     Returns
     -------
@@ -194,18 +227,23 @@ def chosen_tests(given: dict[str, Any], choice: PairChoice, *, two: bool) -> Mat
     tests = {name: given.pop(name) for name in MatchParams.__dataclass_fields__}
     tests = {name: value for name, value in tests.items() if value is not None}
     asked = tests.pop("verify", None)
-    if asked == "auto" and not two:
+    if asked == "auto" and kind != "pair":
         raise PlanError("--verify auto: is for two images; for a collection, name the model")
-    if asked is None and given["rank"]:
+    if asked is None and kind == "pair":
+        asked = "auto"
+    if asked is None and kind in ("images", "rank"):
         from ..matching.evidence import can_verify
 
-        asked = "homography" if can_verify() else None
-    if two and asked is None:
-        asked = "auto"
+        model = "fundamental" if kind == "images" else "homography"
+        asked = model if can_verify() else None
     if asked not in (None, "none"):
         tests["verify"] = asked
-    params = MatchParams(**{**MATCH_PRESETS.get(given["preset"], {}), **tests})
-    _refuse_unused(tests, params, {"seed"} if choice.retrieve is not None else set())
+    defaults = MATCH_PRESETS.get(given["preset"], {})
+    if kind == "images" and not descriptor.root_sift:
+        defaults = {**RECONSTRUCTION_MATCHES, **defaults}
+    params = MatchParams(**{**defaults, **tests})
+    by_likeness = choice.retrieve is not None or (kind != "pair" and not choice.given())
+    _refuse_unused(tests, params, {"seed"} if by_likeness else set())
     return params
 
 

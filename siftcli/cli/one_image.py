@@ -15,6 +15,7 @@ from ..features import Features
 from ..io.files import STDIN, STDOUT
 from ..io.image import LoadedImage
 from ..io.image_kinds import ImageReading
+from ..params import Parameters
 from ..presets import all_parameters
 from .streams import read_stdin, say
 
@@ -37,16 +38,19 @@ class Reading:
         None chooses by the image.
     quiet : bool
         Leave out warnings.
+    parameters : Parameters or None
+        For features that are extracted; by default those of the preset.
     """
 
     preset: str
     images: ImageReading
     workers: int | None = None
     quiet: bool = False
+    parameters: Parameters | None = None
 
     def settings(self, *, descriptors: bool = True) -> Settings:
         """Return the settings of a batch that reads and detects in this way."""
-        detector, descriptor, selection = all_parameters(self.preset)
+        detector, descriptor, selection = self.parameters or all_parameters(self.preset)
         return Settings(
             detector,
             descriptor if descriptors else None,

@@ -12,7 +12,33 @@ from ..machine import MOST_WORKERS
 from .guard import WRITTEN
 from .options import all_of, option
 
-__all__ = ["RunOptions", "run_options"]
+__all__ = ["RunOptions", "cluster_options", "memory_option", "run_options"]
+
+memory_option = option(
+    "--memory",
+    group="Batch",
+    setting=True,
+    metavar="SIZE",
+    help="Limit the predicted memory of images in progress, such as 4G or 500M; one image is always processed.",
+    note="default: 80 % of what is free",
+)
+"""``--memory``."""
+
+cluster_options = all_of(
+    [
+        option(
+            "--scheduler",
+            group="Batch",
+            metavar="ADDRESS",
+            help="Process images on the workers of a Dask scheduler: tcp://host:8786, or the scheduler's file. "
+            "Needs siftcli[cluster].",
+        ),
+        option(
+            "--ship", group="Batch", is_flag=True, help="Send image data to Dask workers that cannot read the files."
+        ),
+    ]
+)
+"""``--scheduler`` and ``--ship``."""
 
 run_options = all_of(
     [
@@ -35,14 +61,7 @@ run_options = all_of(
             help="Number of processes (threads on systems without fork) that share one image; the result is the same.",
             note=f"default: 1; for a single large image the cores, at most {MOST_WORKERS}",
         ),
-        option(
-            "--memory",
-            group="Batch",
-            setting=True,
-            metavar="SIZE",
-            help="Limit the predicted memory of images in progress, such as 4G or 500M; one image is always processed.",
-            note="default: 80 % of what is free",
-        ),
+        memory_option,
         option(
             "--resume",
             group="Batch",
@@ -73,16 +92,7 @@ run_options = all_of(
             metavar="K/N",
             help="Process only the K-th of N parts of the images, for N runs of one command on different machines.",
         ),
-        option(
-            "--scheduler",
-            group="Batch",
-            metavar="ADDRESS",
-            help="Process images on the workers of a Dask scheduler: tcp://host:8786, or the scheduler's file. "
-            "Needs siftcli[cluster].",
-        ),
-        option(
-            "--ship", group="Batch", is_flag=True, help="Send image data to Dask workers that cannot read the files."
-        ),
+        cluster_options,
     ]
 )
 """How a batch is run."""
@@ -112,14 +122,21 @@ class RunOptions(NamedTuple):
         PlanError
             If they exclude each other.
         """
-        options = cls(**{name: given.pop(name) for name in cls._fields})
-        if options.fail_fast and options.max_failures is not None:
+        return cls(**{name: given.pop(name) for name in cls._fields})._checked()
+
+    @classmethod
+    def for_extraction(cls, jobs: int | None, memory: str | None, scheduler: str | None, ship: bool) -> RunOptions:
+        """Return the options of a run that does what is missing; PlanError if they exclude each other."""
+        return cls(jobs, None, memory, True, False, None, False, None, None, scheduler, ship)._checked()
+
+    def _checked(self) -> RunOptions:
+        if self.fail_fast and self.max_failures is not None:
             raise PlanError("--fail-fast and --max-failures exclude each other")
-        if options.ship and options.scheduler is None:
+        if self.ship and self.scheduler is None:
             raise PlanError("--ship: is about the workers of --scheduler; give that too")
-        if options.scheduler is not None and (options.jobs is not None or options.memory is not None):
+        if self.scheduler is not None and (self.jobs is not None or self.memory is not None):
             raise PlanError("--scheduler: its workers do the work; --jobs and --memory are about local ones")
-        return options
+        return self
 
     @property
     def bytes(self) -> int | None:

@@ -56,6 +56,13 @@ class MatchCollection(DatabaseReader):
         found = self.connection.execute("SELECT pair_id FROM two_view_geometries")
         return frozenset(self._named(pair) for (pair,) in found)
 
+    def count_verified(self) -> int:
+        """Return how many pairs have inliers of a model."""
+        if not self.layout.verified:
+            return 0
+        query = "SELECT COUNT(*) FROM two_view_geometries WHERE rows > 0"
+        return int(self.connection.execute(query).fetchone()[0])
+
     def read(self, name_a: str, name_b: str) -> Matches:
         """Return the matches of a pair, either way round, with its inliers and model where it is verified.
 

@@ -127,6 +127,7 @@ def write_matches(
     features: Callable[[str], Features] | None = None,
     overwrite: bool = False,
     database: DatabaseOptions | None = None,
+    kept: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Write a match file, all of it or nothing.
 
@@ -144,6 +145,8 @@ def write_matches(
         Replace what exists.  A COLMAP database is never replaced: matches are added to it.
     database : DatabaseOptions, optional
         How a COLMAP database is made.
+    kept : iterable of (str, str)
+        Pairs of an HDF5 file that is replaced which stay in it; a database keeps all of its pairs.
 
     Raises
     ------
@@ -156,7 +159,9 @@ def write_matches(
         atomic_write(path, encode_matches(matches.named(name_a, name_b), chosen.name), overwrite=overwrite)
         return
     with RunLock(path, join=True):
-        arguments = {"features": features, "database": database} if chosen.database else {}
+        arguments: dict[str, object] = {"kept": kept} if chosen.name == "hloc" else {}
+        if chosen.database:
+            arguments = {"features": features, "database": database}
         chosen.function("write")(Path(path), pairs, overwrite=overwrite, **arguments)
 
 

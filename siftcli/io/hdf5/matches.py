@@ -14,7 +14,7 @@ UTF-8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import OutputError
-from ...matches import Matches
+from ...matches import Matches, digest_of
 from ..names import check_name
 from .matches_reader import MatchCollection
 from .writer import create_hdf5
@@ -30,7 +30,9 @@ from .writer import create_hdf5
 if TYPE_CHECKING:
     import h5py
 
-__all__ = ["MatchCollection", "check_names", "group_name", "write"]
+    from ...features import Features
+
+__all__ = ["MatchCollection", "check_names", "group_name", "pairs_there", "write"]
 
 _FORMAT = "siftcli-matches"
 _VERSION = 1
@@ -51,7 +53,13 @@ def check_names(path: str | PathLike[str], names: Iterable[str]) -> None:
             raise OutputError(path, f"{other!r} and {name!r} would both be {place!r} in it; rename one of them")
 
 
-def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: bool = False) -> None:
+def write(
+    path: Path,
+    pairs: Iterable[tuple[str, str, Matches]],
+    *,
+    overwrite: bool = False,
+    kept: Iterable[tuple[str, str]] = (),
+) -> None:
     """Write a file atomically; equal input gives equal bytes.
 
     Parameters
@@ -62,15 +70,24 @@ def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: b
         With `sizes`.
     overwrite : bool
         Replace a file of that name.
+    kept : iterable of (str, str)
+        Pairs of that file that stay, as they are.
 
     Raises
     ------
+    FormatError
+        If `kept` names pairs and that file cannot be read.
     OutputError
         If a name cannot be in the file, or it cannot be written.
     """
     with create_hdf5(path, overwrite=overwrite) as output:
         with output.writing() as file:
             file.attrs["format"], file.attrs["version"] = np.bytes_(_FORMAT.encode()), _VERSION
+        if kept := list(kept):
+            with MatchCollection(path) as earlier:
+                for names in kept:
+                    with output.writing() as file:
+                        earlier.copy(names, file)
         for name_a, name_b, matches in pairs:
             check_names(path, {name_a, name_b})
             place = group_name(name_a, name_b)
@@ -78,6 +95,45 @@ def write(path: Path, pairs: Iterable[tuple[str, str, Matches]], *, overwrite: b
                 if place in file:
                     raise OutputError(path, f"the pair {name_a!r}, {name_b!r} is there already; give each pair once")
                 _fill(file.create_group(place), name_a, name_b, matches)
+
+
+def pairs_there(
+    path: str | PathLike[str], names: Iterable[str], features: Callable[[str], Features]
+) -> frozenset[tuple[str, str]]:
+    """Return the pairs in a file that need not be matched again: those of images with the same features.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    names : iterable of str
+        The images that there are.
+    features : callable
+        Gives the features of an image by its name.
+
+    Returns
+    -------
+    frozenset of (str, str)
+        Each pair as it is in the file.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    """
+    known, digests = frozenset(names), {}
+    there = set()
+    with MatchCollection(path) as collection:
+        for pair in collection.pairs:
+            if not known.issuperset(pair):
+                continue
+            for name in pair:
+                if name not in digests:
+                    digests[name] = digest_of(features(name))
+            origins = collection.origins(*pair)
+            if tuple(origin.digest for origin in origins) == tuple(digests[name] for name in pair):
+                there.add(pair)
+    return frozenset(there)
 
 
 def _fill(group: h5py.Group, name_a: str, name_b: str, matches: Matches) -> None:

@@ -107,6 +107,25 @@ class MatchCollection:
             origins=(_origin(told, "a", name_a), _origin(told, "b", name_b)),
         )
 
+    def count_verified(self) -> int:
+        """Return how many pairs have inliers of a model; FormatError if the file is damaged."""
+        with damage_named(self._path):
+            groups = (self._file[where.encode("utf-8", "surrogateescape")] for where in self._places.values())
+            return sum("model" in group.attrs for group in groups)
+
+    def origins(self, name_a: str, name_b: str) -> tuple[Origin, Origin]:
+        """Return what the file tells about the images of a pair; KeyError and FormatError as `read`."""
+        where = self._places[name_a, name_b]
+        with damage_named(self._path, where):
+            told = attributes_of(self._file[where.encode("utf-8", "surrogateescape")])
+        return _origin(told, "a", name_a), _origin(told, "b", name_b)
+
+    def copy(self, pair: tuple[str, str], to: h5py.File) -> None:
+        """Copy a pair to another file, as it is; KeyError and FormatError as `read`."""
+        self.read(*pair)  # nothing damaged is copied
+        place = self._places[pair].encode("utf-8", "surrogateescape")
+        self._file.copy(self._file[place], to.require_group(place.rpartition(b"/")[0]), place.rpartition(b"/")[2])
+
     def _array(self, group: h5py.Group, key: str, kinds: str, where: str) -> npt.NDArray[Any]:
         array = read_array(group, key, self._path, where)
         if array.dtype.kind not in kinds or array.ndim != 1:

@@ -1,0 +1,144 @@
+"""``sift match FOLDER``: extract the features of images, choose their pairs, and match and verify these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..batch.inputs import find_inputs
+from ..batch.match_record import check_record, has_record, matched_pairs, record_parameters
+from ..batch.match_source import Source
+from ..batch.pair_choice import PairChoice
+from ..batch.plan import Job, make_jobs
+from ..batch.settings import Settings
+from ..batch.states import job_states
+from ..errors import PlanError
+from ..io.journal import has_journal
+from ..io.recorded import check_comparable, parameters_of
+from ..matching.verify import require_estimator
+from ..params import MatchParams
+from ..words import counted
+from .batch import run_batch
+from .guard import guard
+from .match_collection import chosen_pairs, match_into, require_file, without
+from .match_output import MatchOutput, Messages
+from .one_image import Reading
+from .run_options import RunOptions
+from .streams import say
+
+__all__ = ["run_images"]
+
+
+def run_images(
+    inputs: tuple[str, ...],
+    choice: PairChoice,
+    params: MatchParams,
+    reading: Reading,
+    target: MatchOutput,
+    messages: Messages,
+    run: RunOptions,
+    *,
+    recursive: bool,
+    features: str | None,
+    workers: int,
+) -> int:
+    """Match images; return the exit status.
+
+    What is there of an earlier run is used again, so the same command continues an interrupted run.
+
+    Parameters
+    ----------
+    inputs : tuple of str
+        Images, folders and patterns.
+    choice : PairChoice
+        Which pairs.
+    params : MatchParams
+        The tests.
+    reading : Reading
+        How features are extracted.
+    target : MatchOutput
+        A database or HDF5 file.
+    messages : Messages
+    run : RunOptions
+        How the images are processed.
+    recursive : bool
+        Search subfolders.
+    features : str or None
+        The file that keeps the features; by default beside the output.
+    workers : int
+        Processes that match.
+    """
+    output = require_file(target)
+    format = target.format(many=True)
+    if format.name == "colmap":
+        raise PlanError(f"{output}: holds no features; give -o a .db or .h5 file")
+    if params.verify is not None:
+        require_estimator(params.verify)
+    if features is None:
+        features = str(Path(output).with_name(f"{Path(output).stem}.features.h5"))
+    found = find_inputs(inputs, recursive=recursive)
+    if not messages.quiet:
+        for note in found.notes:
+            say(f"warning: {note}")
+        for others in found.left_out:
+            say(others)
+    jobs = make_jobs(found, features, overwrite=target.overwrite, resume=not target.overwrite)
+    if not jobs[0].shared:
+        raise PlanError(f"--features: {features} cannot hold many images; give it the name of a .h5 file")
+    guard([output, features], [job.path for job in jobs])
+    settings = replace(reading.settings(), overwrite=target.overwrite)
+    status = _extract(jobs, settings, run, messages)
+    source, parameters = Source(features), parameters_of(features)
+    check_comparable(parameters, parameters, features, features, params.metric)
+    names = _present(jobs, settings)
+    pairs = chosen_pairs(source, names, choice, params.seed, messages)
+    format.function("check_names")(output, pairs.used())
+    exists, there = Path(output).is_file(), frozenset[tuple[str, str]]()
+    if exists and not target.overwrite:
+        if not format.database and not has_record(output):
+            raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
+        check_record(output, params, parameters)
+        there = matched_pairs(output, format, source, source.names(), verified=params.verify is not None)
+    new = without(pairs, there)
+    if not exists:
+        record_parameters(output, params, parameters)
+    if len(new):
+        how: dict[str, Any] = {"resume": True, "drop": True, "exists": True, "workers": workers, "kept": sorted(there)}
+        status = max(status, match_into(source, new, params, target, messages, **how))
+        if exists:
+            record_parameters(output, params, parameters)
+    if not messages.quiet:
+        with format.function("MatchCollection")(output) as collection:
+            count, verified = len(collection.pairs), collection.count_verified()
+        earlier = len(pairs) - len(new)
+        matched = f"{counted(len(new), 'pair')} matched" + (f", {earlier:,} up to date" if earlier else "")
+        if not len(new):
+            matched = f"nothing to match: {counted(earlier, 'pair')} up to date"
+        say(f"{counted(len(names), 'image')}; {matched}")
+        say(f"{output} has {counted(count, 'pair')}, {verified:,} of them verified; the features are in {features}")
+    return status
+
+
+def _extract(jobs: Sequence[Job], settings: Settings, run: RunOptions, messages: Messages) -> int:
+    """Extract the features that are missing; return the exit status."""
+    signed = settings.signed(jobs[0].format, __version__)
+    if run.resume and not has_journal(jobs[0].output) and Path(jobs[0].output).is_file():
+        states = [state for _, state in job_states(jobs, str(signed.signature))]
+        if set(states) == {"done"}:
+            if not messages.quiet:
+                say(f"nothing to extract: {counted(len(jobs), 'image')} up to date")
+            return 0
+    quiet, verbose = messages.quiet, messages.verbose
+    return run_batch(jobs, settings, run, several=True, overwrite=settings.overwrite, quiet=quiet, verbose=verbose)
+
+
+def _present(jobs: Sequence[Job], settings: Settings) -> tuple[str, ...]:
+    """Return the names of the images whose features are there; PlanError if there are fewer than two."""
+    signature = str(settings.signed(jobs[0].format, __version__).signature)
+    names = sorted(job.name for job, state in job_states(jobs, signature) if state == "done")
+    if len(names) < 2:
+        raise PlanError(f"a pair needs two images, and there are features of {len(names)}")
+    return tuple(names)
