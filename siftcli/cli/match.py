@@ -31,15 +31,16 @@ __all__ = ["command"]
 @match_options
 @click.pass_context
 def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **given: Any) -> None:
-    """Match the keypoints of two images, of many images, or of a file of features.
+    """Match the keypoints of two images, or of a collection.
 
     A and B are images, whose features are extracted, or feature files of any format. Two descriptors match if each is
     the other's nearest neighbour, found exactly, and clearly nearer than the second nearest. Matches go to stdout, as
     index_a, index_b, x_a, y_a, x_b, y_b, distance, ratio, inlier.
 
-    IMAGES are a folder, patterns in quotes, or many images: sift match photos/ -o scene.db extracts their features into
-    scene.features.h5, chooses pairs, matches and verifies them. The same command again continues an interrupted run,
-    and does what is new.
+    IMAGES are a folder, patterns in quotes, or many images. Their features go to a file beside OUT; pairs are chosen,
+    matched and verified. The same command again continues an interrupted run, and does what is new.
+
+    From photographs to matches: sift match photos/ -o scene.db
 
     FEATURES is a file of many images: sift match features.h5 --exhaustive -o matches.h5
 
@@ -141,7 +142,7 @@ _ONLY = {
     "features": ("images", "is about images whose features are extracted"),
     "recursive": ("images", "is about a folder of images"),
 }
-"""What options are about."""
+"""Options that are about one kind of inputs, and the message for others."""
 
 
 def _refuse_others(kind: str, chosen: list[str], given: dict[str, Any]) -> None:

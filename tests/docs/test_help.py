@@ -91,6 +91,7 @@ def test_the_examples_of_the_help_run(name: str, reader: Reader) -> None:
 def test_the_examples_of_the_help_are_found() -> None:
     assert "sift detect - < in.pgm > out.key" in examples("detect")
     assert examples("match")[1:] == [
+        "sift match photos/ -o scene.db",
         "sift match features.h5 --exhaustive -o matches.h5",
         "sift match query.jpg features.h5 --rank",
     ]
