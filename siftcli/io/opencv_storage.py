@@ -2,8 +2,8 @@
 
 A keypoint is x, y, size, angle, response, octave and class: a sequence of its own (OpenCV 3 and later), a part of one
 long sequence (before), or a row of a matrix, as Python scripts write it.  ``size`` is twice sigma; angles are degrees,
-y down, -1 for none; the octave has the level in its second byte.  The centre of the first pixel is (0, 0), the bins are
-Lowe's, descriptors are floats of norm 512, see :mod:`siftcli.conventions`.
+y down, -1 for none; a response that is not known is 0; the octave has the level in its second byte.  The centre of the
+first pixel is (0, 0), the bins are Lowe's, descriptors are floats of norm 512, see :mod:`siftcli.conventions`.
 [OpenCV 4.6 modules/core/src/persistence_types.cpp, modules/features2d/src/sift.dispatch.cpp]
 """
 
@@ -153,7 +153,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
         xy=frames[:, :2].copy(),
         scales=frames[:, 2] / np.float32(2),
         orientations=wrapped(np.deg2rad(angles)),
-        scores=scores,
+        scores=scores if scores.any() else None,
         octaves=octaves,
         levels=levels,
         descriptors=descriptors,

@@ -48,7 +48,8 @@ def comparable(format: Format, features: Features) -> Features:
         known = features.octaves is not None and features.levels is not None and len(features) > 0
         octaves = (features.octaves % 256 - 128).astype(np.int16) if known else None
         levels = (features.levels % 255 + 1).astype(np.int16) if known else None
-        features = Features(**{**vars(features), "octaves": octaves, "levels": levels})
+        scores = features.scores if features.scores is not None and features.scores.any() else None  # 0 is unknown
+        features = Features(**{**vars(features), "octaves": octaves, "levels": levels, "scores": scores})
     return features
 
 
