@@ -19,7 +19,7 @@ These rules hold for every command:
 
 - Data goes to standard output or to files; messages go to standard error. `-` is standard input or output.
 - An output that exists is kept unless `--overwrite` is given, and a file that is there is whole.
-- Exit status: 0 all done; 1 an input failed, the others are done and each failure is told; 2 wrong usage; 130 after
+- Exit status: 0 all done; 1 an input failed, the others are done and each failure is reported; 2 wrong usage; 130 after
   Ctrl-C.
 - `NO_COLOR` is obeyed. `--` ends the options, for names that begin with a dash.
 

@@ -106,7 +106,7 @@ def _connect(scheduler: str) -> _Client:
         import distributed
     except ImportError as error:
         raise ParameterError("scheduler", "needs Dask, which is not installed: pip install siftcli[cluster]") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is told in this command's own words
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # this command prints its own messages
     try:
         where = {"scheduler_file" if Path(scheduler).is_file() else "address": scheduler}
         client: _Client = distributed.Client

@@ -137,7 +137,7 @@ def match_pairs(
     on_result: Callable[[PairResult], None],
     jobs: int = 1,
 ) -> None:
-    """Match the pairs that a journal has not got, and append them to it.
+    """Match the pairs that a journal lacks, and append them to it.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def write_journal(
     output : str
         The match file.
     source : Source
-        Of the features, for images that a database has not got.
+        Of the features, for images that a database lacks.
     format : str, optional
         Of the match file; by default the suffix says it.
     overwrite : bool

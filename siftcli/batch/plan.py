@@ -230,12 +230,11 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
     if taken:
         more = f" (as do {len(taken) - 1} more of {len(outputs)} outputs)" if len(taken) > 1 else ""
         raise PlanError(
-            f"{taken[0]}: exists already{more}; use --overwrite to replace, --resume to go on with what is there, "
+            f"{taken[0]}: exists already{more}; use --overwrite to replace, --resume to continue with the others, "
             "or -o for another place"
         )
     left = next((abandoned_journal(job.output) for job in jobs[:1] if job.shared), None)
     if left is not None:
         raise PlanError(
-            f"{left}: is what a run that did not end has left; use --resume to go on with it, "
-            "or --overwrite to begin anew"
+            f"{left}: is left from an interrupted run; use --resume to continue it, or --overwrite to begin anew"
         )

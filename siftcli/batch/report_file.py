@@ -59,7 +59,7 @@ class ReportFile:
         jobs : sequence of Job
             All of the batch.
         run : mapping
-            What is told about the run in JSON, besides the counts.
+            Facts about the run for JSON, besides the counts.
 
         Raises
         ------

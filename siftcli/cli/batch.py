@@ -50,7 +50,7 @@ def run_batch(
     overwrite : bool
         The report may be replaced too.
     as_json, quiet, verbose : bool
-        What is told.
+        Messages.
 
     Returns
     -------

@@ -96,7 +96,7 @@ def command(
 
     IN is a feature file, a folder of them, or '-' for stdin. OUT is a file, a folder (with --to), or '-' for stdout. A
     file of many images becomes a folder of files, and a folder one file of many images. What the new format cannot
-    hold, and how coordinates, angles and bins were converted, is told.
+    hold, and the conversion of coordinates, angles and bins, are reported.
 
     Several inputs become one file of many images, or one folder; the last name is the output. To merge what the runs
     of sift detect --shard have made: sift convert shard-*.h5 features.h5

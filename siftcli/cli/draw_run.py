@@ -115,7 +115,7 @@ def _refuse_options(target: Target, given: Mapping[str, Any], style: KeypointSty
         raise PlanError(f"--theme none: {target.format} has no transparency; use {', '.join(TRANSPARENT)}")
 
 
-# --- what is told
+# --- messages
 
 
 def _keypoints(picture: Picture, style: KeypointStyle) -> tuple[dict[str, object], str]:

@@ -100,7 +100,7 @@ def run_evaluation(inputs: tuple[str, ...], options: EvaluateOptions) -> int:
                 )
         except KeyboardInterrupt:
             if journal is not None:
-                say(f"{len(journal):,} of {tally.total:,} pairs are in {journal.path}; go on with --resume")
+                say(f"{len(journal):,} of {tally.total:,} pairs are in {journal.path}; continue with --resume")
             raise
         if output is not None:
             measurer = Measurer(methods, pairs, settings)

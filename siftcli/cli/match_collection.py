@@ -150,7 +150,7 @@ def match_into(
             with display:
                 match_pairs(source, pairs, params, journal, tell, workers)
         except KeyboardInterrupt:
-            say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; go on with --resume")
+            say(f"{len(journal):,} of {len(pairs):,} pairs are in {journal.path}; continue with --resume")
             raise
         write_journal(
             journal, pairs, output, source, target.format().name, overwrite=True, database=target.database, kept=kept

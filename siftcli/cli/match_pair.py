@@ -202,7 +202,7 @@ def _write(a: Loaded, b: Loaded, matches: Matches, output: MatchOutput, messages
     )
 
 
-# --- what is told
+# --- messages
 
 
 def _record(a: Loaded, b: Loaded, matches: Matches, output: str | None, seconds: float) -> dict[str, object]:

@@ -59,7 +59,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Tell a warning of this package as every other message is told, and one of Python's as Python does."""
+    """Print a warning of this package like every other message, and one of Python as Python does."""
     if issubclass(category, SiftWarning):
         say(f"warning: {message}")
     elif sys.stderr is not None:

@@ -61,7 +61,7 @@ def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: M
         Of the two.
     look : mapping, optional
         Values that `style`, `radius` and `color` begin with, as of `siftcli.draw.style.KeypointStyle`; what the page
-        does not offer is passed over.
+        does not offer is ignored.
     """
     look = dict(look or {})
     plain = PLAIN

@@ -32,7 +32,7 @@ _BACK = np.linalg.inv(_SHIFT)
 
 
 def geometry_columns(model: Model | None, turned: bool, absent: bool) -> dict[str, object]:
-    """Return the configuration and the matrices of a pair; those that it has not got are absent, or zero."""
+    """Return the configuration and the matrices of a pair; those that it lacks are absent, or zero."""
     blank = {} if absent or model is None else {key: bytes(72) for key in "FEH"}
     pose: dict[str, object] = {"qvec": _packed((1, 0, 0, 0)), "tvec": bytes(24)} if blank else {}
     if model is None:

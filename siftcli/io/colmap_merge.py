@@ -163,7 +163,7 @@ class _Merger(DatabaseWriter):
     def _copy_frames(
         self, source: sqlite3.Connection, layout: Layout, numbers: dict[int, int], cameras: dict[int, int]
     ) -> None:
-        """Copy the rigs and frames of the images that were copied; make those that a source has not got."""
+        """Copy the rigs and frames of the images that were copied; make those that a source lacks."""
         if not self._layout.rigs:
             return
         query = "SELECT data_id FROM frame_data WHERE sensor_type = ?"
@@ -260,7 +260,7 @@ _SIZES = {"F": 72, "E": 72, "H": 72, "qvec": 32, "tvec": 24}
 
 
 def _leave_out_blanks(values: dict[str, Any]) -> None:
-    """Leave out matrices that are zero or not a number, as versions before 4 store those that a pair has not got."""
+    """Leave out matrices that are zero or not a number, as versions before 4 store those that a pair lacks."""
     for key in ("F", "E", "H"):
         if values[key]:
             matrix = np.frombuffer(values[key], "<f8")
@@ -270,7 +270,7 @@ def _leave_out_blanks(values: dict[str, Any]) -> None:
 
 
 def _fill_blanks(values: dict[str, Any]) -> None:
-    """Store zeros, and the identity, for what a pair has not got, as versions before 4 expect."""
+    """Store zeros, and the identity, for what a pair lacks, as versions before 4 expect."""
     for key, size in _SIZES.items():
         if values[key] is None:
             values[key] = np.array([1, 0, 0, 0], "<f8").tobytes() if key == "qvec" else bytes(size)

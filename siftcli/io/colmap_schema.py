@@ -5,7 +5,7 @@ The versions differ in a few places only, and every one of these can be told fro
 * 3.8 keeps a position of an image in the table of images; later versions have a table of pose priors, which belong to
   an image (3.10 to 3.13) or to the data of a sensor (4.x);
 * 3.12 and later have rigs and frames: every image is the data of one camera in one frame;
-* 4.x tells the type of descriptors and leaves out the matrices that a pair has not got, where earlier versions have
+* 4.x tells the type of descriptors and leaves out the matrices that a pair lacks, where earlier versions have
   zeros.
 """
 
@@ -143,7 +143,7 @@ class Layout:
     Attributes
     ----------
     typed : bool
-        The type of descriptors is told, and matrices that are not known are absent.
+        The type of descriptors is stored, and matrices that are not known are absent.
     rigs : bool
         There are rigs and frames.
     priors : "data", "image", "columns" or None

@@ -99,7 +99,7 @@ def decode(source: Source, *, name: str | None = None) -> Features:
     ----------
     source : path, bytes or binary file
         Plain, or compressed with gzip; fields may be separated by commas, semicolons, tabs or spaces, and quoted.  A
-        first column without a name, as pandas writes its index, is passed over.
+        first column without a name, as pandas writes its index, is ignored.
     name : str, optional
         The file's name in messages.
 

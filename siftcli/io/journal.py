@@ -2,7 +2,7 @@
 
 Records are appended, each with its length and checksum.  One that a kill cut short is dropped when the journal is
 opened again, and the run goes on after the last whole one.  The head says what the run is about; a journal of another
-run is not gone on with.  The journal of ``features.h5`` is ``features.h5.sift.journal``; a file of that name that does
+run is not resumed.  The journal of ``features.h5`` is ``features.h5.sift.journal``; a file of that name that does
 not begin as a journal does is left alone, and so is a link to another file.
 """
 
@@ -82,16 +82,16 @@ class Journal:
     about : bytes
         What the run depends on.
     resume : bool
-        Go on with a journal that exists; otherwise there must be none, or `overwrite`.
+        Resume a journal that exists; without it there must be none, or `overwrite`.
     overwrite : bool
-        Drop a journal that exists, if it cannot be gone on with.
+        Discard a journal that exists and cannot be resumed.
     join : bool
         This process has locked the output already, see `RunLock`.
 
     Raises
     ------
     OutputError
-        If there is a journal and it is not to be gone on with, if it is about something else, if another run is
+        If there is a journal and it is not to be resumed, if it is about something else, if another run is
         writing the output, or if it cannot be written.
     """
 
@@ -135,7 +135,7 @@ class Journal:
                 )
             if _next_record(self._file) is not None:
                 raise OutputError(
-                    self.path, "is of an unfinished run; go on with --resume, or start anew with --overwrite"
+                    self.path, "is of an unfinished run; continue with --resume, or start anew with --overwrite"
                 )
         try:
             self._file.seek(0)

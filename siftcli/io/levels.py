@@ -6,8 +6,8 @@ to one of these.  Black and white are, in this order:
 1. what the user says: ``(MIN, MAX)``, or "full" for the whole range of the type;
 2. what the file states (PNG sBIT, TIFF MinSampleValue and MaxSampleValue, the depth of JPEG 2000, AVIF, HEIC and PNM);
 3. the whole range of 8-bit integers and of unsigned 16-bit ones; [0, 1] for floats that lie in it;
-4. for other types, which have no customary range, a guess that is told: the smallest of 8, 10, 12, 14 and 16 bits that
-   holds all values; the range of the type if integers use at least half of it; else the minimum and the maximum.
+4. for other types, which have no customary range, a guess, with a warning: the smallest of 8, 10, 12, 14 and 16 bits
+   that holds all values; the range of the type if integers use at least half of it; else the minimum and the maximum.
 
 Pixels that are masked do not count in 4, and values beyond black and white are cut off.
 """

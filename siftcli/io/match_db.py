@@ -1,11 +1,11 @@
 """Matches of many pairs in COLMAP's database: the matches, and of verified pairs the two-view geometry.
 
-Images that the database has not got are added with their keypoints and descriptors, see
+Images that the database lacks are added with their keypoints and descriptors, see
 :mod:`siftcli.io.colmap_db`.  A pair that is there already is replaced, so writing twice changes nothing.  Models are
 brought to COLMAP's pixels, where the centre of the first is (0.5, 0.5), and to the order of the images' numbers.
 
 A pair that was verified without finding a model is stored as degenerate, without inliers, as COLMAP does it: its
-mapper passes over such pairs, and its matchers do not try them again.
+mapper skips such pairs, and its matchers do not try them again.
 """
 
 from __future__ import annotations

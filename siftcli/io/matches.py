@@ -129,7 +129,7 @@ def write_matches(
     database: DatabaseOptions | None = None,
     kept: Iterable[tuple[str, str]] = (),
 ) -> None:
-    """Write a match file, all of it or nothing.
+    """Write a match file atomically.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def write_matches(
     format : str, optional
         By default the suffix says it.
     features : callable, optional
-        Gives the features of an image by its name, for the images that a COLMAP database has not got.
+        Gives the features of an image by its name, for the images that a COLMAP database lacks.
     overwrite : bool
         Replace what exists.  A COLMAP database is never replaced: matches are added to it.
     database : DatabaseOptions, optional

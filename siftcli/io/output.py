@@ -188,7 +188,7 @@ def atomic_file(path: str | PathLike[str], *, overwrite: bool = False, sync: boo
 
 
 def atomic_write(path: str | PathLike[str], data: bytes, *, overwrite: bool = False, sync: bool = False) -> None:
-    """Write `data` to the file `path`, all of it or nothing.
+    """Write `data` to the file `path` atomically.
 
     Parameters and errors are those of :func:`atomic_path`.
     """

@@ -431,7 +431,7 @@ def test_what_failed_is_tried_again_by_resume(sift: Sift, collection: list[str])
     assert b"1 pair done (1 of them earlier), 1 failed" in result.stderr
     result = sift(*command)
     assert result.returncode == 1
-    assert b"go on with --resume" in result.stderr
+    assert b"continue with --resume" in result.stderr
 
 
 # --- a run that is killed
@@ -512,7 +512,7 @@ def test_a_run_killed_again_and_again_ends_as_the_undisturbed_one(sift: Sift, fr
 def test_an_interrupt_tells_how_to_go_on(sift: Sift, fresh: Path, undisturbed: Path) -> None:
     status, stderr = stop_at(fresh, 50_000, signal.SIGINT)
     assert status == 130
-    assert re.search(r"sift: [\d,]+ of 1,326 pairs are in m\.h5\.sift\.journal; go on with --resume", stderr)
+    assert re.search(r"sift: [\d,]+ of 1,326 pairs are in m\.h5\.sift\.journal; continue with --resume", stderr)
     assert "Traceback" not in stderr
     changed = sift("match", "features.h5", *RUN, "-o", "m.h5", "--ratio", "0.7", "--resume")
     assert changed.returncode == 1

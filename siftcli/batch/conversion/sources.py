@@ -136,7 +136,7 @@ class Sources:
         for path in dict.fromkeys((*self._told, *formats)):
             try:
                 told = self._told[path] if path in self._told else _read_parameters(path, formats[path])
-            except SiftError:  # that it cannot be read is told when it is its turn
+            except SiftError:  # reported when the file is converted
                 continue
             if told is None:
                 silent = silent or path

@@ -197,7 +197,7 @@ def collection_writer(
     Raises
     ------
     OutputError
-        If the file exists and neither is told, it or what was left is of other parameters, or it cannot be written.
+        If the file exists and neither is given, it or its journal has other parameters, or it cannot be written.
     FormatError
         If a file that exists is to be kept and cannot be read.
     """
