@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import api_reference, cli_reference, comparison, conventions_figure, man_pages, parameter_tables
+from . import api_reference, cli_reference, comparison, conventions_figure, format_table, man_pages, parameter_tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +21,7 @@ def generated() -> dict[str, str]:
         "README.md": comparison.readme(),
         "docs/api.md": api_reference.page(),
         "docs/cli.md": cli_reference.page(),
+        "docs/formats.md": format_table.page(),
         "docs/images/conventions.svg": conventions_figure.figure(),
         "docs/parameters.md": parameter_tables.page(),
         **{f"docs/man/{name}": text for name, text in man_pages.pages().items()},

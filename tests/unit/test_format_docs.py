@@ -14,30 +14,11 @@ from siftcli.io.fields import FIELDS
 from siftcli.io.formats import FORMATS
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
-ORDER = (
-    *("descriptors", "floats", "scores", "octaves", "levels", "sources", "affine", "diverged"),
-    *("image_size", "parameters"),
-)
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
     return PAGE.read_text()
-
-
-def test_the_table_is_that_of_the_code(page: str) -> None:
-    rows = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.*?) \| (one|many) \| (.*?) \|$", page, re.M)
-    expected = [
-        (
-            f.name,
-            f.title,
-            ", ".join(f"`{suffix}`" for suffix in f.suffixes),
-            "many" if f.many else "one",
-            ", ".join(name.replace("_", " ") for name in ORDER if name in f.holds),
-        )
-        for f in FORMATS.values()
-    ]
-    assert rows == expected
 
 
 def test_every_dataset_is_described(page: str) -> None:
