@@ -26,7 +26,7 @@ from siftcli.matches import Matches
 
 def odd() -> Features:
     """Six keypoints at three places; one descriptor is zero, one not a number, one as another; one frame is as another,
-    and one outside the image of 100 x 50.
+    and one outside the image of 100 x 50; two affine shapes diverged.
     """
     descriptors = np.zeros((6, 128), np.float32)
     descriptors[:, 0] = 1
@@ -41,6 +41,7 @@ def odd() -> Features:
         octaves=np.array([-1, -1, -1, 0, 0, 2], np.int16),
         descriptors=descriptors,
         image_size=(100, 50),
+        diverged=np.array([0, 1, 0, 0, 1, 0], np.uint8),
     )
 
 
@@ -58,7 +59,15 @@ def test_a_summary_counts_what_there_is() -> None:
     assert s.norms is not None
     assert (s.norms.smallest, s.norms.largest) == pytest.approx((1, 1.25**0.5))
     assert s.scores is None
-    assert s.problems == ("1 not a number", "1 zero", "1 duplicate", "1 duplicate frames", "1 outside the image")
+    found = (
+        "1 not a number",
+        "1 zero",
+        "1 duplicate",
+        "1 duplicate frames",
+        "1 outside the image",
+        "2 diverged shapes",
+    )
+    assert s.problems == found
 
 
 @pytest.mark.parametrize("others", [{}, {"descriptors": None, "scores": None, "octaves": None, "image_size": None}])
@@ -129,7 +138,7 @@ def test_problems_are_shown(sift: Sift, tmp_path: Path) -> None:
     features.descriptors[3, 5] = 0  # what is not a number is refused when it is read
     write_features(tmp_path / "odd.npz", features)
     text = " ".join(sift("info", "odd.npz").stdout.decode().split())
-    assert "1 zero; 2 duplicate; 1 duplicate frames; 1 outside the image" in text
+    assert "1 zero; 2 duplicate; 1 duplicate frames; 1 outside the image; 2 diverged shapes" in text
 
 
 def test_one_bad_file_costs_itself_alone(sift: Sift, tmp_path: Path) -> None:
