@@ -50,10 +50,10 @@ def pixels(path: Path) -> Pixels:
     return np.asarray(siftcli.read_image(path).pixels, np.uint8)
 
 
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Return a Markdown table; numbers to the right."""
+def table(head: Iterable[str], rows: Iterable[Iterable[object]], names: int = 2) -> str:
+    """Return a Markdown table; columns after the first ones, the names, are aligned to the right."""
     head = list(head)
-    lines = [head, ["---" if i < 2 else "---:" for i in range(len(head))], *rows]
+    lines = [head, ["---" if i < names else "---:" for i in range(len(head))], *rows]
     return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
 
 
@@ -160,7 +160,7 @@ def ellipses_table(folder: Path) -> str:
         (name, f"{len(values):,}", *(f"{value:.3f}" for value in np.percentile(values, percent)))
         for name, values in quantiles.items()
     ]
-    return table(("", "points", *(f"{p} %" for p in percent)), rows)
+    return table(("", "points", *(f"{p} %" for p in percent)), rows, names=1)
 
 
 def blob_table() -> str:

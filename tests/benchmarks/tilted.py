@@ -103,7 +103,7 @@ def main() -> None:
         means = [f"{np.mean(result[i]):.0f}" for result in results]
         rows.append((f"`{name}`" if name.startswith("acc") else name, *results[0][i], *means))
     views = [f"{tilt}°" for tilt, _ in VIEWS]
-    content = table(("", *views, *(f"{folder.name}, mean" for folder in given.folders)), rows)
+    content = table(("", *views, *(f"{folder.name}, mean" for folder in given.folders)), rows, names=1)
     if given.update:
         write_tables(ROOT / "docs" / "presets.md", {"tilted": content})
     else:

@@ -89,17 +89,22 @@ def tables(results: dict[str, dict[str, Figures]]) -> dict[str, str]:
 
     def matches(figures: list[Figures]) -> list[str]:
         share, cost = (np.array([getattr(f, name) for f in figures]) for name in ("share", "time"))
-        shares = f"{share.min():.3f}–{share.max():.3f}"
-        return [*(f"{f.distinct:.0f}" for f in figures), shares, f"{cost.min():.1f}–{cost.max():.1f}"]
+        return [*(f"{f.distinct:.0f}" for f in figures), _range(share, 3), _range(cost, 1)]
 
     def numbers(figures: list[Figures]) -> list[str]:
         return [*(f"{f.keypoints:,}" for f in figures), *(f"{f.correct:.0f}" for f in figures)]
 
     keypoints = [f"{name}, keypoints" for name in folders], [f"{name}, correct" for name in folders]
     return {
-        "matches": table(("", *folders, "share", "time"), rows(matches)),
-        "keypoints": table(("", *keypoints[0], *keypoints[1]), rows(numbers)),
+        "matches": table(("", *folders, "share", "time"), rows(matches), names=1),
+        "keypoints": table(("", *keypoints[0], *keypoints[1]), rows(numbers), names=1),
     }
+
+
+def _range(values: npt.NDArray[np.float64], digits: int) -> str:
+    """Return the lowest and the highest of some values, or one where they are equal."""
+    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
+    return low if low == high else f"{low}–{high}"
 
 
 def main() -> None:
