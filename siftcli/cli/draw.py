@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import click
 
 from ..draw.formats import FORMATS
 from ..draw.style import KeypointStyle, MatchStyle, PictureStyle
+from ..params import DescriptorParams, DetectorParams, SelectionParams
 from .command import SiftCommand
 from .guard import READ, WRITTEN
 from .options import all_of, field_options, option, report_options
-from .parameter_options import preset_option
+from .parameter_options import chosen_parameters, preset_option
 from .shared_options import image_options, taken_reading
 
 __all__ = ["command"]
@@ -27,6 +29,23 @@ _style_options = all_of(
     ]
 )
 """An option for every field of the styles."""
+
+
+_EXTRACTED = tuple(
+    f.name
+    for kind in (DetectorParams, DescriptorParams, SelectionParams)
+    for f in fields(kind)
+    if f.name != "region"  # --region is of the picture
+)
+"""Parameters of features that are extracted."""
+_extraction_options = all_of(
+    [
+        field_options(DetectorParams, "Detector"),
+        field_options(DescriptorParams, "Descriptor"),
+        field_options(SelectionParams, "Selection", ["region"]),
+    ]
+)
+"""An option for each of them."""
 
 
 @click.command("draw", cls=SiftCommand, example="sift draw photo.jpg")
@@ -76,7 +95,8 @@ _style_options = all_of(
     "fundamental matrix, whichever explains the matches; none where neither does, or without PoseLib.",
     note="default: auto",
 )
-@preset_option("Image", "Preset of features that are extracted here.")
+@preset_option("Detector", "Preset of features that are extracted here; the options below override single parameters.")
+@_extraction_options
 @image_options
 @report_options("Other", "Print a JSON object about the picture on stdout.", "Print what was drawn.")
 @click.pass_context
@@ -110,6 +130,7 @@ def command(
     Exit status: 0 done, 1 a file cannot be read or written, 2 wrong usage.
     """
     images = taken_reading(given)
+    parameters = chosen_parameters(preset, {name: given.pop(name) for name in _EXTRACTED})
     style = {name: value for name, value in given.items() if value is not None}
 
     from .draw_matches import MatchSource
@@ -119,4 +140,4 @@ def command(
 
     source = MatchSource(match_file, pair, verify)
     output_file = Output(output, format, overwrite, as_json, quiet, verbose)
-    ctx.exit(run(files, style, source, Reading(preset, images, quiet=quiet), output_file))
+    ctx.exit(run(files, style, source, Reading(parameters, images, quiet=quiet), output_file))

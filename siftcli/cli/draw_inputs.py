@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -119,7 +119,8 @@ def extracted(picture: Picture, reading: Reading, *, descriptors: bool = True) -
     if features is None:
         features = features_of(picture.image, reading, descriptors=descriptors)
     elif descriptors and features.descriptors is None:
-        features = describe(picture.image.pixels, features, reading.preset)
+        chosen = {**asdict(reading.parameters.detector), **asdict(reading.parameters.descriptor)}
+        features = describe(picture.image.pixels, features, **chosen)
     return replace(picture, features=features)
 
 

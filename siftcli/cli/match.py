@@ -69,7 +69,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
         _refuse_extraction(ctx)
     from .one_image import Reading
 
-    reading = Reading(given["preset"], images, quiet=messages.quiet, parameters=parameters)
+    reading = Reading(parameters, images, quiet=messages.quiet)
     if kind == "rank":
         from .match_rank import run_rank
 

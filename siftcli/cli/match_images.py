@@ -16,6 +16,7 @@ from ..batch.plan import Job, make_jobs
 from ..batch.settings import Settings
 from ..batch.states import job_states
 from ..errors import PlanError
+from ..io.formats import format_of_suffix
 from ..io.journal import has_journal
 from ..io.recorded import check_comparable, parameters_of
 from ..matching.verify import require_estimator
@@ -79,6 +80,9 @@ def run_images(
         require_estimator(params.verify)
     if features is None:
         features = str(Path(output).with_name(f"{Path(output).stem}.features.h5"))
+    kept = format_of_suffix(features)
+    if kept is None or not kept.many or "parameters" not in kept.holds:
+        raise PlanError(f"--features: {features} cannot keep the features of many images; give the name of a .h5 file")
     found = find_inputs(inputs, recursive=recursive)
     if not messages.quiet:
         for note in found.notes:
@@ -86,8 +90,6 @@ def run_images(
         for others in found.left_out:
             say(others)
     jobs = make_jobs(found, features, overwrite=target.overwrite, resume=not target.overwrite)
-    if not jobs[0].shared:
-        raise PlanError(f"--features: {features} cannot hold many images; give it the name of a .h5 file")
     guard([output, features], [job.path for job in jobs])
     settings = replace(reading.settings(), overwrite=target.overwrite)
     status = _extract(jobs, settings, run, messages)

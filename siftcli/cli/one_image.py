@@ -16,7 +16,6 @@ from ..io.files import STDIN, STDOUT
 from ..io.image import LoadedImage
 from ..io.image_kinds import ImageReading
 from ..params import Parameters
-from ..presets import all_parameters
 from .streams import read_stdin, say
 
 if TYPE_CHECKING:
@@ -31,26 +30,23 @@ class Reading:
 
     Attributes
     ----------
-    preset : str
+    parameters : Parameters
         For features that are extracted.
     images : ImageReading
     workers : int or None
         None chooses by the image.
     quiet : bool
         Leave out warnings.
-    parameters : Parameters or None
-        For features that are extracted; by default those of the preset.
     """
 
-    preset: str
+    parameters: Parameters
     images: ImageReading
     workers: int | None = None
     quiet: bool = False
-    parameters: Parameters | None = None
 
     def settings(self, *, descriptors: bool = True) -> Settings:
         """Return the settings of a batch that reads and detects in this way."""
-        detector, descriptor, selection = self.parameters or all_parameters(self.preset)
+        detector, descriptor, selection = self.parameters
         return Settings(
             detector,
             descriptor if descriptors else None,

@@ -9,7 +9,7 @@ import click
 
 from ..draw.palette import THEMES
 from ..errors import ParameterError
-from ..params import DetectorParams
+from ..params import DetectorParams, Parameters
 from ..presets import parameters
 from .command import SiftCommand
 from .guard import READ, WRITTEN
@@ -107,4 +107,4 @@ def command(
     from .scalespace_run import Output, run
 
     written = Output(output, format, stages, tile, theme, overwrite, as_json, quiet, verbose)
-    run(image, detector, Reading(preset, reading, quiet=quiet), written)
+    run(image, detector, Reading(Parameters(detector), reading, quiet=quiet), written)

@@ -124,6 +124,15 @@ def test_a_preset(sift: Sift, photo: Path) -> None:
     np.testing.assert_array_equal(pixels("out.png"), np.asarray(expected))
 
 
+def test_options_of_the_detector_count(sift: Sift, photo: Path) -> None:
+    """Oracle: the number of keypoints that siftcli.detect finds."""
+    image = siftcli.read_image("photo.png").pixels
+    wanted = len(siftcli.detect(image, edge_threshold=4, max_keypoints=12))
+    record = json.loads(sift("draw", "photo.png", "--edge-threshold", "4", "--max-keypoints", "12", "--json").stdout)
+    assert record["keypoints"] == wanted
+    assert wanted < len(siftcli.detect(image))
+
+
 def test_colour_stays_colour(sift: Sift, sample_images: Path) -> None:
     args = ("--top", "0", "--no-legend", "-o", "out.png")
     assert sift("draw", sample_images / "coffee.jpg", *args).returncode == 0

@@ -252,7 +252,10 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
         (["a", "b", "c.key"], "match needs two images, many images, or one file of the features of many, not 3 inputs"),
         (["a", "b", "c"], "-o: the matches of many images need a file"),
         (["a", "b", "c", "-o", "m.txt"], "m.txt: holds no features; give -o a .db or .h5 file"),
-        (["a", "b", "--exhaustive", "-o", "m.h5", "--features", "f.key"], "f.key cannot hold many images"),
+        (
+            ["a", "b", "--exhaustive", "-o", "m.h5", "--features", "f.key"],
+            "f.key cannot keep the features of many images",
+        ),
         (["a", "b", "--features", "f.h5"], "--features: is about images whose features are extracted"),
         (["a", "features.h5", "--recursive"], "--recursive: is about a folder of images"),
         (["features.h5", "-o", "m.h5", "--edge-threshold", "5"], "--edge-threshold: is about images"),
