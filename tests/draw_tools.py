@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from cli_tools import Sift
 from PIL import Image, ImageDraw
 
 from siftcli.features import Features
@@ -107,3 +110,25 @@ def supersampled(
             reach = width * zoom / 2
             draw.ellipse([place(x) - reach, place(y) - reach, place(x) + reach, place(y) + reach], 255)
     return np.asarray(large.reduce(zoom), np.float64) / 255
+
+
+def pixels(source: Path | bytes | str) -> np.ndarray:
+    """Return the pixels of a picture, (H, W, 3) uint8."""
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def last(stderr: bytes) -> str:
+    """Return the last line that was printed."""
+    return stderr.decode().splitlines()[-1]
+
+
+def error_of(sift: Sift, *args: str, status: int) -> str:
+    """Return the one line that ``sift draw`` prints if it fails; it leaves no file behind."""
+    before = sorted(Path().iterdir())
+    result = sift("draw", *args)
+    assert result.returncode == status
+    assert result.stdout == b""
+    assert sorted(Path().iterdir()) == before
+    (line,) = result.stderr.decode().splitlines()
+    return line.removeprefix("sift: error: ")
