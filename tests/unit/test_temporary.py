@@ -166,7 +166,7 @@ def test_a_second_run_waits_for_a_folder(tmp_path: Path) -> None:
         assert run.stderr is not None
         assert b"waiting for another run" in run.stderr.readline()
         assert run.poll() is None
-    run.communicate(timeout=30)
+    run.communicate(timeout=300)
     assert run.returncode == 0
     assert names(tmp_path) == set()
 
