@@ -163,3 +163,46 @@ def test_no_matches_need_no_explanation(sift: Sift, files: Path) -> None:
     assert result.returncode == 0
     assert result.stderr.decode().startswith("sift: one.png (0) and a.png (")
     assert "): 0 matches; written to m.csv in " in result.stderr.decode()
+
+
+READERS = {
+    "detect": ("detect", "{}", "-o", "x.key"),
+    "describe": ("describe", "{}", "--keypoints", "none.csv", "-o", "x.key"),
+    "match": ("match", "b.key", "{}", "-o", "x.csv"),
+    "draw": ("draw", "{}", "-o", "x.png"),
+    "draw two": ("draw", "a.png", "{}", "-o", "x.png"),
+    "scalespace": ("scalespace", "{}", "-o", "x"),
+}
+"""Commands that read an image."""
+
+
+def ran(sift: Sift, name: str, image: str) -> tuple[int, str]:
+    """Exit status and stderr of a command that reads an image, which writes nothing if it fails."""
+    siftcli.write_features("none.csv", siftcli.detect(blobs(), descriptors=False).take(np.arange(0)))
+    before = sorted(Path().iterdir())
+    result = sift(*(word.format(image) for word in READERS[name]))
+    if result.returncode:
+        assert sorted(Path().iterdir()) == before
+    return result.returncode, result.stderr.decode()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_image_that_is_not_there(sift: Sift, files: Path, name: str) -> None:
+    assert ran(sift, name, "no such.png") == (1, "sift: error: no such.png: no such file; check the path\n")
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_image_that_was_cut_short(sift: Sift, files: Path, name: str) -> None:
+    Path("my half.png").write_bytes(Path("a.png").read_bytes()[:-99])
+    status, text = ran(sift, name, "my half.png")
+    assert status == 1
+    assert text.startswith("sift: error: my half.png: is truncated; get the whole file")
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_image_of_one_pixel(sift: Sift, files: Path, name: str) -> None:
+    Image.new("L", (1, 1)).save("my pixel.png")
+    status, text = ran(sift, name, "my pixel.png")
+    assert status == 0
+    assert "my pixel.png" in text
