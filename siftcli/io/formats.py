@@ -203,6 +203,8 @@ def _no_features(path: _Path, known: str) -> str:
         Path(path).stat()
     except OSError as error:
         return why_unreadable(error)
+    except ValueError:  # a null character
+        return "no such file; check the path"
     if Path(path).suffix.lower() in {*IMAGE_SUFFIXES, *EXTRA_SUFFIXES}:
         return "is an image, not a feature file; sift detect finds its features"
     return f"its suffix does not say which format; use one of {known} (convert and info: or give --from)"

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from format_tools import write_three
 
+from siftcli.errors import FormatError
 from siftcli.io.fields import FIELDS
 from siftcli.io.formats import FORMATS
+from siftcli.io.registry import read_features
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 
@@ -51,3 +53,19 @@ def test_the_code_runs(page: str, tmp_path: Path) -> None:
         assert [line[: line.index(".jpg")] for line in lines] == ["a/1 é", "a/2", "b"]
         assert all("640" in line and "20" in line for line in lines)
     assert examples[0].count("\n") <= 11  # ten lines and a blank one
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("none", "no such file"),
+        ("a\0b", "no such file"),
+        ("photo.JPG", "is an image, not a feature file"),
+        ("notes.xyz", "its suffix does not say which format"),
+    ],
+)
+def test_what_is_no_feature_file(tmp_path: Path, name: str, reason: str) -> None:
+    for there in ("photo.JPG", "notes.xyz"):
+        (tmp_path / there).write_bytes(b"")
+    with pytest.raises(FormatError, match=reason):
+        read_features(f"{tmp_path}/{name}")
