@@ -34,7 +34,7 @@ class SiftError(Exception):
 
 
 class SiftWarning(UserWarning):
-    """Something that a user should know, and that is no error."""
+    """A message for the user that is not an error."""
 
 
 class PlanError(SiftError):
@@ -85,7 +85,7 @@ class FrameError(ParameterError):
 
 
 class WorkerError(SiftError):
-    """A worker process that was killed, and again when its task was repeated."""
+    """A worker process was killed, and so was the one that repeated its task."""
 
 
 class _FileError(SiftError):

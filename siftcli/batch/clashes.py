@@ -1,4 +1,4 @@
-"""Outputs that are files which the run reads, or one another: refused before any work, whatever --overwrite says."""
+"""Refusing outputs that are inputs of the same run, or that are the same file, even with --overwrite."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ _Path = str | PathLike[str]
 
 
 def refuse_clashes(outputs: Iterable[_Path], inputs: Iterable[_Path], *, extended: Iterable[_Path] = ()) -> None:
-    """Refuse outputs that are among the files that a run reads, or the same as another output.
+    """Refuse outputs that are inputs of the run, or the same file as another output.
 
-    A file is the same by whatever path: a symbolic or a hard link, or another spelling where the file system ignores
-    case.  Devices and pipes are no files here.
+    Files are compared by identity, so links and other spellings of a name are found.  Devices and pipes are exempt.
 
     Parameters
     ----------
     outputs : iterable of path
         Every file that the run will write; ``-`` is standard output.
     inputs : iterable of path
-        Every file that it will read; folders, and what is not there, may be among them.
+        Every file that the run will read; folders and missing files are ignored.
     extended : iterable of path
-        Inputs that may be an output, because that is added to instead of replaced: a COLMAP database.
+        Inputs that may be outputs, because the run adds to them: COLMAP databases.
 
     Raises
     ------
@@ -55,7 +54,7 @@ def refuse_clashes(outputs: Iterable[_Path], inputs: Iterable[_Path], *, extende
 
 
 def _identity(path: str) -> tuple[object, ...] | None:
-    """Return what tells a file from all others; None for folders, devices, pipes and names that cannot be."""
+    """Return the identity of a file; None for folders, devices, pipes and invalid names."""
     if path == STDIN:
         return None
     try:
@@ -68,7 +67,7 @@ def _identity(path: str) -> tuple[object, ...] | None:
 
 
 def _future_identity(path: Path) -> tuple[object, ...] | None:
-    """Return the same for a file that is not there yet, by its folder and its name."""
+    """Return the identity of a file that does not exist yet, from its folder and its name."""
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
         folder = target.parent.stat()

@@ -1,4 +1,4 @@
-"""A batch on a Dask cluster: its workers read the images and find the features, this process writes them."""
+"""Running a batch on a Dask cluster: workers read images and detect features, this process writes them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .units import Unit, make_units, predicted_memory, singles
 __all__ = ["on_cluster"]
 
 _Client: TypeAlias = Any
-"""A `distributed.Client`, which is typed in part only."""
+"""A `distributed.Client`, which has incomplete type annotations."""
 
 _PATIENCE = 10
-"""Seconds that a scheduler may take to answer."""
+"""Timeout for the scheduler in seconds."""
 _AHEAD = 3
-"""Units in work for each thread of the cluster, so that none waits for this process; the fewest are `_LEAST`."""
+"""Units submitted per thread of the cluster, so that no thread is idle; at least `_LEAST` in total."""
 _LEAST = 8
 
 
@@ -35,19 +35,19 @@ def on_cluster(
     Parameters
     ----------
     jobs : sequence of Job
-        Of images that the workers can read, or with `ship`, that this process can.
+        Their images must be readable by the workers or, with `ship`, by this process.
     settings : Settings
-        With `remote`.
+        With `remote` set.
     scheduler : str
-        Its address, such as ``tcp://host:8786``, or the file that it has written.
+        Address of the scheduler, such as ``tcp://host:8786``, or its scheduler file.
     ship : bool
-        Send the images.
+        Send the image data.
 
     Yields
     ------
     (Job, Result)
-        Of every job, as soon as it is known.  What a worker that was lost had in work is done again by others; a job
-        that several workers were lost with has failed.
+        In the order in which jobs finish.  Units of a lost worker are repeated by others; a job that several workers
+        were lost with has failed.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _connect(scheduler: str) -> _Client:
 
 
 def _shipped(job: Job) -> Job:
-    """Return a job with its image's bytes; without, if they cannot be read, which its result then says."""
+    """Return a job with the bytes of its image; unchanged if they cannot be read, which its result will report."""
     try:
         return job._replace(data=Path(job.path).read_bytes())
     except (OSError, ValueError):
@@ -126,5 +126,5 @@ def _shipped(job: Job) -> Job:
 
 def _lost(job: Job, why: object) -> Result:
     words = " ".join(str(why).split())[:200]
-    error = f"{job.path}: the cluster could not do it: {type(why).__name__}: {words}"
+    error = f"{job.path}: failed on the cluster: {type(why).__name__}: {words}"
     return Result(job.path, job.output, "failed", None, 0.0, error=error)

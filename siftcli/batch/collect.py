@@ -1,4 +1,4 @@
-"""The one writer of a batch: what its workers do not write themselves, and what was there before."""
+"""Collecting results in the output that all jobs share."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["Collector", "collecting"]
 
 
 class Collector:
-    """Moves what results bring into the output that all jobs share.
+    """Writes features from results to the shared output.
 
     Parameters
     ----------
     writer : CollectionWriter or None
         None if every job has its own output.
     signature : str or None
-        Of the parameters, if what is done is to be recorded.
+        Signature of the parameters; None to keep no records.
     """
 
     def __init__(self, writer: CollectionWriter | None, signature: str | None) -> None:
@@ -38,12 +38,12 @@ class Collector:
         self._given_up = False
 
     def give_up(self) -> None:
-        """Do not publish the shared output; what was added stays for a run that resumes."""
+        """Do not publish the shared output; its journal stays, so that the run can be resumed."""
         self._given_up = True
 
     @property
     def present(self) -> Callable[[Job], bool] | None:
-        """Tell whether the output of a job is there; None where the file system does."""
+        """Tells whether the shared output has the image of a job; None if there is no shared output."""
         return None if self._writer is None else (lambda job: job.name in self._there)
 
     @property
@@ -52,7 +52,7 @@ class Collector:
         return bool(self._there or self._added) and not self._given_up
 
     def __call__(self, job: Job, result: Result) -> Result:
-        """Write what a result brings; return it without that, or as failed."""
+        """Write the features of a result; return the result without them, or as failed."""
         features, bare = result.features, result._replace(features=None, source=None)
         if features is None or self._writer is None:
             return bare
@@ -83,7 +83,7 @@ def collecting(
     overwrite: bool,
     database: DatabaseOptions | None = None,
 ) -> Iterator[Collector]:
-    """Open the output that jobs share, if they do; it is published at the end of the block, unless that is an error.
+    """Open the shared output of jobs, if there is one, and publish it when the block ends without an error.
 
     Raises
     ------

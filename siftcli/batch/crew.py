@@ -1,7 +1,7 @@
-"""Processes that share tasks, so that one that is killed costs its task only.
+"""Worker processes that share tasks; if one is killed, only its task is affected.
 
-They are started afresh (no forking: it does not mix with threads), import what they need, and take one task after
-another.  They end when the process that started them does.
+Workers are spawned, not forked, because forking is unsafe in a process with threads.  They end with the process that
+started them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from .outcome import Outcome, attempt
 __all__ = ["Crew"]
 
 _TRIES = 2
-"""How often a task is begun before it is given up, if the worker dies of it."""
+"""Attempts at a task whose worker is killed."""
 
 _PATIENCE = 0.8
-"""Seconds that workers have to tidy up before they are killed."""
+"""Seconds that workers have to remove temporary files before they are killed."""
 
 
 def _serve(make: bytes, connection: Connection) -> None:
-    """Be a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started it decides
+    """Run a worker: carry out tasks from the connection until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt ends
     signal.signal(signal.SIGTERM, _leave)
     redeliver("SIGTERM", SystemExit)
     single_blas_thread()
@@ -47,12 +47,12 @@ def _serve(make: bytes, connection: Connection) -> None:
             while True:
                 connection.send(attempt(work, connection.recv()))
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to tidy up
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # no temporary files are left
 
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Keep Ctrl-C from a process that is started in this block, and from this one until its end."""
+    """Block SIGINT in this block, and in processes that are started in it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -64,12 +64,12 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _leave(*_: object) -> None:
-    """End as an exception does, which removes temporary files."""
+    """Exit by an exception, so that temporary files are removed."""
     raise SystemExit(1)
 
 
 def _made(make: bytes) -> Callable[[Any], Any]:
-    """Make what carries out tasks; if that is not possible, something that says so at each."""
+    """Unpickle and call `make`; if that fails, return a function that fails with the reason for each task."""
     work, error = attempt(lambda make: pickle.loads(make)(), make)
     if error is None:
         return cast("Callable[[Any], Any]", work)
@@ -82,7 +82,7 @@ def _made(make: bytes) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True)
 class _Turn:
-    """A task, how often it was begun, and what it costs."""
+    """A task, the number of its attempts, and its cost."""
 
     task: Any
     tries: int
@@ -98,7 +98,7 @@ class _Worker:
 
 @dataclass
 class Crew:
-    """Some workers, and the tasks for them."""
+    """Worker processes and their tasks; the parameters are those of `workers.run_tasks`."""
 
     make: bytes
     size: int
@@ -110,18 +110,18 @@ class Crew:
     waiting: deque[_Turn] = field(default_factory=deque)
 
     def run(self) -> Iterator[Outcome[Any, Any]]:
-        """Carry out all tasks."""
+        """Carry out all tasks; yield each outcome as soon as it is known."""
         self._hand_out()
         while busy := [worker for worker in self.workers if worker.turn]:
             ready = wait([worker.connection for worker in busy])
             answers = [self._collect(worker) for worker in busy if worker.connection in ready]
-            self._hand_out()  # so that no worker waits for what is done with the answers
+            self._hand_out()  # before the caller processes the answers, so that no worker is idle
             yield from (answer for answer in answers if answer is not None)
         if not self.size:
             yield from self._run_alone()
 
     def _run_alone(self) -> Iterator[Outcome[Any, Any]]:
-        """Carry out the tasks that are left in this process; not those that have killed a worker."""
+        """Carry out the remaining tasks in this process, except those whose worker was killed."""
         work = _made(self.make)
         for turn in chain(self.waiting, (_Turn(task, 0, 0) for task in self.tasks)):
             if turn.tries:
@@ -130,7 +130,7 @@ class Crew:
                 yield Outcome(turn.task, *attempt(work, turn.task))
 
     def _hand_out(self) -> None:
-        """Give every worker a task, as far as there are tasks and the budget allows."""
+        """Give every idle worker a task, and start workers, as far as the budget allows."""
         while True:
             worker = next((worker for worker in self.workers if worker.turn is None), None)
             if worker is None and len(self.workers) >= self.size:
@@ -152,7 +152,7 @@ class Crew:
             self._give(worker, self.waiting.popleft())
 
     def _limit(self, error: OSError) -> None:
-        """Continue with the workers that there are, or without any, after another could not be started."""
+        """Continue with the present workers, or with none, because another could not be started."""
         self.size = len(self.workers)
         who = f"{self.size} of the workers do" if self.size > 1 else "one worker does"
         warnings.warn(SiftWarning(f"{(reason_of(error) or '').split(';')[0]}; {who} the work"), stacklevel=2)
@@ -173,11 +173,11 @@ class Crew:
 
     def _give(self, worker: _Worker, turn: _Turn) -> None:
         worker.turn = replace(turn, tries=turn.tries + 1)
-        with suppress(BrokenPipeError, ConnectionResetError):  # it died; that shows when its answer is read
+        with suppress(BrokenPipeError, ConnectionResetError):  # it was killed, which `_collect` notices
             worker.connection.send(turn.task)
 
     def _collect(self, worker: _Worker) -> Outcome[Any, Any] | None:
-        """Take a worker's answer; one that died is let go, and its task begun again or given up."""
+        """Read the answer of a worker; if the worker was killed, repeat its task or give it up."""
         turn, worker.turn = worker.turn, None
         assert turn is not None
         try:
@@ -195,9 +195,9 @@ class Crew:
         return Outcome(turn.task, result, error)
 
     def stop(self) -> None:
-        """End all workers, whatever they do."""
+        """End all workers, busy or not."""
         for worker in self.workers:
-            worker.connection.close()  # which ends those that wait for a task
+            worker.connection.close()  # an idle worker ends
             if worker.turn is not None:
                 worker.process.terminate()
         deadline = time.monotonic() + _PATIENCE

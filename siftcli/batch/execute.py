@@ -1,4 +1,4 @@
-"""A whole batch: its jobs shared among processes or machines, its results collected as they come."""
+"""Carrying out a batch: in this process, in several, or on a cluster."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "execute", "memory_limit"]
 
-_SHARE = 0.8
+_MEMORY_FRACTION = 0.8
 """Default fraction of the free memory for workers."""
 
 
 class Batch(NamedTuple):
-    """How jobs are carried out; nothing here changes what is written.
+    """How jobs are carried out; none of these values changes the outputs.
 
     Attributes
     ----------
     workers : int
-        Processes; 1 is this one.
+        Number of processes; 1 is this process.
     memory : int or None
-        Bytes that they may take together; by default most of what is free.
+        Limit of their predicted memory in bytes; None for most of the free memory.
     resume : bool
-        Skip what an earlier run has done of the same images with the same parameters.
+        Skip images that an earlier run has finished with the same parameters.
     max_failures : int or None
-        Stop after so many failures.
+        Stop after this number of failures.
     scheduler : str or None
-        Address or file of a Dask scheduler, whose workers do the work in place of local ones.
+        Address or file of a Dask scheduler, whose workers replace local processes.
     ship : bool
-        Send the images to Dask's workers, which otherwise read them.
+        Send image data to Dask's workers instead of file names.
     sharing : bool
-        Other runs may write to the same folders at the same time: those of the other shards.
+        Other shards of the same run may write to the same folders at the same time.
     """
 
     workers: int = 1
@@ -67,26 +67,25 @@ def execute(
     Parameters
     ----------
     jobs : sequence of Job
-        Their folders are made.
+        The folders of their outputs are created.
     settings : Settings
-        The same for all.
     on_result : callable
-        Called with the result of each job as soon as it is there, in this thread.
+        Called in this thread with the result of each job, as soon as it is known.
     batch : Batch, optional
 
     Returns
     -------
     str or None
-        Why jobs are left that were not begun: one line.
+        Why the batch stopped early, in one line; None if it did not.
 
     Raises
     ------
     PlanError
-        If an output exists of which is not known how it was made.
+        If an output exists and there is no record of how it was made.
     OutputError
-        If a folder cannot be made, or an output that is shared by all jobs cannot be written.
+        If a folder cannot be created, or the shared output of all jobs cannot be written.
     ParameterError
-        If a Dask scheduler is asked for and Dask is missing or the scheduler does not answer.
+        If Dask is missing, or its scheduler does not answer.
     """
     batch = batch or Batch()
     signature = settings.signature
@@ -98,7 +97,7 @@ def execute(
             stack.enter_context(claimed(jobs, shared=batch.sharing))
         try:
             return _carry_out(jobs, settings, on_result, batch)
-        except BaseException:  # an interrupt: workers that did not end in time were killed
+        except BaseException:  # workers that did not end in time were killed, and may have left temporary files
             for folder in {Path(job.output).parent for job in jobs if job.output != STDOUT}:
                 sweep(folder, again=True)
             raise
@@ -107,7 +106,7 @@ def execute(
 def _carry_out(
     jobs: Sequence[Job], settings: Settings, on_result: Callable[[Result], None], batch: Batch
 ) -> str | None:
-    """Carry out jobs whose folders are there; return why it stopped early, or None."""
+    """Carry out jobs whose folders exist; return why the batch stopped early, or None."""
     overwrite, signature = settings.overwrite, settings.signature
     how = {"resume": batch.resume, "overwrite": overwrite}
     with collecting(jobs, settings.parameters, signature, **how, database=settings.database) as collect:
@@ -116,7 +115,7 @@ def _carry_out(
             from .states import job_states
 
             states = job_states(jobs, signature, collect.present, overwrite=overwrite)
-            settings = replace(settings, overwrite=True)  # stale outputs, and what a killed run's workers still write
+            settings = replace(settings, overwrite=True)  # stale outputs, also of a killed run
         for job in (job for job, state in states if state == "done"):
             on_result(Result(job.path, job.output, "skipped", None, 0.0))
         stale = {id(job) for job, state in states if state in ("stale", "unknown")}
@@ -128,7 +127,7 @@ def _carry_out(
                 failures += result.status == "failed"
                 why = None
                 if result.fatal:
-                    why = f"stopped, as this would fail for all images: {result.error}"
+                    why = f"stopped, because all images would fail: {result.error}"
                 elif batch.max_failures is not None and failures >= batch.max_failures:
                     why = f"stopped after {failures} {'failure' if failures == 1 else 'failures'}"
                 if why is not None:
@@ -148,7 +147,7 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
 
         with closing(on_cluster(jobs, replace(settings, remote=True), batch.scheduler, batch.ship)) as results:
             for job, result in results:
-                if batch.ship and settings.signature is not None:  # the workers have not seen the files
+                if batch.ship and settings.signature is not None:  # the workers cannot read the files
                     result = result._replace(source=fingerprint(job.path))
                 yield job, store(job, result, settings)
         return
@@ -165,15 +164,15 @@ def _results(jobs: Sequence[Job], settings: Settings, batch: Batch) -> Generator
     with closing(outcomes):
         for outcome in outcomes:
             done = outcome.result
-            if done is None:  # the worker died of it: a single image
+            if done is None:  # the worker was killed twice, the second time with this image alone
                 done = [_lost(job, outcome.error or "") for job in outcome.task.jobs]
             yield from zip(outcome.task.jobs, done, strict=True)
 
 
 def memory_limit(asked: int | None) -> int | None:
-    """Return the bytes that may be in use: what was asked for, or a share of what is free, where that is known."""
+    """Return the limit of memory in bytes: `asked`, else a fraction of the free memory; None if that is unknown."""
     free = available_memory() if asked is None else None
-    return asked if free is None else int(free * _SHARE)
+    return asked if free is None else int(free * _MEMORY_FRACTION)
 
 
 def _lost(job: Job, why: str) -> Result:
@@ -181,12 +180,12 @@ def _lost(job: Job, why: str) -> Result:
 
 
 class _Work:
-    """The work of a worker on its units."""
+    """Function of a worker that carries out units."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def __call__(self, unit: Unit) -> list[Result]:
-        # The worker that died may have written the output.
+        # The worker that was killed may have written the output.
         settings = replace(self._settings, overwrite=True) if unit.again else self._settings
         return run_jobs(unit.jobs, settings)

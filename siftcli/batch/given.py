@@ -1,4 +1,4 @@
-"""Frames that are given for images: in which file each image's are, and descriptors at them."""
+"""Given frames: finding the file of each image, and describing its frames."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Describing:
     Attributes
     ----------
     assign : bool
-        Estimate their orientations.
+        Estimate orientations.
     skip : bool
-        Those that cannot be described get zeros, instead of failing the image.
+        Give frames that cannot be described a descriptor of zeros, instead of failing the image.
     """
 
     assign: bool = False
@@ -40,7 +40,7 @@ class Describing:
 
 
 def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | None = None) -> list[Job]:
-    """Give jobs the frames of their images.
+    """Assign to each job the file with the frames of its image.
 
     Parameters
     ----------
@@ -48,21 +48,21 @@ def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | 
         One for each input, in their order.
     inputs : Inputs
     frames : str
-        A feature file, of one image if there is one; or a folder with the tree of the inputs, and in it a feature file
-        for each.
+        A feature file, which may be of one image if there is one input; or a folder with the tree of the inputs that
+        has a feature file for each.
     format : str, optional
-        Of the files; by default their suffix, and where that is not enough their content, says it.
+        Format of the files; by default, their suffixes and contents determine it.
 
     Returns
     -------
     list of Job
-        An image without frames fails when it is its turn.
+        A job without frames will fail when it is carried out.
 
     Raises
     ------
     PlanError
-        If there is no such file or folder, or several files in it are of one image, or the file is of one image and
-        there are several.
+        If the file or folder does not exist, several files are of one image, or the file is of one image and there are
+        several inputs.
     FormatError
         If the file cannot be read.
     """
@@ -100,25 +100,25 @@ def with_frames(jobs: Sequence[Job], inputs: Inputs, frames: str, format: str | 
 
 
 def upright(jobs: Sequence[Job], asked: bool) -> bool:
-    """Tell whether to turn images upright, as they were when the frames that jobs have were found.
+    """Tell whether to rotate images by their EXIF orientation, as was done when their frames were detected.
 
     Parameters
     ----------
     jobs : sequence of Job
         With frames.
     asked : bool
-        Whether the user asked for it.
+        The user asked for it.
 
     Raises
     ------
     PlanError
-        If the user asked for it and some frames are of images that were not turned, or these differ among themselves.
+        If the user asked for it and some frames are of images that were not rotated, or if the files differ.
     """
     told: dict[bool, str] = {}
     for file in dict.fromkeys(FramesFile(j.frames.path, j.frames.format) for j in jobs if j.frames is not None):
         try:
             parameters = None if file.format is None else parameters_of(file.path, file.format)
-        except FormatError:  # told when it is its turn
+        except FormatError:  # reported when the job is carried out
             continue
         try:
             told.setdefault(recorded_orientation(parameters, file.path, asked), file.path)
@@ -133,7 +133,7 @@ def upright(jobs: Sequence[Job], asked: bool) -> bool:
 
 
 def _in_folder(folder: Path, image: PurePath, format: str | None) -> FramesFile:
-    """Find the feature file of an image by its name, in whatever format."""
+    """Find the feature file of an image by its name, in any format."""
     formats = [FORMATS[format]] if format is not None else FORMATS.values()
     names = {
         folder / image.with_name(name + f.suffix) for f in formats if not f.many for name in (image.name, image.stem)
@@ -147,7 +147,7 @@ def _in_folder(folder: Path, image: PurePath, format: str | None) -> FramesFile:
 
 
 def _in_collection(names: Sequence[str], image: str) -> str | None:
-    """Find an image's name: as it is, without its suffix, or by the last part alone if that is of one only."""
+    """Find the name of an image: exactly, without its suffix, or by its last part if only one name has it."""
     own = PurePath(image)
     for matches in (
         [name for name in names if name == own.as_posix()],
@@ -166,14 +166,14 @@ def described(
     descriptor: DescriptorParams,
     describing: Describing,
 ) -> tuple[Features, tuple[str, ...]]:
-    """Describe the frames that are given for an image.
+    """Describe the given frames of an image.
 
     Parameters
     ----------
     job : Job
         With frames.
     pixels : (H, W) array
-        Of its image.
+        The image.
     detector, descriptor : DetectorParams, DescriptorParams
     describing : Describing
 
@@ -186,7 +186,7 @@ def described(
     Raises
     ------
     FormatError
-        If the frames cannot be read, or one of them cannot be described; with its line.
+        If the frames cannot be read, or one of them cannot be described; with its line number.
     """
     file = job.frames
     assert file is not None
@@ -209,7 +209,7 @@ def described(
 
 
 def _located(fault: FrameError, file: FramesFile, count: int) -> FormatError:
-    """Say where in a file a frame is."""
+    """Convert the error of a frame to one of its file, with the line number."""
     path = file.path if file.image is None else f"{file.path}: {file.image}"
     line = None if file.format is None else line_of_frame(file.path, file.format, fault.index, count)
     return FormatError(path, f"keypoint {fault.index + 1} {fault.reason}", line)

@@ -1,4 +1,4 @@
-"""Which images a command line names: files, folders, patterns, lists."""
+"""Finding the images that a command line names: files, folders, patterns, lists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Input(NamedTuple):
     path : str
         As the user would write it, or `STDIN`.
     relative : str
-        Its place below an output folder: where it lies below what the user named.
+        Path below an output folder, which is the path of the image below the folder that the user named.
     """
 
     path: str
@@ -40,11 +40,11 @@ class Inputs(NamedTuple):
     images : tuple of Input
         Each file once, in the order of the command line; in a folder by name, its files before its subfolders.
     single : bool
-        Whether the user named one file, not something that may stand for several.
+        The user named one file, not a folder, pattern or list.
     notes : tuple of str
         Messages for the user, one line each.
     left_out : tuple of str
-        Files of searched folders that are not read, one line per kind.
+        Summaries of the files in searched folders that are not read, one line each.
     """
 
     images: tuple[Input, ...]
@@ -59,8 +59,8 @@ def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *
     Parameters
     ----------
     arguments : iterable of str
-        Files, folders, patterns (those of the shell, and ``**``), or `STDIN` alone.  A folder that exists as it is
-        written is no pattern.  That a file does not exist is found when it is read.
+        Files, folders, patterns (those of the shell, and ``**``), or `STDIN` alone.  A name that exists is no pattern.
+        Whether a file exists is checked when it is read.
     listed : iterable of str, optional
         Files and folders from a list, see :func:`read_list`; never patterns.
     recursive : bool
@@ -77,8 +77,8 @@ def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *
 
     Notes
     -----
-    In folders, names that begin with a dot are left out and links to folders are not followed.  Which kinds are read
-    depends on the extras that are installed.  A file that is named itself may be called anything.
+    In folders, names that begin with a dot are skipped, links to folders are not followed, and the suffix decides
+    whether a file is read, which depends on the installed extras.  A file that is named directly may have any suffix.
     """
     arguments = list(arguments)
     if STDIN in arguments and (len(arguments) > 1 or listed is not None):
@@ -106,16 +106,16 @@ def find_inputs(arguments: Iterable[str], listed: Iterable[str] | None = None, *
 
 
 def read_list(source: Source, *, name: str | None = None, null: bool = False) -> list[str]:
-    """Read a list of file names: one a line, or separated by NUL bytes.
+    """Read a list of file names, one per line or separated by NUL bytes.
 
     Parameters
     ----------
     source : path, bytes or binary file
-        Empty names are left out; so is a carriage return at the end of a line.
+        Empty names are skipped, and carriage returns at the ends of lines are removed.
     name : str, optional
-        The list's name in messages.
+        Name of the list in messages.
     null : bool
-        Names are separated by NUL, so that they may hold any other byte.
+        Names are separated by NUL.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def read_list(source: Source, *, name: str | None = None, null: bool = False) ->
 
 
 def _argument(argument: str) -> Iterator[Input]:
-    """Expand a pattern; anything else is itself."""
+    """Expand a pattern; yield any other argument unchanged."""
     path = Path(argument)
     if not argument:
         raise PlanError("an input has an empty name")
@@ -159,7 +159,7 @@ def _argument(argument: str) -> Iterator[Input]:
 
 
 def _listed(path: str) -> Input:
-    """Keep the place of a file from a list as it is written, without what would lead out of the output folder."""
+    """Return a file from a list; its relative path is as written, without a root and without `..`."""
     pure = PurePath(path)
     return Input(path, str(PurePath(*(part for part in pure.parts if part not in (pure.anchor, os.pardir)))))
 
@@ -192,10 +192,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
-    """Return True for a regular file, also behind a link; pipes and devices may never end.
-
-    Broken links are read, to fail.
-    """
+    """Tell whether to read an entry: a regular file, a link to one, or a broken link, which will be reported."""
     if not entry.is_symlink():
         return entry.is_file(follow_symlinks=False)
     try:

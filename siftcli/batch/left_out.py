@@ -1,4 +1,4 @@
-"""Files of a searched folder that are not read."""
+"""Counting the files of a searched folder that are not read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..io.image_kinds import EXTRA_SUFFIXES, IMAGE_SUFFIXES, missing_extra
 __all__ = ["LeftOut"]
 
 _NAMED = 4
-"""Most suffixes that are named."""
+"""Most suffixes that a message names."""
 
 
 class LeftOut:
-    """Counts the files and folders that a search leaves out, by the reason."""
+    """Counts the files and folders that a search skips, by reason."""
 
     def __init__(self) -> None:
         self._others: Counter[str] = Counter()
@@ -23,7 +23,7 @@ class LeftOut:
         self._irregular = 0
 
     def takes(self, name: str) -> bool:
-        """Tell whether the name is that of an image that can be read here; count it if it is not."""
+        """Tell whether a name has the suffix of an image that can be read; count it if not."""
         suffix = PurePath(name).suffix.lower()
         if suffix in IMAGE_SUFFIXES:
             return True
@@ -41,11 +41,11 @@ class LeftOut:
         self._folders += 1
 
     def irregular(self) -> None:
-        """Count a pipe, a device or the like, which might never end."""
+        """Count a pipe, a device or the like."""
         self._irregular += 1
 
     def __str__(self) -> str:
-        """Say how many were left out and why; nothing if none was."""
+        """Summarise the counts; empty if nothing was skipped."""
         parts = [
             f"{_counted(kinds)}, which siftcli[{extra}] reads: pip install 'siftcli[{extra}]'"
             for extra, kinds in self._extras.items()

@@ -1,9 +1,9 @@
 """The record of a batch: which outputs are finished and what they were made from, so that a later run skips them.
 
-Every folder of outputs has a hidden file of one JSON object a line, which is only ever appended to, so that a kill
-loses no more than the line being written; of several about one image the last counts.  A new output is announced
-before it gets its name: a record without an output means nothing, while an output without a record would have to be
-made again.  Where an old output is replaced, its record is withdrawn first and the new one follows the output.
+Every folder of outputs has a hidden file with one JSON object per line.  It is only appended to, so a kill loses at
+most the line being written; the last record of an image counts.  The record of a new output is written before it
+gets its name, because a record without an output is ignored, while an output without a record would be made again.  If
+an output is replaced, its record is withdrawn first, and the new record follows the output.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ __all__ = [
 ]
 
 MANIFEST = ".sift-manifest.jsonl"
-"""Name of the file, in each folder of outputs."""
+"""Name of the file in each folder of outputs."""
 
 Records: TypeAlias = dict[tuple[str, str | None], dict[str, object]]
 """Records of a folder, by the name of the output and, where several images share it, that of the image."""
 
 _VALUES = ("input", "parameters", "bytes")
 """The contents of a record."""
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe is opened, and not waited for
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # opening a pipe does not block
 
 
 def record(job: Job, source: Fingerprint, signature: str, size: int | None = None) -> None:
-    """Record what an output is made of.
+    """Record the image and the parameters of an output.
 
     Parameters
     ----------
     job : Job
     source : Fingerprint
-        Of its image.
+        Fingerprint of the image.
     signature : str
-        Of the parameters.
+        Signature of the parameters.
     size : int, optional
-        Bytes of the output.
+        Size of the output in bytes.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def record(job: Job, source: Fingerprint, signature: str, size: int | None = Non
 
 
 def forget(job: Job) -> None:
-    """Withdraw what was recorded about an output.
+    """Withdraw the record of an output.
 
     Raises
     ------
@@ -80,13 +80,13 @@ def forget(job: Job) -> None:
 
 
 def image_key(job: Job) -> str | None:
-    """Return the image's name where the output alone does not tell it."""
+    """Return the name of the image in a shared output; None for an output of one image."""
     return job.name if job.shared else None
 
 
 @contextmanager
 def recorded(job: Job, source: Fingerprint, signature: str, *, exists: bool, size: int | None = None) -> Iterator[None]:
-    """Write an output in this block, and its record at the time that makes a kill harmless."""
+    """Record an output that is written in this block; a kill at any time leaves records that are safe."""
     if exists:
         forget(job)
     else:
@@ -98,12 +98,12 @@ def recorded(job: Job, source: Fingerprint, signature: str, *, exists: bool, siz
 
 @contextmanager
 def inherited(origins: Iterable[tuple[str, str]], output: str) -> Iterator[None]:
-    """Publish in this block a file of many images; it gets the records of the files that they were taken from.
+    """Copy records to a file of many images that is published in this block.
 
     Parameters
     ----------
     origins : iterable of (str, str)
-        File of many images, and image, of what was taken without a change.
+        File of many images and name of an image whose features were copied without a change.
     output : str
         The new file.
 
@@ -146,7 +146,7 @@ def _append(output: Path, image: str | None, values: dict[str, object]) -> None:
     line = json.dumps({"output": output.name, **({} if image is None else {"image": image}), **values})
     handle = _open(path, os.O_CREAT)
     try:
-        # One write, so that those of several processes do not mix; what a kill has cut short ends at the first newline.
+        # One write, so that lines of several processes do not mix.  The first newline ends a line cut short by a kill.
         data = f"\n{line}\n".encode()
         written = os.write(handle, data)
         if written != len(data):
@@ -158,18 +158,14 @@ def _append(output: Path, image: str | None, values: dict[str, object]) -> None:
 
 
 _START = b'\n{"output": '
-"""How every record begins, and so every manifest."""
+"""Start of every record, and so of every manifest."""
 
 
 def _open(path: Path, flags: int = 0) -> int:
-    """Open a manifest for appending.
-
-    Raises
-    ------
-    OutputError
-        If something else has its name, a link to another file included, or it cannot be opened.
-    """
-    strange = OutputError(path, "is not a record of sift, and stays as it is; move it away, or write to another folder")
+    """Open a manifest for appending; OutputError if it cannot be opened, or is a link or another file."""
+    strange = OutputError(
+        path, "is not a manifest of sift and is not changed; move it away, or write to another folder"
+    )
     if path.is_symlink():
         raise strange
     harmless = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -185,28 +181,28 @@ def _open(path: Path, flags: int = 0) -> int:
 
 
 _MOST_LOCKS = 200
-"""Folders that a run locks at most: it may have few file handles, and a second run like it meets the first of them."""
+"""Most folders that a run locks, to save file handles; a second run on the same folders meets the first of them."""
 
 
 @contextmanager
 def claimed(jobs: Iterable[Job], *, shared: bool = False) -> Iterator[None]:
-    """Keep other runs out of the folders of outputs in this block; wait for those that are there.
+    """Lock the folders of outputs in this block; wait for other runs that hold them.
 
     Parameters
     ----------
     jobs : iterable of Job
         Their folders exist.
     shared : bool
-        Let runs in that share the folders: the shards of one run.
+        Share the lock with runs that share it too: the shards of one run.
 
     Raises
     ------
     OutputError
-        If a file that is not ours has the name of a manifest, or a folder cannot be written.
+        If another file has the name of a manifest, or a folder cannot be written.
     """
     folders = sorted({Path(os.path.realpath(Path(job.output).parent)) for job in jobs})
     with ExitStack() as stack:
-        for folder in folders[:_MOST_LOCKS]:  # in one order, so that no two runs wait for each other
+        for folder in folders[:_MOST_LOCKS]:  # in one order, to avoid deadlocks
             stack.enter_context(RunLock(folder, folder=True, shared=shared, wait=True))
         for folder in folders:
             if os.path.lexists(folder / MANIFEST):
@@ -222,11 +218,11 @@ def read_records(path: Path) -> Records:
             if is_stream(file):
                 return {}
             while line := file.readline(MAX_LINE):
-                if len(line) == MAX_LINE:  # no record is so long
+                if len(line) == MAX_LINE:  # longer than any record
                     break
-                if not line.startswith(b"{"):  # blank
+                if not line.startswith(b"{"):  # blank line
                     continue
-                with suppress(ValueError):  # cut short
+                with suppress(ValueError):  # a line that a kill cut short
                     values = parse_json(line)
                     if isinstance(values, dict) and isinstance(values.get("output"), str):
                         image = values.get("image")
@@ -238,7 +234,7 @@ def read_records(path: Path) -> Records:
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value of a record is what `record` writes: a number, a text, or a fingerprint."""
+    """Tell whether a value has a type that `record` writes: number, text, or fingerprint."""
     if isinstance(value, list):
         return len(value) == len(Fingerprint._fields) and all(isinstance(part, int | str) for part in value)
     return isinstance(value, int | str)

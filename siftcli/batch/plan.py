@@ -1,4 +1,4 @@
-"""From inputs to jobs: which image goes to which file.  Everything that can be refused is refused here."""
+"""From inputs to jobs: which image goes to which file, and all checks that need no image to be read."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .inputs import Inputs
 __all__ = ["DEFAULT_FORMAT", "FramesFile", "Job", "files_of", "make_jobs", "take_shard"]
 
 DEFAULT_FORMAT = "lowe"
-"""Format of outputs whose name does not tell it."""
+"""Format of outputs whose name has no suffix of a format."""
 
 
 class FramesFile(NamedTuple):
-    """Where the frames are that are given for an image.
+    """File that has the given frames of an image.
 
     Attributes
     ----------
     path : str
-        A feature file, or the folder in which there is none for the image.
+        A feature file; the searched folder, if it has none for the image.
     format : str or None
-        None if there is none.
+        Format of the file; None if there is no file.
     image : str or None
         The image's name in a file of many.
     """
@@ -39,7 +39,7 @@ class FramesFile(NamedTuple):
 
 
 class Job(NamedTuple):
-    """One image to read and where its features go; may be sent to another process.
+    """One image to read and the output for its features; can be pickled.
 
     Attributes
     ----------
@@ -48,17 +48,17 @@ class Job(NamedTuple):
     output : str
         The feature file, or `STDOUT`.
     format : str
-        Of the output, see `siftcli.io.formats.FORMATS`.
+        Format of the output, a key of `siftcli.io.formats.FORMATS`.
     name : str
-        The image's name in an output of many images: a relative POSIX path.
+        Name of the image in an output of many images: a relative POSIX path.
     shared : bool
-        The output is one file for all jobs, which their results are collected in.
+        The output is one file for all jobs.
     data : bytes or None
-        The image file's contents, where they are not to be read from `path`.
+        Contents of the image file, if they are not read from `path`.
     mask : str or None
-        The image's mask.
+        Mask of the image.
     frames : FramesFile or None
-        The frames to describe, in place of those that are found.
+        Frames to describe; None to detect keypoints.
     """
 
     path: str
@@ -79,21 +79,19 @@ def make_jobs(
     overwrite: bool = False,
     resume: bool = False,
 ) -> list[Job]:
-    """Decide where the features of every input go.
+    """Choose the output of every input.
 
     Parameters
     ----------
     inputs : Inputs
         At least one.
     output : str, optional
-        A file, a folder (one that exists, ends with a slash, or is meant because there are several inputs and no
-        format to tell by the suffix) or `STDOUT`.  Not given: a file beside each image, and stdout for stdin.
+        A file, a folder, or `STDOUT`.  A name is a folder if one exists, if it ends with a slash, or if there are
+        several inputs and its suffix is of no format.  By default, a file beside each image; `STDOUT` for `STDIN`.
     format : str, optional
-        Name of the format; by default the output's suffix says it.
-    overwrite : bool
-        Existing outputs may be replaced.
-    resume : bool
-        Outputs may exist.
+        Name of the format; by default, the suffix of the output determines it.
+    overwrite, resume : bool
+        Accept outputs that exist.
 
     Returns
     -------
@@ -103,8 +101,8 @@ def make_jobs(
     Raises
     ------
     PlanError
-        If the format cannot be told or cannot hold what goes to it, two inputs would write the same file, an output
-        exists and is not to be overwritten, or an output is one of the inputs.
+        If the format is unknown or cannot hold the features, two inputs have the same output, an output exists, or an
+        output is one of the inputs.
     ParameterError
         For an unknown format.
     """
@@ -130,7 +128,7 @@ def files_of(jobs: Iterable[Job]) -> tuple[list[str | Path], list[str | Path]]:
 
 
 def take_shard(jobs: Sequence[Job], text: str) -> list[Job]:
-    """Return the jobs of one of several runs that share them.
+    """Return the jobs of one shard.
 
     Parameters
     ----------
@@ -141,7 +139,7 @@ def take_shard(jobs: Sequence[Job], text: str) -> list[Job]:
     Raises
     ------
     PlanError
-        If it is not that.
+        If it is something else.
     """
     k, slash, n = text.partition("/")
     if not (slash and k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
@@ -205,7 +203,7 @@ def _require_one(inputs: Inputs, output: str) -> None:
 
 
 def _require_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be made because a part of its name is a file."""
+    """Refuse a folder that cannot be created because a part of its path is a file."""
     part = next(part for part in (folder, *folder.parents) if part.exists())
     if not part.is_dir():
         raise PlanError(f"{part}: is a file, and the outputs need a folder of that name; give -o another")

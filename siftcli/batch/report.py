@@ -23,27 +23,27 @@ class Result(NamedTuple):
     path, output : str
         As in the job.
     status : "done", "failed" or "skipped"
-        Skipped is what was done by an earlier run.
+        "skipped" if an earlier run has done it.
     keypoints : int or None
-        How many were written; None if the job failed or was skipped.
+        Number of keypoints written; None if the job failed or was skipped.
     seconds : float
-        From before the image was read until after the features were written.
+        Time from before the image was read until after the features were written.
     error : str or None
         Why the job failed: one line, with the file's name.
     warnings : tuple of str
-        Each one line, with the file's name.
+        One line each, with the file's name.
     data : bytes or None
-        The output, where it goes to stdout: that is for the process that owns stdout to write.
+        The encoded output, if the main process writes it.
     features : Features or None
-        Where they go to a file of many images: that is for its one writer to write.
+        The features, if the main process writes them.
     pixels : int
-        Of the image.
+        Number of pixels of the image.
     again : bool
-        There was an output of another input or of other parameters.
+        An output of another input or of other parameters was replaced.
     fatal : bool
-        Whatever comes next would fail for the same reason, such as a full disk.
+        All later jobs would fail for the same reason, such as a full disk.
     source : Fingerprint or None
-        Of the image, where what is done is recorded and `data` or `features` still have to be written.
+        Fingerprint of the image, if records are kept and `data` or `features` still have to be written.
     """
 
     path: str

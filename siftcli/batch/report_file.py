@@ -21,19 +21,19 @@ _COLUMNS = ("path", "output", "status", "keypoints", "pixels", "seconds", "error
 
 
 class ReportFile:
-    """Keeps what became of the images of a batch, and writes it at its end.
+    """Keeps the results of a batch, and writes them to a file at its end.
 
     Parameters
     ----------
     path : path
-        The suffix says the format, ``.json`` or ``.csv``.
+        The suffix determines the format, ``.json`` or ``.csv``.
     overwrite : bool
         Replace a file of that name.
 
     Raises
     ------
     PlanError
-        If the suffix is another one, or the file exists and is to be kept.
+        If the suffix is another one, or the file exists and `overwrite` is not set.
     OutputError
         If its folder cannot be created.
     """

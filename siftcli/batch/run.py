@@ -1,4 +1,4 @@
-"""Carrying out jobs: read an image, find its features, write them."""
+"""Carrying out jobs: read an image, detect its features, write them."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ __all__ = ["detect_image", "make_folders", "read_job", "run_job", "run_jobs", "s
 
 
 def make_folders(jobs: Iterable[Job]) -> None:
-    """Make the folders that outputs go to.
+    """Create the folders of the outputs.
 
     Raises
     ------
     OutputError
-        If one cannot be made.
+        If a folder cannot be created.
     """
     for folder in {Path(job.output).parent for job in jobs if job.output != STDOUT}:
         make_folder(folder)
 
 
 def run_job(job: Job, settings: Settings) -> Result:
-    """Carry out one job.  Depends on nothing but its arguments and the files that they name, so it may run anywhere.
+    """Carry out one job, in any process on any host: it depends only on its arguments and the files that they name.
 
     Returns
     -------
     Result
-        A job that fails leaves no output, and says why.  Features that go to stdout or to a shared output are in the
-        result, for the one process that writes there.
+        A job that fails leaves no output; the result has the reason.  Features for standard output or a shared output
+        are in the result, because one process writes those.
     """
     return _attempt(job, settings, time.perf_counter())
 
 
 def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Result]:
-    """Carry out jobs; small images of one size go through the engine together, which changes nothing but the time.
+    """Carry out jobs; small images of one size go through the engine together, which is faster.
 
     Returns
     -------
     list of Result
-        In the order of the jobs, each as by :func:`run_job`.
+        In the order of the jobs; equal to those of :func:`run_job`, except for the times.
     """
     if len(jobs) == 1 or settings.describing is not None:
         return [run_job(job, settings) for job in jobs]
@@ -72,7 +72,7 @@ def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Result]:
         start = time.perf_counter()
         try:
             found = _detect_all([image for _, image, _ in stack], settings)
-        except Exception:  # each alone says what is wrong with it
+        except Exception:  # repeated one by one below, so that each result has its own error
             found = []
         share = (time.perf_counter() - start) / len(stack)
         for k, (i, image, seconds) in enumerate(stack):
@@ -101,7 +101,7 @@ def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Result]:
 
 
 def store(job: Job, result: Result, settings: Settings) -> Result:
-    """Write the output that the result of a job brings from another machine."""
+    """Write the output that a result brings from another machine."""
     try:
         if job.shared or job.output == STDOUT or result.status != "done":
             return result
@@ -118,10 +118,10 @@ def store(job: Job, result: Result, settings: Settings) -> Result:
 def _attempt(
     job: Job, settings: Settings, start: float, image: LoadedImage | None = None, features: Features | None = None
 ) -> Result:
-    """Carry out one job, of which something may be done already; `start` is when it began."""
+    """Carry out one job that began at `start`; its image and features may be given."""
     result = Result(job.path, job.output, "failed", None, 0.0)
     try:
-        # Before the image is read: if it changes meanwhile, a later run sees that.
+        # Before the image is read, so that a later run notices if it changes meanwhile.
         if settings.signature is not None:
             from .fingerprint import fingerprint
 
@@ -140,9 +140,9 @@ def _attempt(
             features = _with_camera(features, job)
         result = _written(job, features, settings, result)._replace(status="done", keypoints=len(features))
     except SiftError as error:
-        name = f"{_name(job)}: " if isinstance(error, WorkerError) else ""  # others say themselves what they are about
+        name = f"{_name(job)}: " if isinstance(error, WorkerError) else ""  # other errors name the file themselves
         result = result._replace(error=f"{name}{error}", fatal=is_fatal(error))
-    except Exception as error:  # a fault of ours must not cost the images that are still to come
+    except Exception as error:  # must not end the batch
         result = result._replace(error=f"{_name(job)}: {reason_line(error)}")
     if result.data is None and result.features is None:
         result = result._replace(source=None)
@@ -154,7 +154,7 @@ def _name(job: Job) -> str:
 
 
 def read_job(job: Job, settings: Settings) -> LoadedImage:
-    """Read an image as the settings want it, and combine its own mask with the job's."""
+    """Read an image as the settings say, and combine its mask of transparent pixels with that of the job."""
     how = settings.reading
 
     def needs(width: int, height: int) -> int:
@@ -177,19 +177,19 @@ def read_job(job: Job, settings: Settings) -> LoadedImage:
 
 
 def _with_camera(features: Features, job: Job) -> Features:
-    """Add what the metadata of a job's image tell about its camera."""
+    """Add the camera that the EXIF metadata of the image describe."""
     from ..io.exif import read_camera
 
     return replace(features, camera=read_camera(job.path if job.data is None else job.data))
 
 
 def detect_image(image: LoadedImage, settings: Settings) -> Features:
-    """Find the features of one image, and select among them."""
+    """Detect the features of one image, and select keypoints."""
     return _detect_all([image], settings)[0]
 
 
 def _detect_all(images: Sequence[LoadedImage], settings: Settings) -> list[Features]:
-    """Find the features of images of one size and type."""
+    """Detect the features of images of one size and type."""
     pixels: Image = images[0].pixels[None] if len(images) == 1 else np.stack([image.pixels for image in images])  # type: ignore[assignment]
     found = pipeline.detect(pixels, settings.detector, settings.descriptor, settings.workers)
     return [_chosen(features, image, settings) for features, image in zip(found, images, strict=True)]
@@ -200,7 +200,7 @@ def _chosen(features: Features, image: LoadedImage, settings: Settings) -> Featu
 
 
 def _written(job: Job, features: Features, settings: Settings, result: Result) -> Result:
-    """Write features, or put them into the result where another process has to."""
+    """Write features, or add them to the result if another process writes them."""
     stream = FORMATS[job.format].kind == "stream"
     if job.shared or (settings.remote and not stream):
         return result._replace(features=features)
@@ -213,7 +213,7 @@ def _written(job: Job, features: Features, settings: Settings, result: Result) -
 
 
 def _write(job: Job, features: Features, settings: Settings, result: Result) -> None:
-    """Write features to the output of a job, and record that."""
+    """Write features to the output of a job, with a record."""
     if FORMATS[job.format].kind == "stream":
         data = encode_features(features, job.format, name=job.output)
         with _recorded(job, result, settings, len(data)):

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings"]
 
-_HOW = ("overwrite", "workers", "remote", "signature", "database")
+_NOT_SIGNED = ("overwrite", "workers", "remote", "signature", "database")
 """Fields of `Settings` that the features do not depend on."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of all jobs; they can be sent to another process.
+    """Settings of all jobs; can be pickled.
 
     Attributes
     ----------
@@ -31,28 +31,27 @@ class Settings:
     descriptor : DescriptorParams or None
         None for keypoints alone.
     overwrite : bool
-        Existing outputs may be replaced.
+        Replace existing outputs.
     reading : ImageReading
         How images are read.
     selection : SelectionParams
-        Which of the keypoints are kept.
+        Which keypoints are kept.
     alpha : "mask" or "ignore"
-        Whether keypoints on fully transparent pixels are left out.
+        "mask" removes keypoints on fully transparent pixels.
     depth : "full" or "8"
-        Whether images of more than 8 bits keep their precision.
+        "8" rounds images of more than 8 bits to 8 bits.
     masked : bool
-        Jobs have masks.
+        The jobs have masks.
     describing : Describing or None
-        What to do with the frames that jobs have; None if frames are to be found.
+        How the given frames of the jobs are described; None to detect keypoints.
     workers : int
         Number of workers that share one image.
     remote : bool
-        Outputs are in the results, for another process to write.
+        Return outputs in the results, because another process writes them.
     signature : str or None
-        Of everything that the features depend on besides the image, see `signed`; None if what is done is not
-        recorded.
+        Digest of everything that the features depend on besides the image, see `signed`; None to keep no records.
     database : DatabaseOptions or None
-        How a COLMAP database is made.
+        Options for writing a COLMAP database.
     """
 
     detector: DetectorParams
@@ -70,16 +69,16 @@ class Settings:
     database: DatabaseOptions | None = None
 
     def signed(self, format: str, version: str) -> Settings:
-        """Return these settings with their signature for outputs of a format, made by a version of this package."""
+        """Return these settings with their signature for a format and a version of this package."""
         from hashlib import blake2b
 
-        values = {f.name: repr(getattr(self, f.name)) for f in fields(self) if f.name not in _HOW}
+        values = {f.name: repr(getattr(self, f.name)) for f in fields(self) if f.name not in _NOT_SIGNED}
         text = repr((version, format, sorted(values.items())))
         return replace(self, signature=blake2b(text.encode(), digest_size=16).hexdigest())
 
     @cached_property
     def parameters(self) -> Mapping[str, ParameterValue]:
-        """With which features are computed, by name."""
+        """Parameters that the features depend on, by name."""
         chosen = (self.detector, *([] if self.descriptor is None else [self.descriptor]))
         how = self.reading
         reading: dict[str, ParameterValue] = {"exif_orientation": how.exif_orientation, "depth": self.depth}

@@ -1,4 +1,4 @@
-"""Tasks, one after another in this process or shared among others."""
+"""Carrying out tasks in this process, or in several processes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def run_tasks(
     Parameters
     ----------
     tasks : iterable
-        Begun in this order, and asked for no sooner.
+        Begun in this order; consumed as workers become idle.
     make : callable
-        Called once in every worker; gives what is called with each task.  Like the tasks and the results, it must be
-        something that can be pickled, if `jobs` is not 1.
+        Called once in every worker; returns the function that is called with each task.  If `jobs` is not 1, `make`,
+        the tasks and the results are pickled.
     jobs : int
         Number of processes; 1 is this one.
     cost : callable, optional
-        What a task takes of the budget while it is worked on.
+        Share of the budget that a task takes while it is in progress.
     budget : int, optional
-        A task that would exceed it waits until others are done; it is begun in any case when there are none.
+        A task that would exceed it waits until other tasks are done; a task is never refused if no other is running.
     divide : callable, optional
-        Gives the tasks to begin in place of one that a worker died of; by default it is begun again as it is.  With a
-        budget, they are worked on one at a time.
+        Returns the tasks that replace one whose worker was killed; by default, the same task.  With a budget, they run
+        one at a time.
 
     Yields
     ------

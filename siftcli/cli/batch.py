@@ -1,4 +1,4 @@
-"""Running a batch from the command line: its plan, its progress, its report."""
+"""Running a batch from the command line: plan, progress and report."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def run_batch(
     quiet: bool = False,
     verbose: bool = False,
 ) -> int:
-    """Carry out the jobs of a command line, or say what they are.
+    """Carry out the jobs of a command line, or print them.
 
     Parameters
     ----------
     jobs : sequence of Job
-        At least one, all that the command line names.
+        All jobs that the command line names; at least one.
     settings : Settings
     options : RunOptions
     several : bool
-        The command line may name several images, so that what is done is recorded.
+        The command line may name several images, so records are kept.
     overwrite : bool
-        The report may be replaced too.
+        Replace an existing report.
     as_json, quiet, verbose : bool
         Messages.
 
@@ -76,11 +76,11 @@ def run_batch(
     guard([*written, options.report], read)
     if jobs[0].path == STDIN or jobs[0].output == STDOUT:
         if options.resume:
-            raise PlanError("--resume: needs files to find what is done; stdin and stdout tell nothing")
+            raise PlanError("--resume: needs files as inputs and outputs, not stdin or stdout")
     elif options.resume or several:
         settings = settings.signed(jobs[0].format, __version__)
     if options.ship and any(job.mask or job.frames for job in jobs):
-        raise PlanError("--ship: sends the images alone; masks and keypoints must be where the workers can read them")
+        raise PlanError("--ship: sends images only; give the workers access to masks and keypoints, and omit --ship")
     if options.shard is not None:
         jobs = take_shard(jobs, options.shard)
         if not jobs:
@@ -116,10 +116,10 @@ def run_batch(
                 why = execute(jobs, settings, on_result, batch)
         except (KeyboardInterrupt, OutputError):
             if report.left and report.done and settings.signature is not None:
-                say("to go on, give the same command with --resume")
+                say("to continue, repeat the command with --resume")
             raise
         if why is not None:
-            say(f"error: {why}; --resume goes on")
+            say(f"error: {why}; to continue, repeat the command with --resume")
     return report.exit_status
 
 
@@ -143,7 +143,7 @@ def _workers(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> in
 
 
 def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json: bool, quiet: bool) -> int:
-    """Print the jobs on stdout; with --resume, those that are done too, as such."""
+    """Print the jobs on stdout; with --resume, also which of them are up to date."""
     from ..batch.states import job_states
 
     states: dict[int, str] = {}
@@ -152,7 +152,7 @@ def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json
         states = {id(job): state for job, state in found}
     for job in jobs:
         state = states.get(id(job), "new")
-        status = {"done": "skipped", "stale": "planned anew", "unknown": "planned anew"}.get(state, "planned")
+        status = {"done": "skipped", "stale": "planned again", "unknown": "planned again"}.get(state, "planned")
         if as_json:
             write_json({"path": job.path, "output": job.output, "status": status})
         else:
@@ -171,7 +171,7 @@ def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json
 def _reported(
     path: str | None, jobs: Sequence[Job], settings: Settings, report: Report, overwrite: bool
 ) -> Iterator[ReportFile | None]:
-    """Write the report at the end of the block, however that comes."""
+    """Write the report when the block ends, also by an error or an interrupt."""
     if path is None:
         yield None
         return
@@ -203,7 +203,7 @@ def _reported(
                 },
             )
         except SiftError as error:
-            if status != 0:  # what ended the run is the news
+            if status != 0:  # the first error matters more
                 say(f"error: {error}")
             else:
                 raise

@@ -1,8 +1,8 @@
 """Configuration files: values of options, in TOML.
 
 A key at the top is an option of any command, by its name (``edge_threshold`` or ``edge-threshold``); a table named
-after a command holds what is for that one alone.  Options of the command line and ``SIFT_...`` environment variables
-come before the file, the preset comes after it.
+after a command has options of that command only.  Options of the command line and ``SIFT_...`` environment variables
+override the file, and the file overrides the preset.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..io.limits import MAX_CONFIG, read_limited
 __all__ = ["config_values", "is_setting"]
 
 _SHOWN = 80
-"""Characters of a value or of a reason that a message shows."""
+"""Most characters of a value or of a reason in a message."""
 
 
 def config_values(
@@ -35,17 +35,17 @@ def config_values(
     command : click.Command
         The command.
     all_commands : callable
-        Gives every command by its name; called if a key is no option of this one.
+        Returns every command by its name; called if a key is not an option of this command.
 
     Returns
     -------
     dict
-        Name of an option's parameter to its value, of the kind that the option takes.
+        Values by the names of the options' parameters, of the types that the options take.
 
     Raises
     ------
     PlanError
-        If the file cannot be read or is no TOML, or a key is no option or has a value of another kind.
+        If the file cannot be read or is not TOML, or a key is not an option or has a value of another type.
     """
     settings = _settings(command)
     values: dict[str, Any] = {}
@@ -80,7 +80,7 @@ def _settings(command: click.Command) -> dict[str, click.Option]:
 
 
 def _named(key: str) -> str:
-    """Show a key in a message."""
+    """Shorten a key for a message."""
     return key if len(key) <= _SHOWN else f"{key[:_SHOWN]}..."
 
 
@@ -94,8 +94,8 @@ def _hint(name: str, known: Any) -> str:
 
 
 def _parsed(path: str) -> dict[str, Any]:
-    """Read TOML, with or without a byte-order mark."""
-    import tomllib  # most runs have no configuration file
+    """Parse a TOML file, with or without a byte-order mark."""
+    import tomllib  # not needed by most runs
 
     try:
         with open_source(path) as file:
@@ -110,7 +110,7 @@ def _parsed(path: str) -> dict[str, Any]:
 
 
 def _checked(path: str, key: str, option: click.Option, value: Any) -> Any:
-    """Return a value if it is of the kind that an option takes."""
+    """Return a value if it has the type that an option takes, else raise PlanError."""
     wanted = "a text"
     good = isinstance(value, str)
     if option.is_flag:
@@ -137,7 +137,7 @@ def _fits(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Show a value in a message: its start, if it is long."""
+    """Shorten a value for a message."""
     if isinstance(value, list | dict) or not _fits(value):
         return "a number of more than 64 bits" if isinstance(value, int) else f"a {type(value).__name__}"
     text = repr(value)

@@ -98,11 +98,11 @@ def command(
     file of many images becomes a folder of files, and a folder one file of many images. What the new format cannot
     hold, and the conversion of coordinates, angles and bins, are reported.
 
-    Several inputs become one file of many images, or one folder; the last name is the output. To merge what the runs
-    of sift detect --shard have made: sift convert shard-*.h5 features.h5
+    Several inputs become one file of many images, or one folder; the last name is the output. To merge the outputs of
+    sift detect --shard: sift convert shard-*.h5 features.h5
 
-    COLMAP databases become one with their cameras and matches, of another version (--colmap-version) or of fewer images
-    (--exclude 'night/*') if so wanted: sift convert a.db b.db both.db
+    COLMAP databases are merged with their cameras and matches: sift convert a.db b.db both.db. --colmap-version changes
+    the version of the tables, --exclude 'night/*' omits images.
 
     Matches alone: sift convert --matches scene.db pairs.h5
 
@@ -111,7 +111,7 @@ def command(
     Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
     """
     if not sources:
-        raise click.UsageError("Missing argument 'OUT': the last name is the output, after one or several inputs.", ctx)
+        raise click.UsageError("Missing argument 'OUT': name one or more inputs, then the output.", ctx)
 
     from ..batch.conversion.convert import convert, differences
     from ..batch.conversion.plan import plan_conversion

@@ -1,4 +1,4 @@
-"""``sift convert`` where databases become a database, or matches are converted."""
+"""``sift convert`` for COLMAP databases and for matches."""
 
 from __future__ import annotations
 

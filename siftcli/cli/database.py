@@ -1,4 +1,4 @@
-"""The options about COLMAP's databases, which several commands write."""
+"""Options of commands that write COLMAP databases."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ database_options = all_of(
 
 
 def taken_database_options(given: dict[str, Any]) -> DatabaseOptions | None:
-    """Take the values of `database_options` out of the options of a command; None if none is given.
+    """Remove the values of `database_options` from the options of a command, and return them; None if none is given.
 
     Raises
     ------
     ParameterError
-        If they do not go together.
+        If they do not fit each other.
     """
     names = {"camera": "sharing", "camera_model": "model", "camera_params": "params", "colmap_version": "version"}
     values = {field: value for name, field in names.items() if (value := given.pop(name)) is not None}
@@ -69,6 +69,6 @@ def taken_database_options(given: dict[str, Any]) -> DatabaseOptions | None:
 
 
 def require_database(options: DatabaseOptions | None, database: bool) -> None:
-    """Raise PlanError if such options are given and no database is written."""
+    """Raise PlanError if database options are given but no database is written."""
     if options is not None and not database:
         raise PlanError("--camera, --camera-model, --camera-params and --colmap-version need an output that is a .db")

@@ -1,4 +1,4 @@
-"""``sift describe``: descriptors at frames that are given."""
+"""``sift describe``: descriptors of given frames."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ __all__ = ["command"]
     "--assign-orientations",
     group="Frames",
     is_flag=True,
-    help="Estimate the orientations: a frame is written once for each that it shows, up to --max-orientations; .csv, "
-    ".npz and .h5 say as 'source' which frame each came from, the first is 0.",
+    help="Estimate orientations: a frame is written once per orientation, up to --max-orientations; .csv, .npz and .h5 "
+    "store the index of the frame, from 0, as 'source'.",
 )
 @option(
     "--bad-frames",
     group="Frames",
     type=click.Choice(["error", "zero"]),
     default="error",
-    help="What to do with frames outside the image, of no size, or too large for the scale space. error: the image "
+    help="Treatment of frames outside the image, of size 0, or too large for the scale space. error: the image "
     "fails; zero: they get a descriptor of zeros.",
     note="default: error",
 )
@@ -81,7 +81,7 @@ def command(
     """Describe given frames of images.
 
     Frames keep their order and number. Those that sift detect has written to .h5, .npz or .csv get the descriptors
-    that it gave them; those of other formats are described at the level nearest in scale.
+    that it gave them; frames of other formats are described at the level nearest in scale.
 
     An INPUT is an image, a folder, a pattern in quotes ('photos/**/*.jpg'), or '-' for an image from stdin. The
     features of photo.jpg are written to photo.key beside it; those of stdin go to stdout.

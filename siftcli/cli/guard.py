@@ -1,4 +1,4 @@
-"""The files that a command line names: those that are read, and a check of those that are written against them."""
+"""Checking that the outputs of a command line are not among its inputs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import click
 __all__ = ["READ", "WRITTEN", "guard"]
 
 _READ = "siftcli.read"
-"""Where a context keeps the paths that the options of type `READ` have."""
+"""Key of a context under which the values of options of type `READ` are kept."""
 
 
 class _Read(click.Path):
-    """A path that is read; every value is remembered, wherever it comes from."""
+    """A path that is read; the context keeps every value, from whatever source."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = super().convert(value, param, ctx)
@@ -29,10 +29,10 @@ class _Written(click.Path):
 
 
 READ = _Read()
-"""The type of options and arguments that name a file to read."""
+"""Type of options and arguments that name a file to read."""
 
 WRITTEN = _Written()
-"""The type of those that name a file to write; the command passes it to `guard`, or what it leads to."""
+"""Type of options and arguments that name a file to write; the command passes the files to `guard`."""
 
 
 def guard(
@@ -41,14 +41,14 @@ def guard(
     *,
     extended: Iterable[str | PathLike[str]] = (),
 ) -> None:
-    """Refuse outputs that are files which this run reads, or one another; to be called before any work.
+    """Refuse outputs that are inputs of this run, or the same file as another output; called before any work.
 
     Parameters
     ----------
     outputs : iterable of path or None
         Every file that the command will write.
     inputs : iterable of path
-        Files that it will read besides those of the command line.
+        Files that the command will read besides those of the command line.
     extended : iterable of path
         Inputs that may be an output, see :func:`siftcli.batch.clashes.refuse_clashes`.
 

@@ -1,4 +1,4 @@
-"""The parts that all commands on images share: inputs, outputs, reading and processing."""
+"""What `sift detect` and `sift describe` share: inputs, outputs, reading and processing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Request(NamedTuple):
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> Request:
-        """Take them out of the options of a command.
+        """Remove these values from the options of a command.
 
         Raises
         ------
@@ -58,19 +58,19 @@ class Request(NamedTuple):
         return cls(**values, reading=reading, run=run, database=database)
 
     def plan(self, arguments: tuple[str, ...], descriptor: DescriptorParams | None) -> tuple[Inputs, list[Job]]:
-        """Find the images, and decide where the features of each go.
+        """Find the images, and choose the output of each.
 
         Parameters
         ----------
         arguments : tuple of str
-            What the command line names.
+            Inputs of the command line.
         descriptor : DescriptorParams or None
-            What is to be written; None for keypoints alone.
+            Parameters of the descriptors; None to write keypoints only.
 
         Raises
         ------
         PlanError, ParameterError
-            If that cannot be carried out as it stands.
+            If the options or the inputs do not fit each other.
         """
         found = self._inputs(arguments)
         jobs = make_jobs(found, self.output, format=self.format, overwrite=self.overwrite, resume=self.run.resume)
@@ -89,7 +89,7 @@ class Request(NamedTuple):
         return found, jobs
 
     def settings(self, detector: DetectorParams, descriptor: DescriptorParams | None) -> Settings:
-        """Return what is the same for every image."""
+        """Return the settings that all jobs share."""
         from ..batch.settings import Settings
 
         depth: Any = self.depth

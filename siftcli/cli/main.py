@@ -28,14 +28,14 @@ COMMANDS = {
     "doctor": "Check this installation.",
     "help": "Show the help of a command, or of sift.",
 }
-"""Every command and its help in one line.
+"""Names of the commands, and their help in one line.
 
-The command ``name`` is the object `command` of ``siftcli/cli/name.py``; a new one is such a file and a line here.
+The command ``name`` is the object `command` of ``siftcli/cli/name.py``; a new command needs that file and a line here.
 """
 
 
 class _Commands(click.Group):
-    """The commands of the table, each imported when it is run or asked for its own help."""
+    """The commands of the table; each is imported when it is run or its help is shown."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,7 +61,7 @@ class _Commands(click.Group):
     def main(self, *args: Any, **extra: Any) -> Any:
         try:
             return super().main(*args, **extra)
-        except OSError as error:  # from what Click itself writes: help, version
+        except OSError as error:  # raised while Click prints help or the version
             say(f"error: {output_error('<stdout>', error)}")
             sys.exit(1)
 
@@ -74,7 +74,7 @@ class _Commands(click.Group):
 
 
 def _hint(name: str) -> str:
-    """Suggest what may have been meant by the name of a command that there is not."""
+    """Suggest a command in place of an unknown one."""
     from difflib import get_close_matches
 
     near = get_close_matches(name, COMMANDS, n=1)

@@ -1,4 +1,4 @@
-"""Names that other programs have for the options of this one."""
+"""Names of options in other programs, and their counterparts here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _ELSEWHERE = {
     "readframes": "--keypoints of sift describe",
     # former names of this program's options
     **{old: f"--{new}" for old, new in RENAMED.items()},
-    # others that are tried
+    # other names that users try
     "maxfeatures": "--max-keypoints",
     "numfeatures": "--max-keypoints",
     "ratiotest": "--ratio",
@@ -50,9 +50,9 @@ _ELSEWHERE = {
     "workers": "--jobs",
     "force": "--overwrite",
 }
-"""Name of an option elsewhere, in lower case and without signs, to the option here."""
+"""Option here by the name elsewhere, in lower case and letters only."""
 
 
 def elsewhere(option: str) -> str | None:
-    """Return what an option of OpenCV, COLMAP or VLFeat is called here, or None."""
+    """Return the counterpart of an option of OpenCV, COLMAP, VLFeat or a former version, or None."""
     return _ELSEWHERE.get(re.sub(r"[^a-z]", "", option.lstrip("-").rsplit(".", 1)[-1].partition("=")[0].lower()))

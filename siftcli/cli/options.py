@@ -1,4 +1,4 @@
-"""How options are declared: with a group of the help, a note of range and default, an environment variable."""
+"""Declaring options that have a group in the help, a note of range and default, and an environment variable."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ VARIABLE = "SIFT_"
 CONFIG = "siftcli.config"
 """Key of a context under which the name of the configuration file is kept."""
 _SETTINGS = frozenset({"Detector", "Descriptor", "Selection", "Matching", "Image", "Settings"})
-"""Groups of options that environment variables and configuration files may set."""
+"""Groups of options that may be set by environment variables and configuration files."""
 
 
 class _Option(click.Option):
-    """An option of a group of the help that an environment variable may set."""
+    """An option with a group in the help; environment variables and configuration files may set it."""
 
     def __init__(
         self, *args: Any, group: str, note: str | Callable[[], str] = "", setting: bool | None = None, **attrs: Any
@@ -60,7 +60,7 @@ def option(
     group : str
         Section of the help.
     values : callable, optional
-        Gives the values that a shell may complete, of an option that takes a name.
+        Returns the values that a shell completes, for an option that takes a name.
     **attrs
         Arguments of `click.option`, and two more.  `note` is the unit, range and default that the help shows, or a
         function that returns it.  `setting` tells whether a configuration file and an environment variable may set the
@@ -132,7 +132,7 @@ def field_options(kind: type, group: str, without: Iterable[str] = ()) -> Callab
 
 
 def report_options(group: str, json: str, verbose: str) -> Callable[[_F], _F]:
-    """Declare ``--json``, ``--quiet`` and ``--verbose``, with the help of the first and the last."""
+    """Declare ``--json``, ``--quiet`` and ``--verbose``, with the help texts of ``--json`` and ``--verbose``."""
     return all_of(
         [
             option("--json", "as_json", group=group, is_flag=True, help=json),

@@ -95,7 +95,7 @@ run_options = all_of(
         cluster_options,
     ]
 )
-"""How a batch is run."""
+"""Options that determine how a batch is run."""
 
 
 class RunOptions(NamedTuple):
@@ -115,7 +115,7 @@ class RunOptions(NamedTuple):
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> RunOptions:
-        """Take them out of the options of a command.
+        """Remove these values from the options of a command.
 
         Raises
         ------
@@ -133,9 +133,9 @@ class RunOptions(NamedTuple):
         if self.fail_fast and self.max_failures is not None:
             raise PlanError("--fail-fast and --max-failures exclude each other")
         if self.ship and self.scheduler is None:
-            raise PlanError("--ship: is about the workers of --scheduler; give that too")
+            raise PlanError("--ship: needs --scheduler")
         if self.scheduler is not None and (self.jobs is not None or self.memory is not None):
-            raise PlanError("--scheduler: its workers do the work; --jobs and --memory are about local ones")
+            raise PlanError("--scheduler: excludes --jobs and --memory, which limit local processes")
         return self
 
     @property
@@ -145,7 +145,7 @@ class RunOptions(NamedTuple):
         Raises
         ------
         PlanError
-            If it is no size.
+            If the value is not a size.
         """
         if self.memory is None:
             return None

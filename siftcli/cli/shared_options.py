@@ -79,12 +79,12 @@ image_options = all_of(
 
 
 def taken_reading(given: dict[str, Any]) -> ImageReading:
-    """Take the values of `image_options` out of the options of a command.
+    """Remove the values of `image_options` from the options of a command, and return them.
 
     Raises
     ------
     ParameterError
-        If the limit is below 1, or the levels are no range.
+        If the limit is below 1, or the levels are not a range.
     """
     values = {name: given.pop(name) for name in ImageReading._fields}
     if values["max_pixels"] is None:
@@ -128,7 +128,7 @@ batch_options = all_of(
 def _configure(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
     """Use the values of a configuration file as defaults."""
     if path is not None:
-        from .config import config_values  # most runs have no configuration file
+        from .config import config_values  # not needed by most runs
 
         ctx.meta[CONFIG] = path
         ctx.default_map = config_values(path, ctx.command, lambda: _all_commands(ctx))

@@ -1,4 +1,4 @@
-"""Standard input, output and error: data and messages, whole lines, no surprises from names."""
+"""Standard input, output and error: reading data, writing data, printing messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["one_line", "read_stdin", "say", "secure_streams", "write_json", "wri
 
 
 class _Stderr(io.TextIOWrapper):
-    """Standard error where it cannot be written (full, or its reader gone): what is said is lost, and nothing else."""
+    """Standard error that drops messages if it cannot be written, because it is full or closed."""
 
     def write(self, text: str) -> int:
         try:
@@ -38,7 +38,7 @@ class _Stderr(io.TextIOWrapper):
 
 
 def secure_streams() -> None:
-    """See to it that messages never fail, and that no output file becomes a standard stream that is closed."""
+    """Make messages safe from errors, and open closed standard streams so that no file gets their number."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -67,18 +67,18 @@ def _show_warning(
 
 
 def one_line(text: str) -> str:
-    """Escape what does not print, such as a newline in a file's name."""
+    """Escape characters that do not print, such as a newline in the name of a file."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def say(text: str) -> None:
-    """Tell the user something, on stderr."""
+    """Print a message on stderr."""
     click.echo(f"sift: {one_line(text)}", err=True)
 
 
 _IMAGES = (b"\x89PNG", b"\xff\xd8", b"II", b"MM", b"P", b"BM", b"GIF8", b"RIFF", b"FUJI", b"FOVb")
 _BOXES = (b"ftyp", b"jP  ")
-"""How images begin that may be large, and what follows the length of their first box."""
+"""First bytes of image files, and the type that follows the length of a first box; these may be larger."""
 
 
 def read_stdin() -> bytes:
@@ -87,7 +87,7 @@ def read_stdin() -> bytes:
     Raises
     ------
     ImageError
-        If it cannot be read, or is longer than `siftcli.io.limits` allows: what begins as an image may be larger.
+        If it cannot be read, or is longer than `siftcli.io.limits` allows, which is more for images.
     """
     if sys.stdin is None:
         raise ImageError("<stdin>", "is closed")
@@ -104,14 +104,14 @@ def read_stdin() -> bytes:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write data to standard output, at once.
+    """Write data to standard output, and flush it.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     BrokenPipeError
-        If nobody reads it any more.
+        If the reader has closed it.
     """
     if sys.stdout is None:
         raise OutputError("<stdout>", "is closed")
@@ -127,13 +127,13 @@ def write_stdout(data: bytes) -> None:
 
 
 def write_json(record: Mapping[str, object]) -> None:
-    """Write an object to standard output, as one line."""
+    """Write a JSON object to standard output, as one line."""
     import json
 
     write_stdout(json.dumps(record).encode() + b"\n")
 
 
 def _drop(stream: IO[Any]) -> None:
-    """Send what is still in the buffer nowhere, or Python would try to write it again when it exits."""
+    """Redirect a stream to the null device, because Python would write its buffer again at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 __all__ = ["can_draw", "cells", "encoding", "print_table", "table_of"]
 
 _WIDTH = 200
-"""Columns of a table that does not go to a terminal."""
+"""Width in columns of a table that is not printed on a terminal."""
 
 
 def table_of(names: Sequence[str], numbers: Sequence[str], texts: Sequence[str] = ()) -> Table:
-    """Make a table with these columns; numbers are aligned to the right."""
+    """Return a table with these columns; numbers are aligned to the right."""
     from rich import box
     from rich.table import Table
 
@@ -34,7 +34,7 @@ def table_of(names: Sequence[str], numbers: Sequence[str], texts: Sequence[str] 
 
 
 def cells(*values: str, style: str = "") -> list[Any]:
-    """Make cells of text in which nothing is markup."""
+    """Return cells of plain text, without markup."""
     from rich.text import Text
 
     return [Text(one_line(value), style=style) for value in values]
@@ -61,7 +61,7 @@ def encoding() -> str:
 
 
 def can_draw() -> bool:
-    """Tell whether standard output takes lines and blocks beyond ASCII."""
+    """Tell whether standard output can encode line and block characters."""
     try:
         "▁▂▃▄▅▆▇█─".encode(encoding())
     except (UnicodeEncodeError, LookupError):

@@ -199,7 +199,7 @@ def test_an_interrupt_stops_the_workers(sift: Sift, tmp_path: Path, output: str)
     assert workers
     wait_for(workers)
     assert "Traceback" not in stderr
-    assert "sift: to go on, give the same command with --resume" in stderr.splitlines()
+    assert "sift: to continue, repeat the command with --resume" in stderr.splitlines()
     report = json.loads(Path("run.json").read_text())
     assert report["exit_status"] == 130
     assert report["counts"]["done"] + report["counts"]["not reached"] == len(names)

@@ -169,7 +169,7 @@ def test_files_and_folders_become_one_file(sift: Sift, tmp_path: Path) -> None:
     several(tmp_path)
     result = sift("convert", "a.h5", "left/p.key", "b.h5", "all.h5")
     assert result.returncode == 0
-    assert b"warning: left/p.key does not tell its parameters as a.h5 does; all.h5 will tell none" in result.stderr
+    assert b"warning: left/p.key does not store its parameters, unlike a.h5; all.h5 will store none" in result.stderr
     with collection_reader(tmp_path / "all.h5") as collection:
         assert collection.names == ("2.jpg", "p", "x/1.jpg", "x/3.jpg")
         assert collection.parameters is None

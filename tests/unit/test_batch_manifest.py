@@ -112,9 +112,9 @@ def test_what_is_no_manifest_is_left_alone(job: Job, tmp_path: Path, kind: str) 
         manifest.hardlink_to(target)
     else:
         os.mkfifo(manifest)
-    with pytest.raises(OutputError, match="is not a record of sift"):
+    with pytest.raises(OutputError, match="is not a manifest of sift"):
         record(job, source_of(job), HERE)
-    with pytest.raises(OutputError, match="is not a record of sift"), claimed([job]):
+    with pytest.raises(OutputError, match="is not a manifest of sift"), claimed([job]):
         pass
     assert target.read_bytes() == b"precious\n"
     assert kind != "text" or manifest.read_bytes() == b"precious\n"

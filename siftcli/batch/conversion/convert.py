@@ -1,4 +1,4 @@
-"""From one feature format to another: what becomes of each image, and what is lost."""
+"""Converting features from one format to another, and naming what is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["convert", "differences"]
 
 
 def differences(source: Format, target: Format) -> str:
-    """Say in one line how coordinates, angles and bins were converted; empty if they are the same."""
+    """Describe in one line how coordinates, angles and bins are converted; empty if they are the same."""
     a, b = source.conventions, target.conventions
     parts = []
     if a.axes != b.axes:
@@ -41,7 +41,7 @@ def differences(source: Format, target: Format) -> str:
 
 
 def _lost(features: Features, source: Format, target: Format) -> list[str]:
-    """Name what the target cannot hold."""
+    """Name the fields that the target format cannot hold."""
     lost = target.losses(features)
     precision = target.conventions.precision
     if precision not in ("exact", source.conventions.precision):
@@ -55,21 +55,20 @@ def convert(conversion: Conversion, on_result: Callable[[Result], None], *, stdi
     Parameters
     ----------
     conversion : Conversion
-        As planned.
     on_result : callable
-        Called with the result of each image as soon as it is there.
+        Called with the result of each image, as soon as it is known.
     stdin : bytes
-        The input, where that is standard input.
+        Contents of standard input, if that is the input.
 
     Returns
     -------
     dict
-        What the target cannot hold, to the number of images that had it.
+        Names of fields that the target cannot hold, with the number of images that have them.
 
     Raises
     ------
     OutputError
-        If the output of all images cannot be written; what is wrong with one image is in its result.
+        If the output of all images cannot be written.  An error of one image is in its result.
     """
     lost: Counter[str] = Counter()
     done: list[Item] = []
@@ -103,14 +102,14 @@ def _writer(conversion: Conversion) -> CollectionWriter:
 
 
 def _unchanged(items: list[Item], conversion: Conversion) -> list[tuple[str, str]]:
-    """Return file and image of the items that are the same in the output, so that their records hold for it too."""
+    """Return file and image of the items that are copied unchanged, whose records hold for the output too."""
     if conversion.parameters is None:
         return []
     return [(i.path, i.image) for i in items if i.format is conversion.target and i.name == i.image]
 
 
 def _opened(path: str, items: list[Item], stdin: bytes) -> Iterator[tuple[Item, Callable[[], Features]]]:
-    """Yield each item of one file, and how to read it; the file is open meanwhile."""
+    """Yield each item of one file with a function that reads it while the file is open."""
     format = items[0].format
     if path == STDIN:
         yield items[0], lambda: format.function(format.decoder)(stdin, name="<stdin>")
@@ -145,7 +144,7 @@ def _one(
         keypoints = len(features)
         lost.update(_lost(features, item.format, conversion.target))
     except SiftError as reason:
-        if writer is not None and is_fatal(reason):  # it would fail for all images
+        if writer is not None and is_fatal(reason):  # all images would fail
             raise
         error = str(reason)
     except OSError as reason:
@@ -162,7 +161,7 @@ def _one(
 
 
 def _sized(features: Features, item: Item, conversion: Conversion) -> Features:
-    """Add what is known of the image, its size and camera, where it is missing, wanted and can be found."""
+    """Add the size and the camera of the image, if they are missing, the target holds them and the image is found."""
     missing = {n for n in ("image_size", "camera") if n in conversion.target.holds and getattr(features, n) is None}
     if conversion.finder is None or not missing or conversion.finder.find(item.name) is None:
         return features

@@ -1,4 +1,4 @@
-"""The images that features are of: their whole names and their sizes, from the folder that they are in."""
+"""Finding the images of features, with their full names and sizes, in a folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ImageFinder:
     Raises
     ------
     PlanError
-        If it is no folder that can be read.
+        If the folder cannot be read.
     """
 
     def __init__(self, folder: str) -> None:
@@ -56,7 +56,7 @@ class ImageFinder:
         Raises
         ------
         PlanError
-            If several images have it.
+            If several images match.
         """
         if name_fault(name) is not None:
             return None

@@ -1,7 +1,4 @@
-"""From one feature format to another: which files are read, and which are written.
-
-Everything that can be refused is refused here.
-"""
+"""Planning a conversion: which files are read and written, and all checks before anything is written."""
 
 from __future__ import annotations
 
@@ -26,26 +23,26 @@ __all__ = ["Conversion", "Item", "plan_conversion"]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A conversion that can be carried out.
+    """A planned conversion.
 
     Attributes
     ----------
     items : tuple of Item
-        Those of one file follow one another.
+        Items of one file are consecutive.
     target : Format
-        Of the output.
+        Format of the output.
     output : str
         A file, or a folder.
     overwrite : bool
-        Existing outputs may be replaced.
+        Replace existing outputs.
     finder : ImageFinder or None
-        Finds the images that the features are of.
+        Finds the images of the features.
     parameters : mapping or None
-        Of all features, for an output of many images that can tell them.
+        Parameters of all features, if the output stores them.
     notes : tuple of str
         Messages for the user, one line each.
     database : DatabaseOptions or None
-        How a COLMAP database is made.
+        Options for writing a COLMAP database.
     """
 
     items: tuple[Item, ...]
@@ -83,26 +80,27 @@ def plan_conversion(
     database: DatabaseOptions | None = None,
     keep: Callable[[str], bool] | None = None,
 ) -> Conversion:
-    """Decide what is read and what is written.
+    """Plan a conversion.
 
     Parameters
     ----------
     sources : sequence of str
         Feature files, folders of files of one image each, or `STDIN` alone.
     output : str
-        A file, or a folder (one that exists, ends with a slash, or is meant because there are several images).
+        A file or a folder.  A name is a folder if one exists, if it ends with a slash, or if there are several images
+        and the format holds one.
     source_format, target_format : str, optional
-        By default the suffixes and the contents say them.
+        Names of formats; by default, suffixes and contents determine them.
     images : str, optional
-        The folder of the images, which gives them their whole names and their sizes.
+        Folder of the images, which has their full names and sizes.
     recursive : bool
         Search subfolders too.
     overwrite : bool
-        Existing outputs may be replaced.
+        Replace existing outputs.
     database : DatabaseOptions, optional
-        How a COLMAP database is made.
+        Options for writing a COLMAP database.
     keep : callable, optional
-        Whether an image of this name is converted; by default all are.
+        Tells whether to convert an image, by its name; by default, all are converted.
 
     Returns
     -------
@@ -112,8 +110,8 @@ def plan_conversion(
     Raises
     ------
     PlanError
-        If there is nothing to convert, a format cannot be told, two inputs have an image of the same name or different
-        parameters, or an output exists and is not to be overwritten.
+        If there is nothing to convert, a format is unknown, two inputs have an image of the same name or different
+        parameters, or an output exists and `overwrite` is not set.
     FormatError
         If a file of many images cannot be read.
     ParameterError
@@ -165,7 +163,7 @@ def _is_folder(output: str) -> bool:
 
 
 def _named(items: list[Item], finder: ImageFinder | None) -> tuple[list[Item], list[str]]:
-    """Give the features the whole names of their images, where these are found."""
+    """Give the items the full names of their images, as far as these are found."""
     if finder is None:
         return items, []
     names = [finder.find(item.name) for item in items]
@@ -176,7 +174,7 @@ def _named(items: list[Item], finder: ImageFinder | None) -> tuple[list[Item], l
 
 
 def _target(output: str, name: str | None, several: bool) -> Format:
-    """Return the format of the output, or refuse where it cannot be told or cannot hold what there is."""
+    """Return the format of the output; refuse an unknown one, and one that cannot hold the features."""
     if output == STDOUT:
         return format_for("", name or "lowe")
     if name is None and (_is_folder(output) or format_of_suffix(output) is None):
@@ -191,7 +189,7 @@ def _target(output: str, name: str | None, several: bool) -> Format:
 
 
 def _placed(item: Item, folder: str, target: Format) -> Item:
-    """Give an item its file below a folder, unless the name, which a file has told, is none for a file there."""
+    """Give an item its file below a folder, or a fault if its name cannot be the name of a file there."""
     name = item.name if target.whole_name or not is_image(item.name) else stem(item.name)
     try:
         return replace(item, output=str(place_below(folder, item.name, name + target.suffix)))
@@ -200,7 +198,7 @@ def _placed(item: Item, folder: str, target: Format) -> Item:
 
 
 def _refuse_collisions(items: list[Item], target: Format) -> None:
-    """Raise PlanError if two images would be one in the output."""
+    """Raise PlanError if two images have the same place in the output."""
     taken: dict[tuple[str, str], Item] = {}
     for item in items:
         other = taken.setdefault((os.path.normcase(item.output), item.name if target.many else ""), item)
@@ -217,7 +215,7 @@ def _refuse_collisions(items: list[Item], target: Format) -> None:
 
 
 def _refuse_existing(outputs: Sequence[str], target: Format) -> None:
-    """Raise PlanError if an output exists, or the journal of a run that was to make it."""
+    """Raise PlanError if an output exists, or the journal of an unfinished run that writes it."""
     exists = [output for output in outputs if _exists_as_file(output)]
     if exists:
         more = f" (as do {len(exists) - 1} more)" if len(exists) > 1 else ""

@@ -1,4 +1,4 @@
-"""The features that are to be converted: in which files they are, and of which images."""
+"""Finding the features to convert: their files, and the names of their images."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from ...io.registry import collection_reader
 __all__ = ["Item", "Sources", "exists_as_folder", "find_sources"]
 
 _TOLD = 3
-"""Differences that a message names."""
+"""Most differences that a message names."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image's features to convert.
+    """The features of one image to convert.
 
     Attributes
     ----------
     path : str
-        The file that they are in.
+        The file that has them.
     format : Format
-        Of that file.
+        Format of that file.
     image : str
-        The image's name in the file.
+        Name of the image in the file.
     name : str
-        The image's name below the folder of the images, as far as it is known.
+        Name of the image below the folder of the images, as far as it is known.
     output : str
-        The file that they go to.
+        The file to write.
     fault : str or None
-        Why they cannot be written there.
+        Why it cannot be written.
     """
 
     path: str
@@ -60,9 +60,9 @@ class Sources:
     Attributes
     ----------
     items : list of Item
-        Those of one file follow one another.
+        Items of one file are consecutive.
     several : bool
-        There may be several images, even if there is one now.
+        There are several images, or the input is a folder, which may have several.
     notes : list of str
         Messages for the user, one line each.
     """
@@ -118,17 +118,17 @@ class Sources:
             )
 
     def parameters(self, output: str) -> Mapping[str, ParameterValue] | None:
-        """Return the parameters that all features have, None where that is not told.
+        """Return the parameters of all features; None if a file does not store them.
 
         Parameters
         ----------
         output : str
-            The file of all, for messages.
+            Name of the output, for messages.
 
         Raises
         ------
         PlanError
-            If two files tell different ones.
+            If two files have different ones.
         """
         known: tuple[str, Mapping[str, ParameterValue]] | None = None
         silent = None
@@ -149,7 +149,7 @@ class Sources:
                 )
         if known is None or silent is None:
             return known and known[1]
-        self.notes.append(f"{silent} does not tell its parameters as {known[0]} does; {output} will tell none")
+        self.notes.append(f"{silent} does not store its parameters, unlike {known[0]}; {output} will store none")
         return None
 
 
@@ -161,7 +161,7 @@ def find_sources(sources: Sequence[str], name: str | None, recursive: bool) -> S
     sources : sequence of str
         Files, folders, or standard input alone.
     name : str or None
-        Of their format.
+        Name of their format.
     recursive : bool
         Search the subfolders of folders too.
 
@@ -187,12 +187,12 @@ def exists_as_folder(path: str) -> bool:
 
 
 def _read_parameters(path: str, format: Format) -> Mapping[str, ParameterValue] | None:
-    """Return what a file of one image tells of its parameters; of such formats, one does."""
+    """Return the parameters that a file of one image stores; only one such format does."""
     return read_parameters(path) if "parameters" in format.holds and path != STDIN else None
 
 
 def _difference(a: Mapping[str, ParameterValue], b: Mapping[str, ParameterValue]) -> str:
-    """Say which parameters differ, the first of them."""
+    """Name the first parameters that differ, with their values."""
     names = [name for name in sorted({*a, *b}) if name not in a or name not in b or a[name] != b[name]]
     told = [f"{name}: {a.get(name, 'nothing')} and {b.get(name, 'nothing')}" for name in names[:_TOLD]]
     return ", ".join(told) + (f", and {len(names) - _TOLD} more" if len(names) > _TOLD else "")
@@ -215,7 +215,7 @@ def _folder(folder: Path, root: Path, name: str | None, recursive: bool) -> Iter
 
 
 def _of_one_image(path: Path, name: str | None) -> Format | None:
-    """Return the format of a file, if it is one of one image, and of that name if one is given."""
+    """Return the format of a file of one image, which must be the named one if there is a name; else None."""
     suffixed = format_of_suffix(path)
     if suffixed is None or not path.is_file():
         return None
