@@ -14,7 +14,8 @@ from ..io.files import STDIN
 from ..words import counted
 from . import INTERRUPTED
 from .guard import guard
-from .streams import one_line, say, write_json, write_stdout
+from .messages import Messages
+from .streams import one_line, read_stdin, say, write_json, write_stdout
 
 if TYPE_CHECKING:
     from ..batch.plan import Job
@@ -30,12 +31,9 @@ def run_batch(
     jobs: Sequence[Job],
     settings: Settings,
     options: RunOptions,
+    messages: Messages,
     *,
     several: bool,
-    overwrite: bool,
-    as_json: bool = False,
-    quiet: bool = False,
-    verbose: bool = False,
 ) -> int:
     """Carry out the jobs of a command line, or print them.
 
@@ -45,12 +43,9 @@ def run_batch(
         All jobs that the command line names; at least one.
     settings : Settings
     options : RunOptions
+    messages : Messages
     several : bool
         The command line may name several images, so records are kept.
-    overwrite : bool
-        Replace an existing report.
-    as_json, quiet, verbose : bool
-        Messages.
 
     Returns
     -------
@@ -86,7 +81,9 @@ def run_batch(
         if not jobs:
             say(f"warning: shard {options.shard} has no images")
     if options.dry_run:
-        return _show_plan(jobs, settings, options.resume, as_json=as_json, quiet=quiet)
+        return _show_plan(jobs, settings, messages, resume=options.resume)
+    if jobs and jobs[0].path == STDIN:
+        jobs = [jobs[0]._replace(data=read_stdin())]
     settings = replace(settings, workers=options.workers or _workers(jobs, settings, options))
     batch = Batch(
         workers=min(options.jobs or workers_for_files(job.path for job in jobs), max(1, len(jobs))),
@@ -99,8 +96,8 @@ def run_batch(
     )
     report = Report(len(jobs))
     label = "sift" if len(jobs) != 1 else one_line(jobs[0].path)
-    with _reported(options.report, jobs, settings, report, overwrite or options.resume) as table:
-        display = Display(report, label, quiet=quiet, verbose=verbose)
+    with _reported(options.report, jobs, settings, report, settings.overwrite or options.resume) as table:
+        display = Display(report, label, messages)
 
         def on_result(result: Result) -> None:
             if result.data is not None:
@@ -108,7 +105,7 @@ def run_batch(
             display.show(result)
             if table is not None:
                 table.add(result)
-            if as_json:
+            if messages.as_json:
                 write_json(result.record())
 
         try:
@@ -142,7 +139,7 @@ def _workers(jobs: Sequence[Job], settings: Settings, options: RunOptions) -> in
     return 1
 
 
-def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json: bool, quiet: bool) -> int:
+def _show_plan(jobs: Sequence[Job], settings: Settings, messages: Messages, *, resume: bool) -> int:
     """Print the jobs on stdout; with --resume, also which of them are up to date."""
     from ..batch.states import job_states
 
@@ -153,13 +150,13 @@ def _show_plan(jobs: Sequence[Job], settings: Settings, resume: bool, *, as_json
     for job in jobs:
         state = states.get(id(job), "new")
         status = {"done": "skipped", "stale": "planned again", "unknown": "planned again"}.get(state, "planned")
-        if as_json:
+        if messages.as_json:
             write_json({"path": job.path, "output": job.output, "status": status})
         else:
             output = f"{job.output}: {job.name}" if job.shared else job.output
             note = "" if status == "planned" else f" ({status})"
             write_stdout(f"{one_line(job.path)} -> {one_line(output)}{note}\n".encode())
-    if not quiet:
+    if not messages.quiet:
         skipped = sum(state == "done" for state in states.values())
         anew = sum(state in ("stale", "unknown") for state in states.values())
         planned = f"{counted(len(jobs) - skipped, 'image')} to process" + (f" ({anew:,} again)" if anew else "")

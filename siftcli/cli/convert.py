@@ -12,8 +12,9 @@ from ..io.formats import FORMATS
 from .command import SiftCommand
 from .database import database_options, taken_database_options
 from .guard import READ, WRITTEN, guard
+from .messages import Messages
 from .options import option, report_options
-from .streams import read_stdin, say, write_json, write_stdout
+from .streams import read_stdin, write_json, write_stdout
 
 if TYPE_CHECKING:
     from ..batch.report import Result
@@ -87,9 +88,6 @@ def command(
     only: tuple[str, ...],
     exclude: tuple[str, ...],
     of_matches: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
     **given: Any,
 ) -> None:
     """Convert features from one format to another.
@@ -121,14 +119,14 @@ def command(
     from .convert_database import are_databases, convert_databases, convert_matches
     from .progress import Display
 
+    messages = Messages.taken_from(given)
     keep = name_filter(only, exclude)
     if of_matches:
         formats = {"source_format": source_format, "target_format": target_format}
-        ctx.exit(convert_matches(sources, output, keep, **formats, overwrite=overwrite, quiet=quiet))
+        ctx.exit(convert_matches(sources, output, keep, **formats, overwrite=overwrite, messages=messages))
     database = taken_database_options(given)
     if are_databases(sources, source_format, output, target_format):
-        told = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
-        ctx.exit(convert_databases(sources, output, keep, database, overwrite=overwrite, **told))
+        ctx.exit(convert_databases(sources, output, keep, database, overwrite=overwrite, messages=messages))
     conversion = plan_conversion(
         sources,
         output,
@@ -141,29 +139,28 @@ def command(
         keep=keep,
     )
     guard(conversion.outputs)
-    if as_json and output == STDOUT:
+    if messages.as_json and output == STDOUT:
         raise PlanError("--json: stdout cannot take both the features and the JSON; give OUT a name")
     stdin = read_stdin() if STDIN in sources else b""
-    if not quiet:
-        for note in conversion.notes:
-            say(f"warning: {note}")
+    for note in conversion.notes:
+        messages.note(f"warning: {note}")
 
     def on_result(result: Result) -> None:
         if result.data is not None:
             write_stdout(result.data)
         display.show(result)
-        if as_json:
+        if messages.as_json:
             write_json(result.record())
 
     report = Report(len(conversion.items))
-    with Display(report, "convert", quiet=quiet, verbose=verbose) as display:
+    with Display(report, "convert", messages) as display:
         lost = convert(conversion, on_result, stdin=stdin)
-    if not quiet and report.done:
+    if report.done:
         target = conversion.target
         if lost:
             of = "" if report.done == 1 else f" ({max(lost.values())} images)"
-            say(f"warning: {target.title} cannot hold: {', '.join(lost)}; left out{of}")
+            messages.note(f"warning: {target.title} cannot hold: {', '.join(lost)}; left out{of}")
         for format in {item.format.name: item.format for item in conversion.items}.values():
             if how := differences(format, target):
-                say(f"{format.name} to {target.name}: {how}")
+                messages.note(f"{format.name} to {target.name}: {how}")
     ctx.exit(report.exit_status)

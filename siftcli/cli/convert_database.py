@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from ..errors import PlanError
 from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS, format_of_suffix
+from ..words import counted
 from .guard import guard
-from .streams import one_line, say, write_json
+from .messages import Messages
+from .streams import say, write_json
 
 if TYPE_CHECKING:
     from ..io.colmap_camera import DatabaseOptions
@@ -37,9 +39,7 @@ def convert_databases(
     options: DatabaseOptions | None,
     *,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    messages: Messages,
 ) -> int:
     """Merge databases, with their cameras and matches; return the exit status."""
     from ..io.colmap_merge import merge_databases
@@ -50,7 +50,7 @@ def convert_databases(
 
     def on_image(source: str, name: str, found: int) -> None:
         images[name] = found
-        if as_json:
+        if messages.as_json:
             record = {
                 "path": f"{source}: {name}",
                 "output": output,
@@ -59,14 +59,12 @@ def convert_databases(
                 "error": None,
             }
             write_json(record)
-        if verbose:
-            say(f"{one_line(source)}: {one_line(name)}: {found:,} keypoints")
+        if messages.verbose:
+            say(f"{source}: {name}: {counted(found, 'keypoint')}")
 
     merge_databases(sources, output, keep, options=options, overwrite=overwrite, on_image=on_image)
-    if not quiet:
-        count = "1 image" if len(images) == 1 else f"{len(images):,} images"
-        databases = "1 database" if len(sources) == 1 else f"{len(sources)} databases"
-        say(f"{one_line(output)}: {count} of {databases}, {sum(images.values()):,} keypoints")
+    images_done, databases = counted(len(images), "image"), counted(len(sources), "database")
+    messages.note(f"{output}: {images_done} of {databases}, {counted(sum(images.values()), 'keypoint')}")
     return 0
 
 
@@ -78,7 +76,7 @@ def convert_matches(
     source_format: str | None,
     target_format: str | None,
     overwrite: bool,
-    quiet: bool,
+    messages: Messages,
 ) -> int:
     """Convert a match file of many pairs; return the exit status."""
     from ..io.matches import match_format_for, pairs_of, write_matches
@@ -99,7 +97,6 @@ def convert_matches(
     if target.needs_sizes and any(matches.sizes is None for _, _, matches in pairs):
         raise PlanError(f"{sources[0]}: does not tell how many keypoints the images have, which {target.title} needs")
     write_matches(output, pairs, target.name, overwrite=overwrite or target.database)
-    if not quiet:
-        total = sum(len(matches) for _, _, matches in pairs)
-        say(f"{one_line(output)}: {len(pairs):,} pair{'s' * (len(pairs) != 1)}, {total:,} matches")
+    total = sum(len(matches) for _, _, matches in pairs)
+    messages.note(f"{output}: {counted(len(pairs), 'pair')}, {counted(total, 'match')}")
     return 0

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from ..io.formats import FORMATS
+from .batch import run_batch
 from .command import SiftCommand
 from .database import database_options
 from .guard import READ
-from .images import Request
+from .images import FeatureOutput, InputOptions
+from .messages import Messages
 from .options import option
 from .parameter_options import chosen_parameters, parameter_options
-from .run_options import run_options
-from .shared_options import batch_options, config_option, depth_option, image_options, output_options
+from .run_options import RunOptions, run_options
+from .shared_options import batch_options, config_option, depth_option, image_options, output_options, taken_reading
 
 __all__ = ["command"]
 
@@ -75,6 +76,7 @@ def command(
     keypoints_format: str | None,
     assign_orientations: bool,
     bad_frames: str,
+    depth: Literal["full", "8"],
     preset: str,
     **given: Any,
 ) -> None:
@@ -88,15 +90,25 @@ def command(
 
     Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
     """
-    request = Request.taken_from(given)
+    run, messages, images = RunOptions.taken_from(given), Messages.taken_from(given), InputOptions.taken_from(given)
+    output, reading = FeatureOutput.taken_from(given), taken_reading(given)
     detector, descriptor, _ = chosen_parameters(preset, given)
-    found, jobs = request.plan(inputs, descriptor)
+    found = images.find(inputs, messages)
+    jobs = output.jobs(found, descriptor, messages, resume=run.resume)
 
     from ..batch.given import Describing, upright, with_frames
+    from ..batch.settings import Settings
 
     jobs = with_frames(jobs, found, keypoints, keypoints_format)
-    turned = upright(jobs, request.reading.exif_orientation)
-    request = request._replace(reading=request.reading._replace(exif_orientation=turned))
+    reading = reading._replace(exif_orientation=upright(jobs, reading.exif_orientation))
     describing = Describing(assign=assign_orientations, skip=bad_frames == "zero")
-    settings = replace(request.settings(detector, descriptor), describing=describing)
-    ctx.exit(request.carry_out(found, jobs, settings))
+    settings = Settings(
+        detector,
+        descriptor,
+        overwrite=output.overwrite,
+        reading=reading,
+        depth=depth,
+        describing=describing,
+        database=output.database,
+    )
+    ctx.exit(run_batch(jobs, settings, run, messages, several=not found.single))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from .batch import run_batch
 from .command import SiftCommand
 from .database import database_options
 from .guard import READ
-from .images import Request
+from .images import FeatureOutput, InputOptions
+from .messages import Messages
 from .options import option
 from .parameter_options import chosen_parameters, parameter_options, selection_options
-from .run_options import run_options
-from .shared_options import batch_options, config_option, depth_option, image_options, output_options
+from .run_options import RunOptions, run_options
+from .shared_options import batch_options, config_option, depth_option, image_options, output_options, taken_reading
 
 __all__ = ["command"]
 
@@ -38,7 +39,8 @@ def command(
     inputs: tuple[str, ...],
     keypoints_only: bool,
     mask: str | None,
-    alpha: str,
+    alpha: Literal["mask", "ignore"],
+    depth: Literal["full", "8"],
     preset: str,
     **given: Any,
 ) -> None:
@@ -51,15 +53,27 @@ def command(
 
     Exit status: 0 all done, 1 an image failed (the others are done), 2 wrong usage, 130 interrupted.
     """
-    request = Request.taken_from(given)
+    run, messages, images = RunOptions.taken_from(given), Messages.taken_from(given), InputOptions.taken_from(given)
+    output, reading = FeatureOutput.taken_from(given), taken_reading(given)
     detector, chosen, selection = chosen_parameters(preset, given)
     descriptor = None if keypoints_only else chosen
-    found, jobs = request.plan(inputs, descriptor)
+    found = images.find(inputs, messages)
+    jobs = output.jobs(found, descriptor, messages, resume=run.resume)
     if mask is not None:
         from ..batch.masks import with_masks
 
         jobs = with_masks(jobs, found, mask)
-    policy: Any = alpha
-    settings = request.settings(detector, descriptor)
-    settings = replace(settings, selection=selection, alpha=policy, masked=mask is not None)
-    ctx.exit(request.carry_out(found, jobs, settings))
+    from ..batch.settings import Settings  # imports NumPy, which help does without
+
+    settings = Settings(
+        detector,
+        descriptor,
+        overwrite=output.overwrite,
+        reading=reading,
+        selection=selection,
+        alpha=alpha,
+        depth=depth,
+        masked=mask is not None,
+        database=output.database,
+    )
+    ctx.exit(run_batch(jobs, settings, run, messages, several=not found.single))

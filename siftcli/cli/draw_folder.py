@@ -28,6 +28,7 @@ from .draw_inputs import read_picture, read_their_features
 from .draw_pictures import keypoint_file, with_drawn_features
 from .draw_target import Output, refuse_existing, write_picture
 from .guard import guard
+from .messages import Messages
 from .one_image import Reading
 from .progress import Display
 from .streams import one_line, say, write_json
@@ -93,7 +94,7 @@ def run_folder(folder: str, features: str | None, style: KeypointStyle, reading:
     reading = replace(reading, workers=1 if jobs > 1 else None)
     work = _Work(reading, style, features, format, output.overwrite, tile_side(len(images)))
     report, tiles = Report(len(images)), dict[str, Tile]()
-    display = Display(report, folder, quiet=output.quiet, verbose=output.verbose)
+    display = Display(report, folder, Messages(quiet=output.quiet, verbose=output.verbose))
     cost = partial(_memory, reading=reading)
     results = run_tasks(tasks, partial(_same, work), min(jobs, len(tasks)), cost=cost, budget=memory_limit(None))
     with display, closing(results) as outcomes:

@@ -21,6 +21,7 @@ from ..io.image_kinds import ALL_SUFFIXES, ImageReading
 from ..io.output import atomic_write, make_folder
 from ..words import counted
 from .guard import guard
+from .messages import Messages
 from .progress import Display
 from .streams import say, write_stdout
 from .table import cells, print_table, table_of
@@ -92,9 +93,10 @@ def run_evaluation(inputs: tuple[str, ...], options: EvaluateOptions) -> int:
         journal = journal_for(output, methods, pairs, settings, resume=options.resume, overwrite=options.overwrite)
     with journal or nullcontext():
         done = 0 if journal is None else len(journal)
+        messages = Messages(quiet=options.quiet, verbose=options.verbose)
         tally = PairReport(len(pairs) * len(methods), skipped=done)
         try:
-            with Display(tally, "pairs", quiet=options.quiet, verbose=options.verbose, summary=False) as shown:
+            with Display(tally, "pairs", messages, summary=False) as shown:
                 evaluation = measure_pairs(
                     methods, pairs, settings, journal=journal, on_result=shown.show, jobs=options.jobs
                 )

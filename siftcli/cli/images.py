@@ -1,8 +1,7 @@
-"""What `sift detect` and `sift describe` share: inputs, outputs, reading and processing."""
+"""What `sift detect` and `sift describe` share: finding images, and choosing their outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..batch.inputs import Inputs, find_inputs, read_list
@@ -10,114 +9,107 @@ from ..batch.plan import Job, make_jobs
 from ..errors import ParameterError, PlanError
 from ..io.files import STDIN, STDOUT
 from ..io.formats import FORMATS
-from ..io.image_kinds import ImageReading
-from ..params import DescriptorParams, DetectorParams
-from .batch import run_batch
+from ..params import DescriptorParams
 from .database import require_database, taken_database_options
-from .run_options import RunOptions
-from .shared_options import taken_reading
-from .streams import read_stdin, say
+from .messages import Messages
+from .streams import read_stdin
 
 if TYPE_CHECKING:
-    from ..batch.settings import Settings
     from ..io.colmap_camera import DatabaseOptions
 
-__all__ = ["Request"]
+__all__ = ["FeatureOutput", "InputOptions"]
 
 
-class Request(NamedTuple):
-    """The values of the options that `sift detect` and `sift describe` share."""
+class InputOptions(NamedTuple):
+    """The values of ``--recursive``, ``--files-from`` and ``--null``."""
 
-    output: str | None
-    format: str | None
-    overwrite: bool
-    reading: ImageReading
-    depth: str
     recursive: bool
     files_from: str | None
     null: bool
-    as_json: bool
-    quiet: bool
-    verbose: bool
-    run: RunOptions
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> InputOptions:
+        """Remove these values from the options of a command, and return them."""
+        return cls(**{name: given.pop(name) for name in cls._fields})
+
+    def find(self, arguments: tuple[str, ...], messages: Messages) -> Inputs:
+        """Find the images that a command line names, and say which files of folders are left out.
+
+        Raises
+        ------
+        PlanError
+            If there is no image, or the options do not fit each other.
+        """
+        found = find_inputs(arguments, self._listed(arguments), recursive=self.recursive)
+        for note in found.notes:
+            messages.note(f"warning: {note}")
+        for others in found.left_out:
+            messages.note(others)
+        return found
+
+    def _listed(self, arguments: tuple[str, ...]) -> list[str] | None:
+        """Read the list of ``--files-from``; None if there is none."""
+        if self.files_from is None:
+            if self.null:
+                raise PlanError("-0: needs --files-from")
+            return None
+        if self.files_from == STDIN:
+            if STDIN in arguments:
+                raise PlanError("--files-from -: stdin cannot be both the list and an image")
+            return read_list(read_stdin(), name="<stdin>", null=self.null)
+        return read_list(self.files_from, null=self.null)
+
+
+class FeatureOutput(NamedTuple):
+    """Where features go.
+
+    Attributes
+    ----------
+    path, format : str or None
+        Values of ``-o`` and ``--format``.
+    overwrite : bool
+        Replace existing outputs.
+    database : DatabaseOptions or None
+        Options for writing a COLMAP database.
+    """
+
+    path: str | None
+    format: str | None
+    overwrite: bool
     database: DatabaseOptions | None
 
     @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> Request:
-        """Remove these values from the options of a command.
-
-        Raises
-        ------
-        PlanError, ParameterError
-            If they exclude each other.
-        """
-        run = RunOptions.taken_from(given)
+    def taken_from(cls, given: dict[str, Any]) -> FeatureOutput:
+        """Remove these values from the options of a command, and return them."""
         database = taken_database_options(given)
-        reading = taken_reading(given)
-        values = {name: given.pop(name) for name in cls._fields if name not in ("run", "reading", "database")}
-        return cls(**values, reading=reading, run=run, database=database)
+        return cls(given.pop("output"), given.pop("format"), given.pop("overwrite"), database)
 
-    def plan(self, arguments: tuple[str, ...], descriptor: DescriptorParams | None) -> tuple[Inputs, list[Job]]:
-        """Find the images, and choose the output of each.
+    def jobs(
+        self, found: Inputs, descriptor: DescriptorParams | None, messages: Messages, *, resume: bool
+    ) -> list[Job]:
+        """Choose the output of each image.
 
         Parameters
         ----------
-        arguments : tuple of str
-            Inputs of the command line.
+        found : Inputs
+            The images.
         descriptor : DescriptorParams or None
             Parameters of the descriptors; None to write keypoints only.
+        messages : Messages
+        resume : bool
+            Accept outputs that exist.
 
         Raises
         ------
         PlanError, ParameterError
-            If the options or the inputs do not fit each other.
+            If the output cannot hold the features, exists, or is one of the inputs.
         """
-        found = self._inputs(arguments)
-        jobs = make_jobs(found, self.output, format=self.format, overwrite=self.overwrite, resume=self.run.resume)
-        if self.as_json and any(job.output == STDOUT for job in jobs):
+        jobs = make_jobs(found, self.path, format=self.format, overwrite=self.overwrite, resume=resume)
+        if messages.as_json and any(job.output == STDOUT for job in jobs):
             raise PlanError("--json: stdout cannot take both the features and the JSON; give -o a file")
         format = FORMATS[jobs[0].format]
         require_database(self.database, format.database)
         if descriptor is not None and descriptor.float_descriptors and "floats" not in format.holds:
             able = ", ".join(dict.fromkeys(f.suffix for f in FORMATS.values() if "floats" in f.holds))
             raise ParameterError("float_descriptors", f"{format.title} has no room for them; give -o one of {able}")
-        if not self.quiet:
-            for note in found.notes:
-                say(f"warning: {note}")
-            for others in found.left_out:
-                say(others)
-        return found, jobs
-
-    def settings(self, detector: DetectorParams, descriptor: DescriptorParams | None) -> Settings:
-        """Return the settings that all jobs share."""
-        from ..batch.settings import Settings
-
-        depth: Any = self.depth
-        return Settings(detector, descriptor, self.overwrite, self.reading, depth=depth, database=self.database)
-
-    def carry_out(self, found: Inputs, jobs: Sequence[Job], settings: Settings) -> int:
-        """Carry out jobs, and return the exit status."""
-        if jobs[0].path == STDIN:
-            jobs = [jobs[0]._replace(data=read_stdin())]
-        return run_batch(
-            jobs,
-            settings,
-            self.run,
-            several=not found.single,
-            overwrite=self.overwrite,
-            as_json=self.as_json,
-            quiet=self.quiet,
-            verbose=self.verbose,
-        )
-
-    def _inputs(self, arguments: tuple[str, ...]) -> Inputs:
-        if self.files_from is None:
-            if self.null:
-                raise PlanError("-0: is about the list of --files-from; give that too")
-            return find_inputs(arguments, recursive=self.recursive)
-        if self.files_from == STDIN:
-            if STDIN in arguments:
-                raise PlanError("--files-from -: stdin cannot be both the list and an image")
-            listed = read_list(read_stdin(), name="<stdin>", null=self.null)
-            return find_inputs(arguments, listed, recursive=self.recursive)
-        return find_inputs(arguments, read_list(self.files_from, null=self.null), recursive=self.recursive)
+        return jobs

@@ -18,7 +18,8 @@ from .command import SiftCommand
 from .database import require_database, taken_database_options
 from .guard import READ
 from .match_options import EXTRACTION, chosen_tests, match_options
-from .match_output import MatchOutput, Messages
+from .match_output import MatchOutput
+from .messages import Messages
 from .parameter_options import chosen_parameters
 from .run_options import RunOptions
 from .shared_options import taken_reading
@@ -59,7 +60,7 @@ def command(ctx: click.Context, /, inputs: tuple[str, ...], jobs: int | None, **
     parameters = chosen_parameters(given["preset"], {name: given.pop(name) for name in EXTRACTION})
     params = chosen_tests(given, choice, kind, parameters.descriptor)
     database = taken_database_options(given)
-    messages = Messages(**{name: given.pop(name) for name in Messages._fields})
+    messages = Messages.taken_from(given)
     images = taken_reading(given)
     output = MatchOutput(given["output"], given["format"], given["overwrite"], database)
     if database is not None:

@@ -22,7 +22,8 @@ from ..io.recorded import check_comparable, parameters_of
 from ..matching.verify import require_estimator
 from ..params import MatchParams
 from .guard import guard
-from .match_output import MatchOutput, Messages
+from .match_output import MatchOutput
+from .messages import Messages
 from .progress import Display
 from .streams import read_stdin, say, write_json
 
@@ -139,7 +140,7 @@ def match_into(
             raise PlanError(f"{output}: exists already; use --overwrite to replace it, or another name")
         earlier = sum(pair_key(pairs[i]) in journal for i in range(len(pairs)))
         report = PairReport(len(pairs), skipped=earlier, verified=params.verify is not None)
-        display = Display(report, "pairs", quiet=messages.quiet, verbose=messages.verbose)
+        display = Display(report, "pairs", messages)
 
         def tell(result: PairResult) -> None:
             display.show(result)
@@ -172,7 +173,7 @@ def chosen_pairs(source: Source, names: tuple[str, ...], choice: PairChoice, see
     """Choose the pairs to match, tell what there is to tell, and show progress where that takes time."""
     if choice.pairs == STDIN:
         choice = choice._replace(pairs=read_stdin())
-    reads = Display(Tally(2 * len(names), "read"), "reads", quiet=messages.quiet, summary=False)
+    reads = Display(Tally(2 * len(names), "read"), "reads", messages, summary=False)
     with reads as shown:
         pairs = choose_pairs(source, names, choice, seed, shown.step)
     if not messages.quiet:

@@ -25,7 +25,8 @@ from ..words import counted
 from .batch import run_batch
 from .guard import guard
 from .match_collection import chosen_pairs, match_into, require_file, without
-from .match_output import MatchOutput, Messages
+from .match_output import MatchOutput
+from .messages import Messages
 from .one_image import Reading
 from .run_options import RunOptions
 from .streams import say
@@ -130,11 +131,9 @@ def _extract(jobs: Sequence[Job], settings: Settings, run: RunOptions, messages:
     if run.resume and not has_journal(jobs[0].output) and Path(jobs[0].output).is_file():
         states = [state for _, state in job_states(jobs, str(signed.signature))]
         if set(states) == {"done"}:
-            if not messages.quiet:
-                say(f"nothing to extract: {counted(len(jobs), 'image')} up to date")
+            messages.note(f"nothing to extract: {counted(len(jobs), 'image')} up to date")
             return 0
-    quiet, verbose = messages.quiet, messages.verbose
-    return run_batch(jobs, settings, run, several=True, overwrite=settings.overwrite, quiet=quiet, verbose=verbose)
+    return run_batch(jobs, settings, run, messages._replace(as_json=False), several=True)
 
 
 def _present(jobs: Sequence[Job], settings: Settings) -> tuple[str, ...]:

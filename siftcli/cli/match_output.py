@@ -1,4 +1,4 @@
-"""Output and messages of ``sift match``, whatever it matches."""
+"""Where the matches of ``sift match`` go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..io.matches import MatchFormat, match_format_for
 if TYPE_CHECKING:
     from ..io.colmap_camera import DatabaseOptions
 
-__all__ = ["MatchOutput", "Messages"]
+__all__ = ["MatchOutput"]
 
 
 class MatchOutput(NamedTuple):
@@ -46,11 +46,3 @@ class MatchOutput(NamedTuple):
     def is_database(self) -> bool:
         """True if the file is a COLMAP database."""
         return not self.on_stdout and self.format().database
-
-
-class Messages(NamedTuple):
-    """Messages to print: JSON on stdout, errors only, a line for each image pair."""
-
-    as_json: bool
-    quiet: bool
-    verbose: bool

@@ -22,8 +22,9 @@ from ..matching.exact import match_features
 from ..matching.verify import require_estimator
 from ..params import MatchParams
 from .guard import guard
-from .match_output import MatchOutput, Messages
+from .match_output import MatchOutput
 from .match_words import parallax_hint, verdict
+from .messages import Messages
 from .one_image import Reading, features_of, open_image
 from .streams import one_line, say, write_json, write_stdout
 

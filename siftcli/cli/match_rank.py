@@ -15,8 +15,8 @@ from ..io.files import STDIN
 from ..io.recorded import check_comparable, parameters_of
 from ..matching.verify import require_estimator
 from ..params import MatchParams
-from .match_output import Messages
 from .match_pair import load
+from .messages import Messages
 from .one_image import Reading
 from .progress import Display
 from .streams import write_json, write_stdout
@@ -66,11 +66,11 @@ def run_rank(
     loaded = load(query, None, reading)
     check_comparable(loaded.features.parameters, parameters_of(features), query, features, params.metric)
     if retrieve is not None:
-        with Display(Tally(2 * len(names), "read"), "reads", quiet=messages.quiet, summary=False) as reads:
+        with Display(Tally(2 * len(names), "read"), "reads", messages, summary=False) as reads:
             found = similar_images(source, names, retrieve, params.seed, loaded.features, reads.step)
         names = tuple(names[i] for i in found[0])
     report = PairReport(len(names), "image", verified=params.verify is not None)
-    with Display(report, "images", quiet=messages.quiet, verbose=messages.verbose) as shown:
+    with Display(report, "images", messages) as shown:
         results = rank(loaded.features, source, names, params, shown.show, workers)
     _print(results[:top], messages)
     return report.exit_status

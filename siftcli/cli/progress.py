@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..batch.tally import Tally
 from ..words import counted
+from .messages import Messages
 from .streams import one_line, say
 
 if TYPE_CHECKING:
@@ -39,22 +40,18 @@ class Display:
         Counts the results, and words what is said about them.
     label : str
         What is being worked on.
-    quiet : bool
-        Print errors only.
-    verbose : bool
-        Print a line for each result.
+    messages : Messages
+        Which messages to print.
     summary : bool
         Print a summary at the end; for a single item, its line instead.
     """
 
-    def __init__(
-        self, report: Tally[Any], label: str, *, quiet: bool = False, verbose: bool = False, summary: bool = True
-    ) -> None:
+    def __init__(self, report: Tally[Any], label: str, messages: Messages, *, summary: bool = True) -> None:
         self.report = report
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._label, self._quiet = label, quiet
-        self._each = verbose or (report.total == 1 and summary and not quiet)
-        self._summary = summary and report.total > 1 and not quiet
+        self._label, self._quiet = label, messages.quiet
+        self._each = messages.verbose or (report.total == 1 and summary and not messages.quiet)
+        self._summary = summary and report.total > 1 and not messages.quiet
         self._progress: Progress | None = None
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()  # progress may start in the timer's thread while the run ends

@@ -9,6 +9,7 @@ from siftcli.batch.pair_report import PairReport
 from siftcli.batch.report import Report, Result
 from siftcli.batch.tally import Tally
 from siftcli.cli import progress
+from siftcli.cli.messages import Messages
 from siftcli.cli.progress import Display
 
 
@@ -21,7 +22,7 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, le
         Result("b", "b.key", "skipped", None, 0.0),
         Result("c", "c.key", "failed", None, 2.0, error="c: is empty"),
     )
-    display = Display(Report(3 + left), "sift", **options)
+    display = Display(Report(3 + left), "sift", Messages(**options))
     for result in results:
         now += 2.0
         display.show(result)
@@ -58,7 +59,7 @@ def test_image_pairs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now)
     report = PairReport(20, skipped=4, verified=verified)
     inliers = 1 if verified else None
-    with Display(report, "pairs", verbose=True) as display:
+    with Display(report, "pairs", Messages(verbose=True)) as display:
         now += 3.0
         display.show(PairResult(0, ("a", "b"), "done", 1, inliers, 3.0))
         now += 3.0
@@ -76,7 +77,7 @@ def test_image_pairs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 def test_steps_without_results(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now)
-    with Display(Tally(4, "read"), "reads", summary=False) as display:
+    with Display(Tally(4, "read"), "reads", Messages(), summary=False) as display:
         now += 10.0
         display.step()
     assert capsys.readouterr().err == "sift: 1 of 4 reads, 0.1 reads/s, about 30 s to go\n"
