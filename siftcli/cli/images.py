@@ -1,4 +1,4 @@
-"""What `sift detect` and `sift describe` share: finding images, and choosing their outputs."""
+"""Inputs and outputs of `sift detect` and `sift describe`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class InputOptions(NamedTuple):
 
 
 class FeatureOutput(NamedTuple):
-    """Where features go.
+    """Output of features, as the command line names it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where the matches of ``sift match`` go."""
+"""Output of ``sift match``."""
 
 from __future__ import annotations
 
