@@ -99,8 +99,8 @@ def command(
     Several inputs become one file of many images, or one folder; the last name is the output. To merge the outputs of
     sift detect --shard: sift convert shard-*.h5 features.h5
 
-    COLMAP databases are merged with their cameras and matches: sift convert a.db b.db both.db. --colmap-version changes
-    the version of the tables, --exclude 'night/*' omits images.
+    COLMAP databases are merged with their cameras and matches; --colmap-version changes the version of the tables, and
+    --exclude 'night/*' omits images: sift convert a.db b.db both.db
 
     Matches alone: sift convert --matches scene.db pairs.h5
 
