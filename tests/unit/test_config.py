@@ -122,7 +122,7 @@ def test_tables_are_for_their_commands(file: Any) -> None:
     path = file("octaves = 3\nratio = 0.7\n[detect]\noctaves = 2\n[match]\nratio = 0.9\n")
     assert chosen("--config", path)["octaves"] == 2
     assert config_values(path, DETECT, commands) == {"octaves": 2}
-    assert config_values(path, commands()["match"], commands) == {"ratio": 0.9}
+    assert config_values(path, commands()["match"], commands) == {"octaves": 3, "ratio": 0.9}
     assert config_values(path, commands()["describe"], commands) == {"octaves": 3}
 
 
