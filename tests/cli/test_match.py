@@ -259,7 +259,7 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
         (["a", "b", "--features", "f.h5"], "--features: is about images whose features are extracted"),
         (["a", "features.h5", "--recursive"], "--recursive: is about a folder of images"),
         (["features.h5", "-o", "m.h5", "--edge-threshold", "5"], "--edge-threshold: is about images"),
-        (["a", "b", "--ship"], "--ship: is about the workers of --scheduler"),
+        (["a", "b", "--ship"], "--ship: needs --scheduler"),
         (["a.png"], "a.png: name a second image: sift match a.png OTHER"),
         (["a.png", "--exhaustive", "-o", "m.h5"], "a.png: is one image, and --exhaustive is about many"),
         (["a.key", "--exhaustive", "-o", "m.h5"], "a.key: holds the features of one image, and --exhaustive is about"),
