@@ -21,7 +21,7 @@ from siftcli.io.registry import collection_writer
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 
-KILLS = 20
+KILLS = 12
 
 
 def start(path: Path, limit: int | None = None) -> subprocess.Popen[str]:
