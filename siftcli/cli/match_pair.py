@@ -87,7 +87,8 @@ def run_pair(
     if save_model is not None and params.verify is None:
         raise PlanError("--save-model: there is a model only with --verify; give that too")
     if params.verify is not None:
-        require_estimator(params.verify)
+        needed_by = "guided" if params.guided else "save_model" if save_model else "verify"
+        require_estimator(params.verify, needed_by=needed_by)
     _check(path_a, path_b, output, messages, save_model)
     start = time.perf_counter()
     cameras = output.is_database

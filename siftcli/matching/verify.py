@@ -39,21 +39,22 @@ _FOCAL = 1.2
 """The focal length of a camera of which nothing is known, in units of the longer side of its images."""
 
 
-def require_estimator(kind: str) -> None:
+def require_estimator(kind: str, *, needed_by: str = "verify") -> None:
     """Raise ParameterError, with what to install, if a model of this kind cannot be estimated here.
 
-    "auto" never fails: without PoseLib, `siftcli.matching.evidence.verify_by_evidence` leaves matches as they are.
+    "auto" fails only if another option needs its model: without PoseLib,
+    `siftcli.matching.evidence.verify_by_evidence` leaves matches as they are.  The error names `needed_by`.
     """
-    if kind not in ("similarity", "auto"):
-        _poselib()
+    if kind != "similarity" and (kind != "auto" or needed_by != "verify"):
+        _poselib(needed_by)
 
 
-def _poselib() -> ModuleType:
+def _poselib(needed_by: str = "verify") -> ModuleType:
     try:
         return import_module("poselib")
     except ImportError as error:
         raise ParameterError(
-            "verify", "needs PoseLib; install it with: pip install 'siftcli[geometry]' (similarity works without)"
+            needed_by, "needs PoseLib; install it with: pip install 'siftcli[geometry]' (similarity works without)"
         ) from error
 
 

@@ -242,6 +242,19 @@ def test_without_poselib_the_message_tells_what_to_install(sift: Sift, pair: tup
     )
 
 
+@pytest.mark.parametrize("option", [("--guided",), ("--save-model", "model.txt")])
+def test_without_poselib_an_option_that_needs_the_model_is_refused(
+    sift: Sift, pair: tuple[str, str], option: tuple[str, ...]
+) -> None:
+    Path("poselib.py").write_text("raise ImportError")
+    env = {"PYTHONPATH": os.pathsep.join([".", *filter(None, [os.environ.get("PYTHONPATH")])])}
+    result = sift("match", *pair, *option, "-o", "m.csv", env=env)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"sift: error: {option[0]}: needs PoseLib; install it with: ".encode())
+    assert b"--verify" not in result.stderr
+    assert not Path("m.csv").exists()
+
+
 # --- wrong usage, bad inputs
 
 

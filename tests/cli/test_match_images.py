@@ -118,7 +118,7 @@ def test_other_parameters_are_refused_or_replace_all(sift: Sift, photos: Path) -
     assert sift(*command, "-q").returncode == 0
     other = sift(*command, "--max-keypoints", "40")
     assert other.returncode == 1
-    assert b"scene.features.h5: is of other parameters" in other.stderr
+    assert b"scene.features.h5: was made with other parameters" in other.stderr
     other = sift(*command, "--ratio", "0.7")
     assert other.returncode == 2
     assert b"scene.h5: its pairs were matched with other parameters" in other.stderr

@@ -210,8 +210,8 @@ def collection_writer(
                 if collection.hloc != hloc or (not hloc and collection.parameters != plain_parameters(parameters)):
                     existing = None
                     if not overwrite:
-                        what = "hloc's layout" if collection.hloc != hloc else "other parameters"
-                        raise OutputError(path, f"is of {what}; give another name, or --overwrite to replace it")
+                        what = "has another layout (hloc)" if collection.hloc != hloc else "was made with other parameters"
+                        raise OutputError(path, f"{what}; give another name, or --overwrite to replace it")
         elif path.exists() and not overwrite:
             raise exists_error(path)
         return JournalWriter(
