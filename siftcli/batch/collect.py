@@ -15,7 +15,7 @@ from .report import Result
 
 if TYPE_CHECKING:
     from ..io.collection import CollectionWriter
-    from ..io.colmap_camera import DatabaseOptions
+    from ..io.colmap.camera import DatabaseOptions
 
 __all__ = ["Collector", "collecting"]
 

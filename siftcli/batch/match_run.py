@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..io import match_npz
-from ..io.colmap_camera import DatabaseOptions
+from ..io.colmap.camera import DatabaseOptions
 from ..io.journal import Journal
 from ..io.matches import write_matches
 from ..io.registry import collection_reader

@@ -12,7 +12,7 @@ from ..io.image_kinds import ImageReading
 from ..params import DescriptorParams, DetectorParams, SelectionParams, plain_values
 
 if TYPE_CHECKING:
-    from ..io.colmap_camera import DatabaseOptions
+    from ..io.colmap.camera import DatabaseOptions
     from .given import Describing
 
 __all__ = ["Settings"]

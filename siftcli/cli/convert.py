@@ -114,7 +114,7 @@ def command(
     from ..batch.conversion.convert import convert, differences
     from ..batch.conversion.plan import plan_conversion
     from ..batch.report import Report
-    from ..io.colmap_merge import name_filter
+    from ..io.colmap.merge import name_filter
     from ..io.files import STDOUT
     from .convert_database import are_databases, convert_databases, convert_matches
     from .progress import Display

@@ -15,7 +15,7 @@ from .messages import Messages
 from .streams import say, write_json
 
 if TYPE_CHECKING:
-    from ..io.colmap_camera import DatabaseOptions
+    from ..io.colmap.camera import DatabaseOptions
 
 __all__ = ["are_databases", "convert_databases", "convert_matches"]
 
@@ -42,7 +42,7 @@ def convert_databases(
     messages: Messages,
 ) -> int:
     """Merge databases, with their cameras and matches; return the exit status."""
-    from ..io.colmap_merge import merge_databases
+    from ..io.colmap.merge import merge_databases
 
     guard([output])
     _refuse_existing(output, overwrite)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from ..errors import PlanError
-from ..io.colmap_camera import MODELS, SHARING, DatabaseOptions
-from ..io.colmap_schema import VERSIONS
+from ..io.colmap.camera import MODELS, SHARING, DatabaseOptions
+from ..io.colmap.schema import VERSIONS
 from .options import all_of, numbers, option
 
 __all__ = ["database_options", "require_database", "taken_database_options"]

@@ -15,7 +15,7 @@ from .messages import Messages
 from .streams import read_stdin
 
 if TYPE_CHECKING:
-    from ..io.colmap_camera import DatabaseOptions
+    from ..io.colmap.camera import DatabaseOptions
 
 __all__ = ["FeatureOutput", "InputOptions"]
 

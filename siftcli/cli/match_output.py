@@ -8,7 +8,7 @@ from ..io.files import STDOUT
 from ..io.matches import MatchFormat, match_format_for
 
 if TYPE_CHECKING:
-    from ..io.colmap_camera import DatabaseOptions
+    from ..io.colmap.camera import DatabaseOptions
 
 __all__ = ["MatchOutput"]
 

@@ -28,7 +28,7 @@ from .run_lock import RunLock
 if TYPE_CHECKING:
     from ..features import Features
     from ..matches import Matches
-    from .colmap_camera import DatabaseOptions
+    from .colmap.camera import DatabaseOptions
 
 __all__ = [
     "MATCH_FORMATS",
@@ -51,7 +51,7 @@ MATCH_FORMATS: dict[str, MatchFormat] = {
         MatchFormat("npz", "NumPy arrays", (".npz",), "match_npz"),
         MatchFormat("hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "hdf5.matches", many=True, needs_sizes=True),
         MatchFormat("colmap", "COLMAP's raw match list", (".txt",), "match_list", many=True),
-        MatchFormat("colmap-db", "COLMAP database", (".db",), "match_db", many=True, database=True),
+        MatchFormat("colmap-db", "COLMAP database", (".db",), "colmap.matches", many=True, database=True),
     )
 }
 """Every format by its name.  An output gets the first of the formats that share its suffix."""

@@ -15,7 +15,7 @@ from .output import atomic_write
 
 if TYPE_CHECKING:
     from .collection import Collection, CollectionWriter
-    from .colmap_camera import DatabaseOptions
+    from .colmap.camera import DatabaseOptions
 
 __all__ = [
     "FORMATS",

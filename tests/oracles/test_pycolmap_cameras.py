@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
 from siftcli.features import Camera
-from siftcli.io.colmap_camera import MODELS, SHARING, DatabaseOptions, camera_row
+from siftcli.io.colmap.camera import MODELS, SHARING, DatabaseOptions, camera_row
 
 pycolmap = pytest.importorskip("pycolmap", reason="NO PYCOLMAP: databases are not tested; pip install 'siftcli[test]'")
 

@@ -12,9 +12,9 @@ from cli_tools import SIFT
 from format_tools import make
 
 from siftcli.features import Camera, Features
-from siftcli.io.colmap_camera import DatabaseOptions
-from siftcli.io.colmap_schema import VERSIONS
-from siftcli.io.match_db import MatchCollection, pairs_there
+from siftcli.io.colmap.camera import DatabaseOptions
+from siftcli.io.colmap.matches import MatchCollection, pairs_there
+from siftcli.io.colmap.schema import VERSIONS
 from siftcli.io.matches import write_matches
 from siftcli.io.registry import collection_reader
 from siftcli.matches import Matches, Model

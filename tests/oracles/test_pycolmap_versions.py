@@ -17,9 +17,9 @@ from format_tools import make
 
 from siftcli.conventions import flip_bins, quantise_512
 from siftcli.features import Camera, Features
-from siftcli.io.colmap_camera import DatabaseOptions
-from siftcli.io.colmap_schema import VERSIONS
-from siftcli.io.match_db import MatchCollection
+from siftcli.io.colmap.camera import DatabaseOptions
+from siftcli.io.colmap.matches import MatchCollection
+from siftcli.io.colmap.schema import VERSIONS
 from siftcli.io.registry import collection_writer
 
 pycolmap = pytest.importorskip("pycolmap", reason="NO PYCOLMAP: databases are not tested; pip install 'siftcli[test]'")

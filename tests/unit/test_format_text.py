@@ -19,7 +19,8 @@ from format_tools import make, of_unit_norm, same
 from siftcli import conventions
 from siftcli.errors import FormatError, OutputError
 from siftcli.features import Features
-from siftcli.io import colmap_text, csv_table, ipol, openmvg, vlfeat
+from siftcli.io import csv_table, ipol, openmvg, vlfeat
+from siftcli.io.colmap import text as colmap_text
 from siftcli.io.registry import read_features, write_features
 
 INTEGERS = " ".join(str(k) for k in range(128))

@@ -22,7 +22,8 @@ from siftcli.batch.pair_choice import PairChoice
 from siftcli.batch.pairs import exhaustive
 from siftcli.batch.similar import rank, similar_images
 from siftcli.errors import OutputError
-from siftcli.io import match_db, match_npz
+from siftcli.io import match_npz
+from siftcli.io.colmap import matches as match_db
 from siftcli.io.retrieval_file import read_vectors, vectors_path
 from siftcli.matching.retrieval import aggregate
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import OutputError, PlanError
 from ...features import ParameterValue
-from ...io.colmap_camera import DatabaseOptions
+from ...io.colmap.camera import DatabaseOptions
 from ...io.files import STDIN, STDOUT
 from ...io.formats import FORMATS, Format, feature_files, format_for, format_of_suffix
 from ...io.journal import abandoned_journal

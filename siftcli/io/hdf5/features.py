@@ -210,8 +210,8 @@ def collection_writer(
                 if collection.hloc != hloc or (not hloc and collection.parameters != plain_parameters(parameters)):
                     existing = None
                     if not overwrite:
-                        what = "has another layout (hloc)" if collection.hloc != hloc else "was made with other parameters"
-                        raise OutputError(path, f"{what}; give another name, or --overwrite to replace it")
+                        how = "in another layout (hloc)" if collection.hloc != hloc else "with other parameters"
+                        raise OutputError(path, f"was made {how}; give another name, or --overwrite to replace it")
         elif path.exists() and not overwrite:
             raise exists_error(path)
         return JournalWriter(

@@ -7,8 +7,8 @@ import sqlite3
 import struct
 from typing import NamedTuple
 
-from .colmap_schema import CAMERA_SENSOR, Layout
-from .sqlite_file import insert
+from ..sqlite_file import insert
+from .schema import CAMERA_SENSOR, Layout
 
 __all__ = ["WGS84", "PosePrior", "add_pose_prior", "pose_prior"]
 

@@ -12,9 +12,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
-from .colmap_schema import Layout, columns_of
-from .sqlite_file import SqliteReader
+from ...errors import FormatError
+from ..sqlite_file import SqliteReader
+from .schema import Layout, columns_of
 
 __all__ = ["TABLES", "DatabaseReader", "blob_array", "image_name"]
 

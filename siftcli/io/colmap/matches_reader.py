@@ -1,4 +1,4 @@
-"""Reading the matches and two-view geometries in COLMAP's database, see :mod:`siftcli.io.match_db`."""
+"""Reading the matches and two-view geometries in COLMAP's database, see :mod:`siftcli.io.colmap.matches`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from os import PathLike
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FormatError
-from ..matches import Matches
-from .colmap_file import DatabaseReader, blob_array, image_name
-from .colmap_geometry import stored_model
-from .colmap_schema import image_pair
+from ...errors import FormatError
+from ...matches import Matches
+from .file import DatabaseReader, blob_array, image_name
+from .geometry import stored_model
+from .schema import image_pair
 
 __all__ = ["MatchCollection"]
 

@@ -11,13 +11,13 @@ from os import PathLike
 
 import numpy as np
 
-from ..conventions import corner_origin, flip_bins, pixel_origin
-from ..errors import OutputError
-from ..features import Features
-from .files import Source
-from .text.reader import Record, open_text
-from .text.writer import EXACT, encode_records
-from .values import as_bytes_512, require_finite
+from ...conventions import corner_origin, flip_bins, pixel_origin
+from ...errors import OutputError
+from ...features import Features
+from ..files import Source
+from ..text.reader import Record, open_text
+from ..text.writer import EXACT, encode_records
+from ..values import as_bytes_512, require_finite
 
 __all__ = ["decode", "encode"]
 

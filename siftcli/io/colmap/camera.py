@@ -7,11 +7,11 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ..errors import ParameterError
-from .colmap_schema import VERSIONS
+from ...errors import ParameterError
+from .schema import VERSIONS
 
 if TYPE_CHECKING:
-    from ..features import Camera
+    from ...features import Camera
 
 __all__ = ["MODELS", "SHARING", "CameraRow", "DatabaseOptions", "Sharing", "camera_row"]
 

@@ -21,19 +21,19 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OutputError
-from ..features import Features, ParameterValue
-from .collection import check_name
-from .colmap_camera import DatabaseOptions, camera_row
-from .colmap_camera_table import CameraTable
-from .colmap_db_reader import collection_reader, descriptor_rows, keypoint_rows, stored_rows
-from .colmap_file import TABLES
-from .colmap_priors import PosePrior, add_pose_prior
-from .colmap_schema import CAMERA_SENSOR, MAX_IMAGES, SIFT, Layout, columns_of, create
-from .output import atomic_path, followed
-from .run_lock import RunLock
-from .sqlite_file import check_writable, connect_for_writing, insert, why_full, why_not_written
-from .values import require_finite
+from ...errors import OutputError
+from ...features import Features, ParameterValue
+from ..collection import check_name
+from ..output import atomic_path, followed
+from ..run_lock import RunLock
+from ..sqlite_file import check_writable, connect_for_writing, insert, why_full, why_not_written
+from ..values import require_finite
+from .camera import DatabaseOptions, camera_row
+from .camera_table import CameraTable
+from .features_reader import collection_reader, descriptor_rows, keypoint_rows, stored_rows
+from .file import TABLES
+from .priors import PosePrior, add_pose_prior
+from .schema import CAMERA_SENSOR, MAX_IMAGES, SIFT, Layout, columns_of, create
 
 __all__ = ["DatabaseWriter", "collection_reader", "collection_writer"]
 

@@ -1,4 +1,4 @@
-"""Reading the features in COLMAP's database, see :mod:`siftcli.io.colmap_db`: by the tables that all versions have."""
+"""Reading the features in COLMAP's database from the tables that all versions have."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import corner_origin, flip_bins, pixel_origin, similarity_of, wrapped
-from ..errors import FormatError
-from ..features import Camera, Features, ParameterValue
-from .colmap_file import DatabaseReader, blob_array, image_name
-from .colmap_priors import WGS84, pose_prior
-from .colmap_schema import SIFT
-from .values import as_bytes_512
+from ...conventions import corner_origin, flip_bins, pixel_origin, similarity_of, wrapped
+from ...errors import FormatError
+from ...features import Camera, Features, ParameterValue
+from ..values import as_bytes_512
+from .file import DatabaseReader, blob_array, image_name
+from .priors import WGS84, pose_prior
+from .schema import SIFT
 
 __all__ = ["DatabaseCollection", "collection_reader", "descriptor_rows", "keypoint_rows", "stored_rows"]
 

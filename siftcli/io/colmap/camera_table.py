@@ -6,10 +6,10 @@ import os
 import sqlite3
 from pathlib import PurePosixPath
 
-from ..errors import OutputError
-from ..features import Camera
-from .colmap_camera import CameraRow, Sharing
-from .sqlite_file import insert
+from ...errors import OutputError
+from ...features import Camera
+from ..sqlite_file import insert
+from .camera import CameraRow, Sharing
 
 __all__ = ["CameraTable"]
 

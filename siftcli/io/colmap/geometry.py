@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..conventions import corner_origin
-from ..matches import Model
+from ...conventions import corner_origin
+from ...matches import Model
 
 __all__ = ["geometry_columns", "stored_model"]
 

@@ -1,8 +1,8 @@
 """Matches of many pairs in COLMAP's database: the matches, and of verified pairs the two-view geometry.
 
-Images that the database lacks are added with their keypoints and descriptors, see
-:mod:`siftcli.io.colmap_db`.  A pair that is there already is replaced, so writing twice changes nothing.  Models are
-brought to COLMAP's pixels, where the centre of the first is (0.5, 0.5), and to the order of the images' numbers.
+Images that the database lacks are added with their keypoints and descriptors, see :mod:`siftcli.io.colmap.features`.
+A pair that is there already is replaced, so writing twice changes nothing.  Models are brought to COLMAP's pixels,
+where the centre of the first is (0.5, 0.5), and to the order of the images' numbers.
 
 A pair that was verified without finding a model is stored as degenerate, without inliers, as COLMAP does it: its
 mapper skips such pairs, and its matchers do not try them again.
@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import OutputError
-from ..features import Features
-from ..matches import Matches
-from .collection import check_name
-from .colmap_camera import DatabaseOptions
-from .colmap_db import DatabaseWriter, collection_reader
-from .colmap_geometry import geometry_columns
-from .colmap_schema import pair_id
-from .match_db_reader import MatchCollection
-from .output import followed
+from ...errors import OutputError
+from ...features import Features
+from ...matches import Matches
+from ..collection import check_name
+from ..output import followed
+from .camera import DatabaseOptions
+from .features import DatabaseWriter, collection_reader
+from .geometry import geometry_columns
+from .matches_reader import MatchCollection
+from .schema import pair_id
 
 __all__ = ["MatchCollection", "check_names", "pairs_there", "write"]
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
-from .collection import check_name
-from .colmap_camera import DatabaseOptions
-from .colmap_db import DatabaseWriter
-from .colmap_file import DatabaseReader, image_name
-from .colmap_priors import add_pose_prior, pose_prior
-from .colmap_schema import CAMERA_SENSOR, SIFT, Layout, image_pair, pair_id
-from .output import followed
+from ...errors import OutputError
+from ..collection import check_name
+from ..output import followed
+from .camera import DatabaseOptions
+from .features import DatabaseWriter
+from .file import DatabaseReader, image_name
+from .priors import add_pose_prior, pose_prior
+from .schema import CAMERA_SENSOR, SIFT, Layout, image_pair, pair_id
 
 __all__ = ["merge_databases", "name_filter"]
 

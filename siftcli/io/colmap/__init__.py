@@ -1,0 +1,1 @@
+"""COLMAP's database and its text files."""
