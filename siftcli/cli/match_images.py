@@ -75,8 +75,8 @@ def run_images(
     """
     output = require_file(target)
     format = target.format(many=True)
-    if format.name == "colmap":
-        raise PlanError(f"{output}: holds no features; give -o a .db or .h5 file")
+    if not format.extends:
+        raise PlanError(f"{output}: pairs cannot be added to such a file later; give -o a .db or .h5 file")
     if params.verify is not None:
         require_estimator(params.verify)
     if features is None:

@@ -177,6 +177,8 @@ class MatchFormat(NamedTuple):
         Module in :mod:`siftcli.io`.
     many : bool
         One file holds many image pairs.
+    extends : bool
+        Pairs can be added to a file, as it tells of which features its pairs are.
     mark : callable or None
         As for `Format`.
     needs_sizes : bool
@@ -191,6 +193,7 @@ class MatchFormat(NamedTuple):
     suffixes: tuple[str, ...]
     module: str
     many: bool = False
+    extends: bool = False
     mark: Callable[[bytes], bool] | None = None
     needs_sizes: bool = False
     database: bool = False

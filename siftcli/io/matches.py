@@ -49,9 +49,11 @@ MATCH_FORMATS: dict[str, MatchFormat] = {
     for f in (
         MatchFormat("csv", "comma-separated values", (".csv",), "match_csv"),
         MatchFormat("npz", "NumPy arrays", (".npz",), "match_npz"),
-        MatchFormat("hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "hdf5.matches", many=True, needs_sizes=True),
+        MatchFormat(
+            "hloc", "HDF5 as hloc has it", (".h5", ".hdf5"), "hdf5.matches", many=True, extends=True, needs_sizes=True
+        ),
         MatchFormat("colmap", "COLMAP's raw match list", (".txt",), "match_list", many=True),
-        MatchFormat("colmap-db", "COLMAP database", (".db",), "colmap.matches", many=True, database=True),
+        MatchFormat("colmap-db", "COLMAP database", (".db",), "colmap.matches", many=True, extends=True, database=True),
     )
 }
 """Every format by its name.  An output gets the first of the formats that share its suffix."""
@@ -159,7 +161,7 @@ def write_matches(
         atomic_write(path, encode_matches(matches.named(name_a, name_b), chosen.name), overwrite=overwrite)
         return
     with RunLock(path, join=True):
-        arguments: dict[str, object] = {"kept": kept} if chosen.name == "hloc" else {}
+        arguments: dict[str, object] = {"kept": kept} if chosen.extends else {}
         if chosen.database:
             arguments = {"features": features, "database": database}
         chosen.function("write")(Path(path), pairs, overwrite=overwrite, **arguments)

@@ -264,7 +264,10 @@ def test_without_poselib_an_option_that_needs_the_model_is_refused(
         ([], "no input: name two images, a folder of images, or one file of the features of many"),
         (["a", "b", "c.key"], "match needs two images, many images, or one file of the features of many, not 3 inputs"),
         (["a", "b", "c"], "-o: the matches of many images need a file"),
-        (["a", "b", "c", "-o", "m.txt"], "m.txt: holds no features; give -o a .db or .h5 file"),
+        (
+            ["a", "b", "c", "-o", "m.txt"],
+            "m.txt: pairs cannot be added to such a file later; give -o a .db or .h5 file",
+        ),
         (
             ["a", "b", "--exhaustive", "-o", "m.h5", "--features", "f.key"],
             "f.key cannot keep the features of many images",
