@@ -139,7 +139,7 @@ def test_little_memory_is_an_error_of_one_line(place: Path) -> None:
         (("detect", "photos", "-o", "out/"), "siftcli.cli.images:find_inputs"),
         (("convert", "some.h5", "out/", "--to", "csv"), "siftcli.batch.conversion.plan:find_sources"),
         (("info", "some.h5"), "siftcli.io.registry:collection_reader"),
-        (("match", "some.h5", "--exhaustive", "-o", "m.h5"), "siftcli.cli.match_collection:_pairs"),
+        (("match", "some.h5", "--exhaustive", "-o", "m.h5"), "siftcli.cli.match_collection:chosen_pairs"),
         (("--help",), "siftcli.cli.main:_Commands.format_commands"),
     ],
 )

@@ -37,7 +37,7 @@ READS = {
 WRITES = {
     "detect": {"--output", "--report"},
     "describe": {"--output", "--report"},
-    "match": {"--output", "--save-model"},
+    "match": {"--output", "--features", "--save-model"},
     "draw": {"--output"},
     "scalespace": {"--output"},
     "convert": {"output"},
@@ -56,6 +56,7 @@ COMMANDS_AND_INPUTS = (
     ("match a.png b.png -o o.csv --verify homography --save-model TARGET", "a.png b.png"),
     ("match some.h5 --exhaustive -o TARGET --format hloc", "some.h5"),
     ("match some.h5 --pairs pairs.txt -o TARGET --format colmap", "pairs.txt some.h5"),
+    ("match photos --pairs list.h5 -o o.h5 --features TARGET", "list.h5"),
     ("draw a.png b.png --matches m.csv -o TARGET --format png", "a.png b.png m.csv"),
     ("draw a.png a.csv -o TARGET --format svg", "a.png a.csv"),
     ("convert a.csv TARGET --to lowe --images photos", "a.csv photos/a.png"),
@@ -148,9 +149,11 @@ def test_two_outputs_are_never_one_file(way: Callable[[Path, Path], Path], place
     for words in (
         ("detect", "b.png", "-o", "r.csv", "--report", "TARGET"),
         ("match", "a.png", "b.png", "-o", "r.csv", "--verify", "homography", "--save-model", "TARGET"),
+        ("match", "photos", "-o", "r.h5", "--features", "TARGET"),
     ):
-        (place / "r.csv").write_text("old\n")
-        target = way(place / "r.csv", place / f"alias{words[0]}.csv")
+        output = place / words[words.index("-o") + 1]
+        output.write_text("old\n")
+        target = way(output, place / f"alias{words[0]}{output.suffix}")
         before = files_of(place)
         run = forked(*(str(target) if word == "TARGET" else word for word in words), "--overwrite", cwd=place)
         assert run.status == 2, run.said
