@@ -63,7 +63,7 @@ def check_record(output: str, params: MatchParams, features: Mapping[str, Parame
     if found is not None and found != _signature(params, features):
         raise PlanError(
             f"{output}: its pairs were matched with other parameters; repeat the command with those, give -o another "
-            "name, or --overwrite to begin anew"
+            "name, or --overwrite to match all pairs again"
         )
 
 

@@ -234,5 +234,5 @@ def _refuse_existing(jobs: Sequence[Job]) -> None:
     left = next((abandoned_journal(job.output) for job in jobs[:1] if job.shared), None)
     if left is not None:
         raise PlanError(
-            f"{left}: is left from an interrupted run; use --resume to continue it, or --overwrite to begin anew"
+            f"{left}: was left by an interrupted run; use --resume to continue it, or --overwrite to start over"
         )

@@ -130,12 +130,12 @@ class Journal:
             if resume:
                 raise OutputError(
                     self.path,
-                    "is what a run with other parameters or inputs has left; repeat that run, or start anew with "
+                    "was left by a run with other parameters or inputs; repeat that run, or start over with "
                     "--overwrite and without --resume",
                 )
             if _next_record(self._file) is not None:
                 raise OutputError(
-                    self.path, "is of an unfinished run; continue with --resume, or start anew with --overwrite"
+                    self.path, "belongs to an unfinished run; continue with --resume, or start over with --overwrite"
                 )
         try:
             self._file.seek(0)
@@ -191,7 +191,7 @@ class Journal:
         self._file.seek(self._places[key])
         record = _next_record(self._file)
         if record is None or record[0] != key:
-            raise OutputError(self.path, "has been changed by another program; start anew")
+            raise OutputError(self.path, "has been changed by another program; start over")
         return record[1]
 
     def __iter__(self) -> Iterator[bytes]:

@@ -145,7 +145,7 @@ def test_what_an_unfinished_run_has_left_is_not_dropped(sift: Sift, copied: Path
     before = outputs(copied)
     result = sift("convert", *SHARDS, "all.h5")
     assert result.returncode == 2
-    assert b"all.h5.sift.journal: is left from an interrupted run" in result.stderr
+    assert b"all.h5.sift.journal: was left by an interrupted run" in result.stderr
     assert outputs(copied) == before
     assert sift("convert", *SHARDS, "all.h5", "--overwrite").returncode == 0
     assert not (copied / "all.h5.sift.journal").exists()

@@ -222,6 +222,6 @@ def _refuse_existing(outputs: Sequence[str], target: Format) -> None:
         raise PlanError(f"{exists[0]}: exists already{more}; use --overwrite, or give another name")
     if target.many and (left := abandoned_journal(outputs[0])) is not None:
         raise PlanError(
-            f"{left}: is left from an interrupted run; if that was sift detect, continue "
+            f"{left}: was left by an interrupted run; if that was sift detect, continue "
             "with --resume; otherwise drop it with --overwrite"
         )
