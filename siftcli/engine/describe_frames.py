@@ -96,7 +96,7 @@ def find_faults_in(images: Image, frames: Features, detector: DetectorParams) ->
     _, height, width = images.shape
     h, w, resize = limited_size(height, width, detector.max_image_size)
     largest = largest_scale(octave_shapes(h, w, detector), detector) * resize.scale
-    return find_faults(frames, (width, height), largest)
+    return find_faults(frames, (width, height), largest, as_detected=detector.affine_shape)
 
 
 _Part = tuple[Index, Float32, Float32]

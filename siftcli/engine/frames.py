@@ -46,7 +46,9 @@ def largest_scale(shapes: list[Shape], detector: DetectorParams) -> float:
     return float(detector.sigma_base * 2.0 ** (shapes[-1][0] + last_level / detector.scales_per_octave))
 
 
-def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list[FrameError]:
+def find_faults(
+    frames: Features, size: tuple[int, int], largest: float, *, as_detected: bool = False
+) -> list[FrameError]:
     """Find the frames that cannot be described.
 
     Parameters
@@ -56,6 +58,8 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
         Of the image.
     largest : float
         Largest sigma of a frame, in pixels; see `largest_scale`.
+    as_detected : bool
+        Compare the shorter half axis with it instead of the longer one: the detection of affine shape lengthens the other.
 
     Returns
     -------
@@ -70,6 +74,7 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
     longer, shorter = np.zeros((2, len(frames)))
     if finite.any():
         longer[finite], shorter[finite] = half_axes(frames.take(finite))
+    sigma = shorter if as_detected else longer
     width, height = size
     x, y = np.where(finite, frames.xy.T, 0)
     # A frame's error has the first reason that applies.
@@ -82,8 +87,8 @@ def find_faults(frames: Features, size: tuple[int, int], largest: float) -> list
         ),
         (np.full(len(frames), largest == 0), lambda i: "cannot be described: the image is too small for any octave"),
         (
-            longer > largest,
-            lambda i: f"has the scale {longer[i]:g}, too large for the scale space, which ends at {largest:.4g}",
+            sigma > largest,
+            lambda i: f"has the scale {sigma[i]:g}, too large for the scale space, which ends at {largest:.4g}",
         ),
     )
     faults: dict[int, FrameError] = {}

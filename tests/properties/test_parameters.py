@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from engine_tools import field
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import siftcli
@@ -122,6 +122,7 @@ def check(found: Features, detector: DetectorParams, descriptor: DescriptorParam
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(PRESETS)), some_values)
+@example("accurate", {"affine_shape": True, "first_octave": 0, "octaves": 1})
 def test_any_parameters(preset: str, changed: dict[str, Any]) -> None:
     """Invariance: whatever goes together gives sound features, and describe on them what detect gave."""
     chosen = together(preset, changed)
