@@ -59,7 +59,7 @@ def find_faults(
     largest : float
         Largest sigma of a frame, in pixels; see `largest_scale`.
     as_detected : bool
-        Compare the shorter half axis with it instead of the longer one: the detection of affine shape lengthens the other.
+        Compare the shorter half axis with it, not the longer one, which the detection of affine shape lengthens.
 
     Returns
     -------
