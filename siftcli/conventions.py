@@ -96,8 +96,8 @@ def quantise_512(descriptors: npt.NDArray[np.uint8] | Float32) -> npt.NDArray[np
     Floats are rounded: ``min(255, rint(512 d))``.  Bytes that were rounded down, which an image's median norm of 504 to
     511 tells, are raised by one, element after element that is not zero, until the norm is 512; as every element lost
     half a unit on average, that is about every other one.  The order of elements is the same for all descriptors, so
-    that equal descriptors stay equal.  Other bytes stay as they are, as do a descriptor with an element of 255, whose
-    norm is clipped, and one of zeros.
+    that equal descriptors stay equal.  Other bytes stay as they are.  A descriptor does not count and stays as it is if
+    it has an element of 255, so that its norm is clipped, or does not reach 512 even with all elements raised.
 
     Parameters
     ----------
@@ -106,13 +106,14 @@ def quantise_512(descriptors: npt.NDArray[np.uint8] | Float32) -> npt.NDArray[np
     """
     if descriptors.dtype != np.uint8:
         return np.asarray(np.minimum(np.rint(descriptors * np.float32(512)), 255).astype(np.uint8))
-    whole = descriptors.any(axis=1) & (descriptors.max(axis=1, initial=0) < 255)
-    values = descriptors[whole][:, _RAISING_ORDER].astype(np.float32)
-    norms = _norms(values)
-    if not len(values) or not 504 <= np.median(norms) < 511:
-        return descriptors  # type: ignore[return-value]
+    values = descriptors[:, _RAISING_ORDER].astype(np.float32)
     gains = (2 * values + 1) * (values > 0)  # of the squared norm
-    raised = np.cumsum(gains, axis=1) - gains / 2 < (512**2 - norms**2)[:, None]
+    lost = 512**2 - np.square(_norms(values))
+    whole = (values.max(axis=1, initial=0) < 255) & (lost <= gains.sum(axis=1))
+    values, gains, lost = values[whole], gains[whole], lost[whole]
+    if not len(values) or not 504 <= np.median(_norms(values)) < 511:
+        return descriptors  # type: ignore[return-value]
+    raised = np.cumsum(gains, axis=1) - gains / 2 < lost[:, None]
     values += raised & (values > 0)
     rounded = descriptors.copy()
     rounded[whole] = values[:, np.argsort(_RAISING_ORDER)]

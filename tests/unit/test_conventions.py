@@ -66,6 +66,23 @@ def test_descriptors_of_norm_512_from_bytes_that_were_rounded_down() -> None:
     np.testing.assert_array_equal(conventions.quantise_512(rounded), rounded)
 
 
+@given(byte_descriptors, st.floats(480, 535))
+def test_norm_512_is_reached_once_for_all(descriptors: npt.NDArray[np.uint8], norm: float) -> None:
+    """Idempotence: bytes that were brought to norm 512 are not changed again, whatever is among them."""
+    norms = np.maximum(np.linalg.norm(descriptors.astype(float), axis=1, keepdims=True), 1)
+    for given_ in (descriptors, np.minimum(descriptors * norm / norms, 255).astype(np.uint8)):
+        once = conventions.quantise_512(given_)
+        np.testing.assert_array_equal(conventions.quantise_512(once), once)
+
+
+def test_a_descriptor_far_from_norm_512_stays_as_it_is() -> None:
+    """Two descriptors of norms 529 and 483: neither was rounded down from 512."""
+    odd = np.full((2, 128), 35, np.uint8)
+    odd[0, :6] = 182, 254, 50, 174, 3, 0
+    odd[1, :3] = 253, 92, 87
+    np.testing.assert_array_equal(conventions.quantise_512(odd), odd)
+
+
 def test_descriptors_that_are_rounded_clipped_or_zero_stay_as_they_are() -> None:
     rounded = np.full((3, 128), 45, np.uint8)
     rounded[:, :2] = 64  # norm (126 * 45^2 + 2 * 64^2)^(1/2) = 513.2
