@@ -49,7 +49,7 @@ def run_images(
 ) -> int:
     """Match images; return the exit status.
 
-    What is there of an earlier run is used again, so the same command continues an interrupted run.
+    Features and matches of an earlier run are used again, so the same command continues an interrupted run.
 
     Parameters
     ----------
@@ -93,10 +93,9 @@ def run_images(
     jobs = make_jobs(found, features, overwrite=target.overwrite, resume=not target.overwrite)
     guard([output, features], [job.path for job in jobs])
     settings = replace(reading.settings(), overwrite=target.overwrite)
-    status = _extract(jobs, settings, run, messages)
+    status, names = _extract(jobs, settings, run, messages)
     source, parameters = Source(features), parameters_of(features)
     check_comparable(parameters, parameters, features, features, params.metric)
-    names = _present(jobs, settings)
     pairs = chosen_pairs(source, names, choice, params.seed, messages)
     format.function("check_names")(output, pairs.used())
     exists, there = Path(output).is_file(), frozenset[tuple[str, str]]()
@@ -125,21 +124,22 @@ def run_images(
     return status
 
 
-def _extract(jobs: Sequence[Job], settings: Settings, run: RunOptions, messages: Messages) -> int:
-    """Extract the features that are missing; return the exit status."""
-    signed = settings.signed(jobs[0].format, __version__)
-    if run.resume and not has_journal(jobs[0].output) and Path(jobs[0].output).is_file():
-        states = [state for _, state in job_states(jobs, str(signed.signature))]
-        if set(states) == {"done"}:
-            messages.note(f"nothing to extract: {counted(len(jobs), 'image')} up to date")
-            return 0
-    return run_batch(jobs, settings, run, messages._replace(as_json=False), several=True)
-
-
-def _present(jobs: Sequence[Job], settings: Settings) -> tuple[str, ...]:
-    """Return the names of the images whose features are there; PlanError if there are fewer than two."""
+def _extract(
+    jobs: Sequence[Job], settings: Settings, run: RunOptions, messages: Messages
+) -> tuple[int, tuple[str, ...]]:
+    """Extract the features that are missing; return the exit status and the names of the images that have features."""
     signature = str(settings.signed(jobs[0].format, __version__).signature)
-    names = sorted(job.name for job, state in job_states(jobs, signature) if state == "done")
+    names, status = _present(jobs, signature) if run.resume else (), 0
+    if len(names) == len(jobs) and not has_journal(jobs[0].output):
+        messages.note(f"nothing to extract: {counted(len(jobs), 'image')} up to date")
+    else:
+        status = run_batch(jobs, settings, run, messages._replace(as_json=False), several=True)
+        names = _present(jobs, signature)
     if len(names) < 2:
         raise PlanError(f"a pair needs two images, and there are features of {len(names)}")
-    return tuple(names)
+    return status, names
+
+
+def _present(jobs: Sequence[Job], signature: str) -> tuple[str, ...]:
+    """Return the names of the images whose features are up to date."""
+    return tuple(sorted(job.name for job, state in job_states(jobs, signature) if state == "done"))
