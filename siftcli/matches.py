@@ -68,7 +68,7 @@ class Origin:
     size : (width, height) or None
         In pixels.
     digest : str or None
-        Of the features that the indices refer to, see :func:`digest_of`.
+        Digest of the features that the indices refer to, see :func:`digest_of`.
     """
 
     name: str | None = None

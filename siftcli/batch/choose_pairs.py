@@ -40,7 +40,7 @@ def choose_pairs(
         The images.
     choice : PairChoice
     seed : int
-        Of the codebook of retrieval.
+        Seed of the codebook of retrieval.
     on_image : callable
         Called after each image that retrieval has read, twice for each image.
 

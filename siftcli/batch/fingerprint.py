@@ -24,7 +24,7 @@ class Fingerprint(NamedTuple):
     modified : int
         Nanoseconds since 1970.
     digest : str
-        Of the contents.
+        Digest of the contents.
     """
 
     size: int

@@ -73,7 +73,7 @@ def mask_of(path: str, image: str, shape: tuple[int, ...], **how: Any) -> npt.ND
     image : str
         The image's name in messages.
     shape : (height, width)
-        Of the image.
+        Shape of the image.
     **how
         As of :func:`read_mask`.
 

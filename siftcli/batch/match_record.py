@@ -83,16 +83,16 @@ def matched_pairs(
         The match file, of HDF5 or a database.
     format : MatchFormat
     source : Source
-        Of the features.
+        The file of the features.
     names : iterable of str
         Images of the source.
     verified : bool
-        Of a database, count pairs with a two-view geometry only.
+        In a database, count only pairs with a two-view geometry.
 
     Returns
     -------
     frozenset of (str, str)
-        Of a database, each pair both ways round; else as the file has it.
+        For a database, each pair in both orders; otherwise as in the file.
 
     Raises
     ------

@@ -108,7 +108,7 @@ def journal_for(
     output : str
         The match file.
     source : Source
-        Of the features.  A journal of other features is not resumed.
+        The file of the features.  A journal of other features is not resumed.
     params : MatchParams
         The tests.  A journal of other parameters is not resumed.
     resume, overwrite : bool
@@ -142,13 +142,13 @@ def match_pairs(
     Parameters
     ----------
     source : Source
-        Of the features.
+        The file of the features.
     pairs : Pairs
-        Of its images.
+        Pairs of its images.
     params : MatchParams
         The tests.
     journal : Journal
-        Of this run.
+        Journal of this run.
     on_result : callable
         Called with the result of each pair as soon as it is in the journal.
     jobs : int
@@ -192,15 +192,15 @@ def write_journal(
     Parameters
     ----------
     journal : Journal
-        Of the run.
+        Journal of the run.
     pairs : Pairs
-        Of the run.
+        Pairs of the run.
     output : str
         The match file.
     source : Source
-        Of the features, for images that a database lacks.
+        The file of the features, for images that a database lacks.
     format : str, optional
-        Of the match file; by default the suffix says it.
+        Format of the match file; by default the suffix decides.
     overwrite : bool
         Replace what exists, or add to a database.
     database : DatabaseOptions, optional

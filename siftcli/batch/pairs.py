@@ -24,7 +24,7 @@ class Pairs:
     Attributes
     ----------
     names : tuple of str
-        Of images.
+        Names of the images.
     index : (P, 2) int32
         Into the names.
     notes : tuple of str
@@ -103,7 +103,7 @@ def nearest_pairs(names: Sequence[str], neighbours: npt.NDArray[np.intp]) -> Pai
     names : sequence of str
         N images.
     neighbours : (N, K) intp
-        Of every image, others.
+        For every image, the indices of others.
     """
     first = np.repeat(np.arange(len(names)), neighbours.shape[1])
     index = np.sort(np.stack([first, neighbours.ravel()], axis=1), axis=1)

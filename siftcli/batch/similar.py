@@ -41,13 +41,13 @@ def similar_images(
     Parameters
     ----------
     source : Source
-        Of the features.
+        The file of the features.
     names : tuple of str
         N images.
     count : int
         How many to find, if there are as many.
     seed : int
-        Of the codebook.
+        Seed of the codebook.
     query : Features, optional
         Another image.
     on_image : callable
@@ -145,7 +145,7 @@ def rank(
     query : Features
         With descriptors.
     source : Source
-        Of the images.
+        The file of the features of the images.
     names : iterable of str
         Which of its images.
     params : MatchParams

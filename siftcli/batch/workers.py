@@ -45,7 +45,7 @@ def run_tasks(
     Yields
     ------
     Outcome
-        Of every task, as soon as it is known.
+        The outcome of every task, as soon as it is known.
     """
     if jobs == 1:
         work = make()

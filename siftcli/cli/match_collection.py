@@ -117,7 +117,7 @@ def match_into(
     ----------
     source : Source
     pairs : Pairs
-        Of its images.
+        Pairs of its images.
     params : MatchParams
     target : MatchOutput
         A file.

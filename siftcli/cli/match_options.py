@@ -209,9 +209,9 @@ def chosen_tests(
         Values of the options, by name.
     choice : PairChoice
     kind : str
-        What is matched: two images, many images, the images of a file, or one image with these.
+        The kind of the inputs: two images, many images, the images of a file, or one image with these.
     descriptor : DescriptorParams
-        Of features that are extracted.
+        Parameters of features that are extracted.
 
     Returns
     -------

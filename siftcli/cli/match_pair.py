@@ -45,7 +45,7 @@ class Loaded:
     Attributes
     ----------
     name : str
-        Of the image.
+        Name of the image.
     features : Features
         With descriptors.
     """
@@ -79,7 +79,7 @@ def run_pair(
     output : MatchOutput
     messages : Messages
     names : (str or None, str or None)
-        Of the images, where the files do not tell them.
+        Names of the images, where the files do not tell them.
     save_model : str, optional
         Where the matrix of the model goes.
     threads : int
@@ -159,7 +159,7 @@ def load(path: str, name: str | None, reading: Reading, *, camera: bool = False)
     path : str
         A suffix of a feature format makes it a feature file; anything else is an image, `STDIN` one from there.
     name : str or None
-        Of the image, if not that of the file.
+        Name of the image, if not that of the file.
     reading : Reading
         How features are extracted from images.
     camera : bool

@@ -31,7 +31,7 @@ def uncrowded(
     xy : (N, 2) array
         Centres of the marks, in pixels.
     radius : (N,) array
-        Of the marks, in pixels.
+        Radius of the marks, in pixels.
     ink : (N,) array
         Pixels that each would cover.
     strength : (N,) array

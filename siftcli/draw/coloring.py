@@ -65,7 +65,7 @@ def even_bar(
     ----------
     values : (N,) array
     title : str
-        Of the colour bar.
+        Title of the colour bar.
     marks : tuple of float
         Values that may have a tick.
     """

@@ -106,9 +106,9 @@ class Legend:
     Attributes
     ----------
     width, height : int
-        Of the strip, in pixels; height is 0 if there is nothing to show.
+        Width and height of the strip, in pixels; height is 0 if there is nothing to show.
     size : int
-        Of the font, in pixels.
+        Size of the font, in pixels.
     items : sequence of Placed
         Relative to the strip.
     """

@@ -40,7 +40,7 @@ def draw_matches(
         Arrays are uint8, uint16, or floats in [0, 1].
     matches : Matches
     features_a, features_b : Features, optional
-        Of the images, where the matches do not tell where they are.
+        Features of the images, where the matches do not tell where they are.
     **options
         See `siftcli.draw.style.MatchStyle`.
 

@@ -58,7 +58,7 @@ def page(exhibits: Sequence[Exhibit], matches: Matches | None = None, *, look: M
     exhibits : sequence of Exhibit
         One, or two that were matched.
     matches : Matches, optional
-        Of the two.
+        Matches of the two.
     look : mapping, optional
         Values that `style`, `radius` and `color` begin with, as of `siftcli.draw.style.KeypointStyle`; what the page
         does not offer is ignored.

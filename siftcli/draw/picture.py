@@ -95,7 +95,7 @@ def read_rgb(source: str | PathLike[str] | bytes, grey: npt.NDArray[Any], *, exi
     Parameters
     ----------
     source : path or bytes
-        Of an image.
+        The file of an image, or its contents.
     grey : (H, W) array
         What was read from it: the result where the file has no colour, or none that can be shown.
     exif_orientation : bool

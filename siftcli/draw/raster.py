@@ -72,9 +72,9 @@ class Canvas:
         circles : (N, 3) array
             x, y and radius, in pixels.
         width, halo : (N,) array
-            Of the line, and of the dark rim on each side of it, in pixels.
+            Width of the line, and of the dark rim on each side of it, in pixels.
         number : (N,) intp
-            Of the stroke that each belongs to.
+            Number of the stroke that each belongs to.
         """
         edge, rim = _edges(width, halo)
         big = circles[:, 2] > _SMALL * (edge + rim)
@@ -99,9 +99,9 @@ class Canvas:
         ends : (N, 4) array
             x and y of one end, then of the other, in pixels.
         width, halo : (N,) array
-            Of the line, and of the dark rim on each side of it, in pixels.
+            Width of the line, and of the dark rim on each side of it, in pixels.
         number : (N,) intp
-            Of the stroke that each belongs to.
+            Number of the stroke that each belongs to.
         """
         edge, rim = _edges(width, halo)
         ends, seen = self._clipped(ends.astype(np.float64), edge + rim)
@@ -199,9 +199,9 @@ class Canvas:
         picture : (height, width, 3 or 4) uint8
             RGB, or RGBA where strokes make the picture opaque.
         colors : (strokes, 3) uint8
-            Of each stroke.
+            Colour of each stroke.
         opacity : (strokes,) float32
-            Of each stroke, 0 to 1.
+            Opacity of each stroke, 0 to 1.
         shade : float
             Opacity of halos, relative to that of their strokes.
         """

@@ -56,7 +56,7 @@ def extrema_scene(
     places : mapping of str to (N, 2) array
         By the names of `FATES`: x and y in pixels of `ground`.
     diameter, halo : float
-        Of the dots, and the width of their rims, in pixels.
+        Diameter of the dots, and the width of their rims, in pixels.
     theme : Theme
         Colours of the legend.
     """
@@ -112,7 +112,7 @@ class ContactSheet:
         Parameters
         ----------
         index : int
-            Of the octave.
+            Index of the octave.
         gaussians : (L, H, W) float32
             Its levels.
         sigmas : (L,) array

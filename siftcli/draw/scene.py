@@ -48,9 +48,9 @@ class Marks:
     kind : str
         What a mark is, in one word.
     colors : (N, 3) uint8
-        Of each mark.
+        Colour of each mark.
     widths : (N,) array
-        Of its lines, in pixels.
+        Width of its lines, in pixels.
     circles : (C, 3) array
         x, y and radius, in pixels; a circle of radius 0 is a dot as wide as the line.
     circle_of : (C,) intp
@@ -119,13 +119,13 @@ class Scene:
     marks : sequence of Marks
         The last on top.
     opacity : float
-        Of the marks, 0 to 1.
+        Opacity of the marks, 0 to 1.
     halo : float
         Largest width of the dark rim beside their lines, in pixels; 0 for none.
     legend : sequence of Entry
         Shown in a strip below the image, unless empty.
     theme : Theme
-        Of that strip.
+        Theme of that strip.
     """
 
     ground: Image.Image

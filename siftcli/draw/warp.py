@@ -101,7 +101,7 @@ def warped(image: Image.Image, homography: _Array, size: tuple[int, int]) -> tup
     homography : (3, 3) array
         From pixels of the image to pixels of the result, the centre of the first at (0, 0).
     size : (width, height)
-        Of the result.
+        Size of the result.
     """
     # Pillow has the corner of the first pixel at (0, 0), and asks where each pixel of the result comes from.
     corner = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
@@ -126,7 +126,7 @@ def overlaid(
     offset : (x, y)
         Pixel of the result at which b begins.
     size : (width, height)
-        Of the result.
+        Size of the result.
     theme : Theme
         Gives the colour of what neither image covers.
     """

@@ -53,7 +53,7 @@ class _Patch:
     Attributes
     ----------
     position : (2, N) float64
-        Of the samples, in the frame: in units of its half axes.
+        Positions of the samples, in the frame: in units of its half axes.
     gradient : (2, N) float64
         In the frame, J A; zero outside the image.
     """

@@ -35,7 +35,7 @@ class AtlasLayout(NamedTuple):
     core_start, core_stop : int
         Rows in which there are octaves.
     corners : list of (top, left)
-        Of every octave of the first image.
+        Corners of every octave of the first image.
     regions : Regions
         Octave after octave, and of each, image after image.
     region_of_block : (rows / BLOCK, columns / BLOCK) intp
@@ -100,7 +100,7 @@ class Atlas(Tile):
     Parameters
     ----------
     seed : Seed
-        Of the first octave.
+        Source of level 0 of the first octave.
     shapes : list of (octave, height, width)
     detector : DetectorParams
     layout : AtlasLayout

@@ -73,7 +73,7 @@ def blur_with_edges(source: Float32, around: int, banded: BandedFilter, size: tu
     around : int
     banded : BandedFilter
     size : (height, width)
-        Of the blurred images.
+        Size of the blurred images.
     out : (n, whole_blocks(height + 2), whole_blocks(width + 2)) float32
         Receives the result.
     """
@@ -143,9 +143,9 @@ def blur_tiny(filters: tuple[BandedFilter, ...], size: tuple[int, int], levels: 
     Parameters
     ----------
     filters : tuple of BandedFilter
-        Of every level but the first, from the level before.
+        Filters for every level but the first, from the level before.
     size : (height, width)
-        Of an image.
+        Size of an image.
     levels : (1 + len(filters), n, 1 + height + 1, 1 + whole_blocks(width) or more) float32
         Level 0 without, the others with a pixel around; finite values in the columns behind.
     """

@@ -55,7 +55,7 @@ def find_faults(
     ----------
     frames : Features
     size : (width, height)
-        Of the image.
+        Size of the image.
     largest : float
         Largest sigma of a frame, in pixels; see `largest_scale`.
     as_detected : bool
@@ -110,7 +110,7 @@ def levels_of(frames: Features, shapes: list[Shape], detector: DetectorParams) -
     frames : Features
         Without faults.
     shapes : list of (octave, height, width)
-        Of the pyramid.
+        Shapes of the pyramid.
     detector : DetectorParams
 
     Returns

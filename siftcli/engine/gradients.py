@@ -34,7 +34,7 @@ def by_radius(radius: Index, samples: int) -> Iterator[tuple[int, Index]]:
     Yields
     ------
     radius : int
-        Of the windows; at least that of every keypoint in the group.
+        Radius of the windows; at least that of every keypoint in the group.
     group : (n,) intp
         Indices of keypoints.
     """

@@ -172,7 +172,8 @@ class Octave:
     seed : (images, rows, columns) array
         What level 0 is computed from; see `Seed`.
     filters : tuple of BandedFilter
-        Of level 0 from the seed, and of every other level from the level before, or from every second sample of it.
+        Filters for level 0 from the seed, and for every other level from the level before, or from every second
+        sample of it.
     """
 
     index: int

@@ -85,9 +85,9 @@ class Pyramid:
     Parameters
     ----------
     seed : Seed
-        Of the first octave; with several lanes, in shared memory.
+        Source of level 0 of the first octave; with several lanes, in shared memory.
     size : (images, height, width)
-        Of the stack.
+        Size of the stack.
     detector : DetectorParams
     halo : int
         Rows that later stages read above and below an extremum.

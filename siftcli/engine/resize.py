@@ -23,7 +23,7 @@ class Resize(NamedTuple):
     Attributes
     ----------
     size : (width, height)
-        Of the original.
+        Size of the original.
     x, y : float
         Original pixels for one pixel of the resized image.
     """

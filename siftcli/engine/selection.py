@@ -26,7 +26,7 @@ def select(features: Features, selection: SelectionParams, mask: Mask | None = N
     Parameters
     ----------
     features : Features
-        Of `detect`.
+        Features from `detect`.
     selection : SelectionParams
     mask : (H, W) bool, optional
         True keeps.

@@ -34,9 +34,9 @@ class Agreement:
     precision : float
         Share of ours that are among theirs.
     quantiles : dict of str to tuple of float
-        Of the keypoints in common, at 10, 25, 50, 75 and 90 %: `position`, distance in pixels; `sigma`, absolute
-        difference of the logarithms; `orientation`, absolute difference in radians; `descriptor`, cosine between
-        descriptors.  Empty where there is nothing to compare.
+        Quantiles over the keypoints in common, at 10, 25, 50, 75 and 90 %: `position`, distance in pixels; `sigma`,
+        absolute difference of the logarithms; `orientation`, absolute difference in radians; `descriptor`, cosine
+        between descriptors.  Empty where there is nothing to compare.
     """
 
     keypoints: tuple[int, int]

@@ -76,7 +76,7 @@ def repeatability_within(homography: Float64, xy_a: Float64, xy_b: Float64, dist
     Returns
     -------
     float
-        Of the keypoints of both images together; 0 where there are none.
+        Share of the keypoints of both images together; 0 where there are none.
     """
     from scipy.spatial import cKDTree  # type: ignore[import-untyped]
 
@@ -133,7 +133,7 @@ def corner_error(estimate: Float64 | None, homography: Float64, size: tuple[int,
     homography : (3, 3) float64
         The true one.
     size : (width, height)
-        Of the first image, in pixels.
+        Size of the first image, in pixels.
     """
     if estimate is None:
         return np.inf

@@ -151,7 +151,7 @@ def encode_report(
     measurer : Measurer
         Matches the best and the worst pair again, for their pictures.
     pairs : list of ImagePair
-        Of the evaluation.
+        Pairs of the evaluation.
     command : str
         The command line, which the report shows.
 

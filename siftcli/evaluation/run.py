@@ -121,12 +121,12 @@ def evaluate(
     budget : int, optional
         Most keypoints of an image: the strongest, or the largest where the method tells no response.
     seed : int
-        Of the estimation and the bootstrap.
+        Seed of the estimation and the bootstrap.
     workers : int
         Workers that share the detection in one image.
     **tests
-        Of the matches, by the names of `siftcli.params.MatchParams`; `threshold` is also the largest error of a correct
-        match, in pixels.
+        Tests of the matches, by the names of `siftcli.params.MatchParams`; `threshold` is also the largest error of a
+        correct match, in pixels.
 
     Returns
     -------

@@ -54,7 +54,7 @@ class Measure(NamedTuple):
     source : str
         The values of pairs that it is made of.
     threshold : float or None
-        Of an accuracy curve, or of the area under a curve.
+        Threshold of an accuracy curve, or of the area under a curve.
     digits : int
         Decimals in tables.
     """
@@ -93,7 +93,7 @@ def summarise(measured: Sequence[Sequence[Measured]], seed: int = 0) -> list[dic
     measured : sequence of sequences of Measured
         For each method, those of the pairs; the same pairs for all.
     seed : int
-        Of the resampling; one set of resampled pairs serves all methods and measures.
+        Seed of the resampling; one set of resampled pairs serves all methods and measures.
 
     Returns
     -------

@@ -31,7 +31,7 @@ class Collection(Protocol):
     names : tuple of str
         The images, in the order of the file.
     parameters : mapping or None
-        Of all features; None where the file does not tell.
+        Parameters of all features; None where the file does not tell.
     """
 
     names: tuple[str, ...]
@@ -103,7 +103,7 @@ class JournalWriter:
     existing : Collection or None
         The file under the final name; its images are kept, except those that are added again.
     parameters : mapping or None
-        Of all the features.
+        Parameters of all the features.
     resume : bool
         Continue from the journal of an earlier run; otherwise a journal is discarded.
     overwrite : bool

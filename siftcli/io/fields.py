@@ -28,7 +28,7 @@ class Field:
     name : str
         In files.
     attribute : str
-        Of `Features`.
+        Attribute of `Features`.
     dtype : str
         In files and in `Features`.
     tail : tuple of int

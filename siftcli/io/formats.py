@@ -232,7 +232,7 @@ def feature_files(path: _Path, format: str | None = None) -> list[Path]:
     Parameters
     ----------
     path : path
-        Of either file.
+        Path of either file.
     format : str, optional
         By default the suffix says whether there are two.
     """

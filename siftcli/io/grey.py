@@ -73,8 +73,8 @@ def turned(image: npt.NDArray[_Scalar], orientation: int) -> npt.NDArray[_Scalar
     image : (H, W) or (H, W, C) array
         As stored.
     orientation : int
-        Of EXIF, 1 to 8: where the first stored row and column are seen: 1 top and left, 2 top and right, 3 bottom and
-        right, 4 bottom and left, 5 left and top, 6 right and top, 7 right and bottom, 8 left and bottom.
+        Orientation by EXIF, 1 to 8: where the first stored row and column are seen: 1 top and left, 2 top and right,
+        3 bottom and right, 4 bottom and left, 5 left and top, 6 right and top, 7 right and bottom, 8 left and bottom.
         [EXIF 2.3 §4.6.4]
 
     Returns
@@ -104,7 +104,7 @@ def grey_and_alpha(
     Returns
     -------
     grey : (H, W) array
-        Of the same type and range; of float64 for colour in floats or integers of 64 bits.
+        An image of the same type and range; of float64 for colour in floats or integers of 64 bits.
     visible : (H, W) bool, or None for everywhere
     """
     bands = pixels.shape[2]

@@ -112,7 +112,7 @@ def kind_of(head: bytes, name: str = "") -> str | None:
     head : bytes
         The first 64 or more.
     name : str
-        Of the file.  Many camera raw files are TIFF inside, and only the suffix tells.
+        Name of the file.  Many camera raw files are TIFF inside, and only the suffix tells.
 
     Returns
     -------

@@ -73,7 +73,7 @@ def abandoned_journal(output: str | PathLike[str]) -> Path | None:
 class Journal:
     """Records of bytes by keys of bytes; a context manager that closes the file and keeps it.
 
-    Of several records with one key the last counts.  No other run can write the output until it is closed.
+    The last of several records with one key counts.  No other run can write the output until it is closed.
 
     Parameters
     ----------

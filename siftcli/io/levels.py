@@ -103,7 +103,7 @@ def graded(
     Parameters
     ----------
     values : (H, W) array of bool, int, uint or float
-        Of any size and byte order; finite where visible.  Not changed.
+        Values of any size and byte order; finite where visible.  Not changed.
     levels : "auto", "full" or (low, high)
     full : (low, high), optional
         The whole range, where the type of the array is wider than that of the file.

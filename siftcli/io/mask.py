@@ -26,9 +26,9 @@ def read_mask(
     Parameters
     ----------
     source : path, bytes or binary file
-        Of any kind that :func:`read_image` reads.
+        An image of any kind that :func:`read_image` reads.
     shape : (height, width)
-        Of the image, as it is processed.
+        Shape of the image, as it is processed.
     name : str, optional
         The file's name in messages.
     exif_orientation : bool

@@ -113,7 +113,7 @@ def encode_matches(matches: Matches, format: str = "csv") -> bytes:
     Parameters
     ----------
     matches : Matches
-        Of one pair.
+        Matches of one pair.
     format : str
         "csv" or "npz".
     """

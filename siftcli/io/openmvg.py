@@ -57,7 +57,7 @@ def write(path: str | PathLike[str], features: Features, *, overwrite: bool = Fa
     Parameters
     ----------
     path : path
-        Of either file.
+        Path of either file.
     features : Features
         Float descriptors are quantised.
     overwrite : bool
@@ -92,7 +92,7 @@ def read(path: str | PathLike[str]) -> Features:
     Parameters
     ----------
     path : path
-        Of either file.
+        Path of either file.
 
     Raises
     ------

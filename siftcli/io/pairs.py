@@ -25,7 +25,7 @@ def write_pair(
     Parameters
     ----------
     path : path
-        Of either file.
+        Path of either file.
     frames, descriptors : (suffix, contents)
         Without descriptors, their file is not written; an old one, which belongs to other frames, is removed.
     overwrite : bool

@@ -72,7 +72,7 @@ def check_size(features: Features, path: _Path, image: str, size: tuple[int, int
     image : str
         The image that they are used with.
     size : (width, height)
-        Of that image.
+        Size of that image.
     """
     told = features.image_size
     if told is None or told == size:

@@ -79,7 +79,7 @@ def encode_features(features: Features, format: str = "lowe", *, name: _Path = "
     Parameters
     ----------
     features : Features
-        Of one image.
+        Features of one image.
     format : str
         Name of a format of one file for one image (`Format.kind` is "stream").
     name : path
@@ -226,7 +226,7 @@ def collection_writer(
     format : str, optional
         By default the suffix says it.
     parameters : mapping, optional
-        Of all the features that will be added.
+        Parameters of all the features that will be added.
     resume : bool
         Continue what a killed run has left (``path`` + ".sift.journal"), and keep the images of a file that exists.
     overwrite : bool

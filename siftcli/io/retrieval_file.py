@@ -33,14 +33,14 @@ class StoredVectors(NamedTuple):
     Attributes
     ----------
     seed : int
-        Of the codebook.
+        Seed of the codebook.
     source : tuple of int
         Size and time of the collection.
     codebook : (K, 128) float32
     names : tuple of str
         N images.
     digests : tuple of bytes
-        Of their descriptors, see `digest_of_descriptors`.
+        Digests of their descriptors, see `digest_of_descriptors`.
     vectors : (N, 128 K) float32
     """
 

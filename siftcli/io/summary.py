@@ -21,7 +21,7 @@ class Distribution:
     Attributes
     ----------
     smallest, median, largest : float
-        Of the finite values.
+        Quantiles of the finite values.
     counts : tuple of int
         In bins of equal width of the logarithm, from the smallest to the largest.
     """
@@ -53,7 +53,7 @@ class Summary:
     descriptors : "bytes", "floats" or None
         Their kind.
     norms : Distribution or None
-        Of the descriptors, in units of 512 for bytes.
+        Norms of the descriptors, in units of 512 for bytes.
     not_a_number, zero, duplicates : int
         Descriptors with an element that is not finite, that are all zero, and that equal an earlier one (not those
         that are zero).
@@ -62,7 +62,7 @@ class Summary:
     diverged : int
         Keypoints whose affine shape diverged; see `Features`.
     camera : Camera or None
-        Of the image, where its metadata were kept.
+        Camera of the image, where its metadata were kept.
     """
 
     keypoints: int

@@ -88,7 +88,7 @@ def write(path: str | PathLike[str], features: Features, *, overwrite: bool = Fa
     Parameters
     ----------
     path : path
-        Of either file.
+        Path of either file.
     features : Features
         Float descriptors are quantised.
     overwrite : bool
@@ -111,7 +111,7 @@ def read(path: str | PathLike[str]) -> Features:
     Parameters
     ----------
     path : path
-        Of either file.
+        Path of either file.
 
     Raises
     ------

@@ -32,7 +32,8 @@ class _Points:
     Attributes
     ----------
     length, direction : (N,) float64
-        Of p, or of q rotated by a right angle, which is parallel to p where the points obey F; radians in [0, pi).
+        Polar coordinates of p, or of q rotated by a right angle, which is parallel to p where the points obey F;
+        radians in [0, pi).
     line : (N, 3) float64
         Epipolar line in the other image.
     slope : (N,) float64

@@ -147,7 +147,7 @@ def match_descriptors(a: Side, b: Side, params: MatchParams, threads: int = 1) -
     Returns
     -------
     Matches
-        Of descriptors, by their index in `a` and `b`; without coordinates.
+        Pairs of descriptors, by their index in `a` and `b`; without coordinates.
     """
     if not len(a) or not len(b):
         return Matches(np.empty((0, 2), np.int32), np.empty(0), np.empty(0))

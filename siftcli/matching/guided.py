@@ -36,7 +36,7 @@ def match_along(
     Parameters
     ----------
     model : Model
-        Of any kind.
+        A model of any kind.
     descriptors : two DescriptorSet
         N and M of them.
     xy : (N, 2) and (M, 2) float32
@@ -49,7 +49,7 @@ def match_along(
     Returns
     -------
     Matches
-        Of descriptors, by their index.
+        Pairs of descriptors, by their index.
     """
     i, j, squared = _candidates(model, descriptors, xy, image_sizes)
     near = smallest_two(i, j, squared, len(xy[0]))

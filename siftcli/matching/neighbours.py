@@ -110,7 +110,7 @@ class Nearest:
     Attributes
     ----------
     index : (Q,) intp
-        Of equally near ones the lowest; -1 if there is none.
+        The lowest of those that are equally near; -1 if there is none.
     first, second : (Q,) float64
         Squared distances of the nearest and the second nearest; infinite if there is none.
     """

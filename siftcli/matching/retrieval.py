@@ -49,7 +49,7 @@ def sample(names: Sequence[str], read: Callable[[str], npt.NDArray[np.uint8] | F
     read : callable
         Gives the (N, 128) descriptors of an image.
     seed : int
-        Of the draw.
+        Seed of the random draw.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def learn_codebook(rows: Float32, seed: int) -> Float32:
     rows : (N, 128) float32
         See :func:`sample`.
     seed : int
-        Of the first centres.
+        Seed of the first centres.
 
     Returns
     -------
@@ -116,14 +116,14 @@ def aggregate(descriptors: npt.NDArray[np.uint8] | Float32, codebook: Float32) -
     Parameters
     ----------
     descriptors : (N, 128) uint8 or float32
-        Of the image.
+        Descriptors of the image.
     codebook : (K, 128) float32
-        Of :func:`learn_codebook`.
+        The centres from :func:`learn_codebook`.
 
     Returns
     -------
     (128 K,) float32
-        Of unit norm; zero for an image without descriptors.
+        A vector of unit norm; zero for an image without descriptors.
     """
     if not len(codebook):
         return np.empty(0, np.float32)
@@ -143,7 +143,7 @@ def most_similar(
     Parameters
     ----------
     queries : (Q, D) float32
-        Of :func:`aggregate`.
+        Vectors from :func:`aggregate`.
     vectors : (N, D) float32
         Likewise.
     count : int

@@ -114,11 +114,11 @@ def errors(
     Parameters
     ----------
     model : Model
-        Of any kind.
+        A model of any kind.
     a, b : (M, 2) float64
         Pixels.
     size_a, size_b : (width, height), optional
-        Of the images, for an essential matrix.
+        Sizes of the images, for an essential matrix.
 
     Returns
     -------

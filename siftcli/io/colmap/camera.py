@@ -50,14 +50,14 @@ class DatabaseOptions:
     Attributes
     ----------
     version : str or None
-        Of COLMAP, for a new database: one of `VERSIONS`; None for the newest.
+        Version of COLMAP, for a new database: one of `VERSIONS`; None for the newest.
     sharing : "auto", "single", "folder" or "image"
         Which images have one camera: those whose metadata name one camera, focal length and size; all; those of a
         folder; each its own.
     model : str
         One of `MODELS`.
     params : tuple of float or None
-        Of every new camera; None for those that its metadata or its size suggest.
+        Parameters of every new camera; None for those that its metadata or its size suggest.
 
     Raises
     ------

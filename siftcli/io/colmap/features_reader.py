@@ -41,7 +41,7 @@ class DatabaseCollection(DatabaseReader):
     parameters : None
         A database does not tell them.
     layout : Layout
-        Of its tables.
+        Layout of its tables.
     """
 
     parameters: Mapping[str, ParameterValue] | None = None

@@ -42,7 +42,7 @@ class DatabaseReader:
     path : str
         The file.
     layout : Layout
-        Of its tables.
+        Layout of its tables.
     columns : dict of str to set of str
         Columns of every table.
     connection : sqlite3.Connection

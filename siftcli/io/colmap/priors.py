@@ -28,7 +28,7 @@ class PosePrior(NamedTuple):
     system : int
         COLMAP's number of the coordinate system.
     covariance : bytes
-        Of the position, nine float64, NaN where it is not known.
+        Covariance of the position, nine float64, NaN where it is not known.
     gravity : bytes
         Direction of gravity in the camera, three float64, NaN where it is not known.
     """

@@ -183,7 +183,7 @@ def collection_writer(
     hloc : bool
         In hloc's layout.
     parameters : mapping, optional
-        Of all the features that will be added.
+        Parameters of all the features that will be added.
     resume : bool
         Continue what a killed run has left, and keep the images of a file that exists.
     overwrite : bool

@@ -89,7 +89,7 @@ def read_image(
     Returns
     -------
     LoadedImage
-        Of several frames, the first, with a warning.  Integers of 8 and 16 bits keep their precision; deeper colour
+        The first of several frames, with a warning.  Integers of 8 and 16 bits keep their precision; deeper colour
         that is reduced to 8 bits gives a warning.
 
     Raises
