@@ -48,6 +48,17 @@ def test_docstrings_and_comments_begin_plainly(path: Path) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("path", PACKAGE, ids=lambda path: str(path.relative_to(ROOT / "siftcli")))
+def test_descriptions_of_parameters_say_what_they_are(path: Path) -> None:
+    """No description continues the name of its parameter: "seed : int, Of the codebook"."""
+    found = [
+        f"{path.name}:{line}: {text[:60]}"
+        for line, docstring in docstrings(path)
+        for text in re.findall(r"^ *\**[\w, ]+(?: : .*)?\n +(Of .*)", docstring, re.M)
+    ]
+    assert not found, "\n".join(found)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_paragraphs_begin_plainly(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.M | re.S)
